@@ -1,0 +1,1 @@
+//! Connects Sage Intacct through its XML web services.

@@ -1,0 +1,1 @@
+//! Connects Skynamo (field sales) through its Public API.

@@ -1,0 +1,1 @@
+//! How calls prove who we are.

@@ -1,0 +1,1 @@
+//! Refuses what a connection does not declare, before any request.

@@ -1,0 +1,58 @@
+//! The contract every connector keeps, and the tools it keeps it with: nouns, errors, HTTP and time.
+//!
+//! This crate knows no vendor, no database and no planner. A connector depends on it alone.
+
+mod authorize;
+mod call;
+mod client;
+mod clock;
+mod connector;
+mod context;
+mod descriptor;
+mod error;
+mod guard;
+mod hosts;
+mod kind;
+mod limits;
+mod names;
+mod permits;
+mod record;
+#[cfg(feature = "reqwest")]
+mod reqwest_transport;
+mod scan;
+mod secret;
+mod settings;
+mod slot;
+mod transport;
+mod value;
+mod write;
+
+pub use authorize::*;
+pub use call::*;
+pub use client::*;
+pub use clock::*;
+pub use connector::*;
+pub use context::*;
+pub use descriptor::*;
+pub use error::*;
+pub use guard::*;
+pub use hosts::*;
+pub use kind::*;
+pub use limits::*;
+pub use names::*;
+pub use permits::*;
+pub use record::*;
+#[cfg(feature = "reqwest")]
+pub use reqwest_transport::*;
+pub use scan::*;
+pub use secret::*;
+pub use settings::*;
+pub use slot::*;
+pub use transport::*;
+pub use value::*;
+pub use write::*;
+
+pub use async_trait::async_trait;
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+pub use url::Url;

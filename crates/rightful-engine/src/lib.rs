@@ -1,0 +1,1 @@
+//! Decides who owns what, and carries it out, without knowing any vendor, protocol or database.

@@ -1,0 +1,1 @@
+//! Serves simulators on loopback sockets.

@@ -1,0 +1,1 @@
+//! Keeps what the engine must remember in an embedded SQLite database.

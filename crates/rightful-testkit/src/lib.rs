@@ -1,0 +1,1 @@
+//! Replays recorded exchanges and holds every connector to its contract.
