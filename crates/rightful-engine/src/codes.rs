@@ -1,0 +1,79 @@
+//! The code table: owner code -> target people, many to many, in versions with author and reason.
+
+use rightful_core::Instant;
+use serde::{Deserialize, Serialize};
+
+/// One row: this code leads to this user. A row without a user is blank: the code is known and not mapped yet (SK-2, SK-4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CodeRow {
+    /// The code, compared exactly.
+    pub code: String,
+    /// User name or e-mail in the target, as typed. `None`: blank.
+    pub user: Option<String>,
+    /// Who takes over assignments and visit frequencies when `user` is deactivated (SK-16).
+    pub successor: Option<String>,
+}
+
+/// Who changed rows, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorship {
+    /// The person.
+    pub author: String,
+    /// In their words.
+    pub reason: String,
+    /// When.
+    pub at: Instant,
+}
+
+/// A row with the version that brought it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionedRow {
+    /// The row.
+    pub row: CodeRow,
+    /// The version it came with.
+    pub since: i64,
+    /// By whom and why.
+    pub by: Authorship,
+}
+
+/// A code table as of one version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeTable {
+    /// 0: never saved.
+    pub version: i64,
+    /// Rows by code, then user.
+    pub rows: Vec<VersionedRow>,
+    /// When a run last read it; a save does not move this (SK-8).
+    pub last_read: Option<Instant>,
+}
+
+/// The rows one code shall have from now on. Empty: the code leaves the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeEdit {
+    /// The code.
+    pub code: String,
+    /// Its rows; duplicates of a pair collapse (SK-12).
+    pub rows: Vec<CodeRow>,
+}
+
+/// What became of saving a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// The new version (the present one where nothing differed).
+    Version(i64),
+    /// Someone else saved since `expected`: nothing was changed. The present version.
+    Moved(i64),
+}
+
+/// One saved version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableVersion {
+    /// Its number.
+    pub version: i64,
+    /// By whom and why.
+    pub by: Authorship,
+    /// Rows that came with it.
+    pub added: Vec<CodeRow>,
+    /// Rows that left with it.
+    pub removed: Vec<CodeRow>,
+}

@@ -1,0 +1,348 @@
+//! The engine's port to whatever remembers: SQLite today, PostgreSQL later, the same schema and the same tests.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use rightful_core::{
+    ConnectionName, Cursor, FieldName, Instant, KeyName, Kind, Mark, Record, RecordId, Result, Role, Rows, Secret, SlotValue,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{
+    Authorship, Case, CaseId, Change, CodeEdit, CodeTable, Digest, Entry, EntryId, EntryState, Hold, HoldId, ImageId, NewCase, NewHold,
+    Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, TableVersion,
+};
+
+/// Which stored copy: one connection, one kind, these fields, joined by this key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImageSpec {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// The kind.
+    pub kind: Kind,
+    /// Fields kept, in order.
+    pub fields: Vec<FieldName>,
+    /// The key rows are ordered by for the merge-join.
+    pub key: KeyName,
+}
+
+/// A stored copy and how fresh it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Its number.
+    pub id: ImageId,
+    /// What it is a copy of.
+    pub spec: ImageSpec,
+    /// Rows that are not gone.
+    pub rows: u64,
+    /// Where the next incremental read begins; set only by reads that reached their end.
+    pub mark: Option<Mark>,
+    /// End of the last complete full read.
+    pub complete_at: Option<Instant>,
+    /// End of the last complete read of any sort.
+    pub fresh_at: Option<Instant>,
+}
+
+/// A read in progress: survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRead {
+    /// Which rows it reads (`All` or `Since`).
+    pub rows: Rows,
+    /// Has its first page been stored?
+    pub begun: bool,
+    /// Cursors that still have to be read.
+    pub open: Vec<Cursor>,
+}
+
+/// A page on its way into an image: rows, the cursor it answered and the cursors it opened are one transaction.
+#[derive(Debug)]
+pub struct PageIn {
+    /// The cursor this page answered; `None` for the first page.
+    pub answered: Option<Cursor>,
+    /// Cursors it opened.
+    pub opened: Vec<Cursor>,
+    /// Its rows.
+    pub items: Vec<Record>,
+    /// What it stated (see [`rightful_core::Page`]).
+    pub total: Option<u64>,
+    /// See `total`.
+    pub whole: Option<u64>,
+    /// See `total`.
+    pub mark: Option<Mark>,
+}
+
+/// What storing a page did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// Rows not seen before.
+    pub new: u64,
+    /// Rows that differ from what was stored.
+    pub changed: u64,
+    /// Rows that are as stored; nothing was written for them.
+    pub same: u64,
+}
+
+/// How a read ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadEnd {
+    /// Its end was reached, and as many distinct ids were stored as the vendor stated.
+    pub complete: bool,
+    /// Distinct ids of this read.
+    pub distinct: u64,
+    /// What the vendor stated for the scan.
+    pub total: Option<u64>,
+    /// What the vendor stated for the whole kind.
+    pub whole: Option<u64>,
+    /// Rows of the image that are not gone, after the read.
+    pub rows: u64,
+    /// Rows that a complete full read no longer found: now gone.
+    pub gone: u64,
+}
+
+/// An owner who appeared in a role after an earlier complete read, not written by us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Newcomer {
+    /// The role.
+    pub role: Role,
+    /// The owner's key.
+    pub owner: String,
+    /// First seen.
+    pub since: Instant,
+}
+
+/// One row of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The record.
+    pub record: Record,
+    /// Digest of everything in it but `changed_at`.
+    pub digest: Digest,
+    /// Owners who appeared lately.
+    pub newcomers: Vec<Newcomer>,
+}
+
+/// Proof that the caller holds the integration's lease: every write of a run checks it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fence {
+    /// The integration.
+    pub integration: String,
+    /// Moves with every acquisition.
+    pub token: i64,
+}
+
+/// Who holds a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The machine (its boot id, so that a reboot counts as death).
+    pub machine: String,
+    /// The process.
+    pub process: u32,
+    /// When that process began, in the operating system's own count: a reused number is another process.
+    pub born: u64,
+}
+
+/// What became of asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leased {
+    /// It is ours.
+    Held(Fence),
+    /// Someone living holds it until then.
+    Busy(Holder, Instant),
+}
+
+/// The state of an integration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationState {
+    /// Paused since when, by whom, why.
+    pub paused: Option<Authorship>,
+}
+
+/// A final outcome of a ledger entry, and what the image shall hold from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its state.
+    pub state: EntryState,
+    /// Remark or refusal.
+    pub note: Option<String>,
+    /// Put `after` of the entry into the image as what stands there now (fact: sent).
+    pub into_image: bool,
+}
+
+/// Which ledger entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryFilter {
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// Of this integration.
+    pub integration: Option<String>,
+    /// Of this target record.
+    pub target: Option<(ConnectionName, Kind, RecordId)>,
+    /// With this pairing key value.
+    pub code: Option<String>,
+    /// In one of these states; empty: any.
+    pub states: Vec<EntryState>,
+    /// Entries numbered above this, ascending; `None` with `latest_first`: from the newest.
+    pub after: Option<EntryId>,
+    /// Newest first.
+    pub latest_first: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Everything the engine must remember. Every method is one transaction. Methods with a [`Fence`] fail with `Conflict` when the lease was lost.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    // --- leases and integration state -------------------------------------------------------------------------------------------
+
+    /// Takes the integration's lease. A dead holder's lease is taken over at once on the same machine, by expiry elsewhere.
+    async fn lease(&self, integration: &str, holder: &Holder, now: Instant, until: Instant) -> Result<Leased>;
+    /// Extends a held lease.
+    async fn renew(&self, fence: &Fence, until: Instant) -> Result<()>;
+    /// Gives it back.
+    async fn release(&self, fence: &Fence) -> Result<()>;
+    /// State of an integration; the default where it was never touched.
+    async fn integration(&self, integration: &str) -> Result<IntegrationState>;
+    /// Pauses (`Some`) or resumes (`None`).
+    async fn pause(&self, integration: &str, by: Option<Authorship>) -> Result<()>;
+
+    // --- slots ------------------------------------------------------------------------------------------------------------------
+
+    /// Small state of a connection. (Kept in clear until the master key exists: callers must not put tokens here before that.)
+    async fn load_slot(&self, connection: &ConnectionName) -> Result<SlotValue>;
+    /// Compare-and-set.
+    async fn swap_slot(&self, connection: &ConnectionName, revision: u64, text: Option<Secret>) -> Result<bool>;
+
+    // --- images -----------------------------------------------------------------------------------------------------------------
+
+    /// Opens an image, creating it where it does not exist.
+    async fn image(&self, spec: &ImageSpec) -> Result<Image>;
+    /// The read in progress, if any.
+    async fn open_read(&self, image: ImageId) -> Result<Option<OpenRead>>;
+    /// Begins a read, dropping one in progress.
+    async fn begin_read(&self, fence: &Fence, image: ImageId, rows: Rows) -> Result<()>;
+    /// Stores a page of the open read and moves its cursors on. `now` dates newcomers.
+    async fn put_page(&self, fence: &Fence, image: ImageId, page: PageIn, now: Instant) -> Result<Stored>;
+    /// Ends the open read: judges completeness, moves the mark if complete, marks rows gone that a complete full read no longer found.
+    async fn end_read(&self, fence: &Fence, image: ImageId, now: Instant) -> Result<ReadEnd>;
+    /// Stores rows read by id (settling, staleness checks): `missing` are ids that were asked for and not found, now gone.
+    async fn put_rows(&self, fence: &Fence, image: ImageId, items: Vec<Record>, missing: Vec<RecordId>, now: Instant) -> Result<Stored>;
+    /// Rows that are not gone, ascending by (join key in byte order, id), in chunks of one consistent snapshot. Rows without the key come first, as the empty key.
+    fn ordered(&self, image: ImageId) -> BoxStream<'static, Result<Vec<Row>>>;
+    /// Rows by id, in no order; ids not found are left out. Gone rows are left out.
+    async fn rows(&self, image: ImageId, ids: &[RecordId]) -> Result<Vec<Row>>;
+    /// Rows by join key, in no order. Gone rows are left out.
+    async fn rows_by_key(&self, image: ImageId, keys: &[String]) -> Result<Vec<Row>>;
+
+    // --- code tables --------------------------------------------------------------------------------------------------------------
+
+    /// The table at its present version.
+    async fn code_table(&self, integration: &str) -> Result<CodeTable>;
+    /// Saves edits if the present version is `expected`. Saving what already stands makes no version.
+    async fn save_codes(&self, integration: &str, expected: i64, edits: &[CodeEdit], by: &Authorship) -> Result<Saved>;
+    /// Notes that a run read the table (SK-8).
+    async fn codes_read(&self, fence: &Fence, at: Instant) -> Result<()>;
+    /// Versions, newest first.
+    async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>>;
+    /// Codes seen in the source with how many paired records each has; replaces what was kept.
+    async fn put_code_counts(&self, fence: &Fence, counts: &[(String, u64)]) -> Result<()>;
+    /// Codes last seen in the source.
+    async fn code_counts(&self, integration: &str) -> Result<Vec<(String, u64)>>;
+
+    // --- plans ------------------------------------------------------------------------------------------------------------------
+
+    /// Begins a plan in state `Drafting`. Older plans of the integration that were never applied are dropped.
+    async fn begin_plan(&self, fence: &Fence, plan: &Plan) -> Result<PlanId>;
+    /// Adds changes, holds and cases found on the way, one chunk.
+    async fn add_to_plan(
+        &self,
+        fence: &Fence,
+        plan: PlanId,
+        changes: &[Change],
+        holds: &[NewHold],
+        cases: &[NewCase],
+        now: Instant,
+    ) -> Result<()>;
+    /// Ends drafting: state `Ready` or `Refused`. With `whole`, cases and holds not seen by this plan are closed (a pilot plan closes nothing).
+    async fn end_plan(
+        &self,
+        fence: &Fence,
+        plan: PlanId,
+        counts: &PlanCounts,
+        refusals: &[Refusal],
+        whole: bool,
+        now: Instant,
+    ) -> Result<()>;
+    /// Moves a plan to another state; `passed` names who let it through and why.
+    async fn set_plan_state(
+        &self,
+        fence: &Fence,
+        plan: PlanId,
+        state: PlanState,
+        passed: Option<(String, String)>,
+        run: Option<RunId>,
+    ) -> Result<()>;
+    /// A plan.
+    async fn plan(&self, plan: PlanId) -> Result<Option<Plan>>;
+    /// Plans, newest first.
+    async fn plans(&self, integration: &str, limit: usize) -> Result<Vec<Plan>>;
+    /// Changes numbered above `after`, ascending.
+    async fn changes(&self, plan: PlanId, after: i64, limit: usize) -> Result<Vec<Change>>;
+
+    // --- runs and their journal -----------------------------------------------------------------------------------------------------
+
+    /// Begins a run.
+    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, now: Instant) -> Result<RunId>;
+    /// The run of the integration that was begun and not ended.
+    async fn unfinished_run(&self, integration: &str) -> Result<Option<Run>>;
+    /// Notes that a run was taken up again.
+    async fn resume_run(&self, fence: &Fence, run: RunId) -> Result<()>;
+    /// The remembered result of a step.
+    async fn journal(&self, run: RunId, step: &str) -> Result<Option<Json>>;
+    /// Remembers the result of a step.
+    async fn put_journal(&self, fence: &Fence, run: RunId, step: &str, result: &Json) -> Result<()>;
+    /// Ends a run.
+    async fn end_run(
+        &self,
+        fence: &Fence,
+        run: RunId,
+        outcome: RunOutcome,
+        plan: Option<PlanId>,
+        counts: &RunCounts,
+        notes: &[String],
+        now: Instant,
+    ) -> Result<()>;
+    /// A run.
+    async fn run(&self, run: RunId) -> Result<Option<Run>>;
+    /// Runs, newest first.
+    async fn runs(&self, integration: Option<&str>, limit: usize) -> Result<Vec<Run>>;
+
+    // --- ledger -------------------------------------------------------------------------------------------------------------------
+
+    /// Writes intents before the call; returns their numbers in order. An intent of the same (run, change) that exists already is given back with its number and one more attempt.
+    async fn intend(&self, fence: &Fence, entries: &[Entry]) -> Result<Vec<EntryId>>;
+    /// Writes outcomes after the call, and into the image what now stands there.
+    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], now: Instant) -> Result<()>;
+    /// Entries.
+    async fn entries(&self, filter: &EntryFilter) -> Result<Vec<Entry>>;
+    /// Highest change number of the run that has an entry: changes above it were never begun.
+    async fn last_intended(&self, run: RunId) -> Result<i64>;
+    /// Entries of a run by state.
+    async fn entry_counts(&self, run: RunId) -> Result<Vec<(EntryState, u64)>>;
+
+    // --- cases and holds --------------------------------------------------------------------------------------------------------------
+
+    /// Opens or refreshes cases outside a plan (writes refused, disputes).
+    async fn put_cases(&self, fence: &Fence, cases: &[NewCase], now: Instant) -> Result<()>;
+    /// Cases, oldest first; `open` only, or all.
+    async fn cases(&self, integration: Option<&str>, open: bool, after: Option<CaseId>, limit: usize) -> Result<Vec<Case>>;
+    /// Open cases by reason.
+    async fn case_counts(&self, integration: Option<&str>) -> Result<Vec<(String, u64)>>;
+    /// Holds, oldest first.
+    async fn holds(&self, integration: Option<&str>, after: Option<HoldId>, limit: usize) -> Result<Vec<Hold>>;
+    /// Drops a hold.
+    async fn drop_hold(&self, hold: HoldId) -> Result<bool>;
+}
