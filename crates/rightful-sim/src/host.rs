@@ -1,1 +1,0 @@
-//! Serves simulators on loopback sockets.
