@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("rightful-store", &["rightful-core", "rightful-engine"], &[]),
     ("connector-", &["rightful-core"], &["rightful-sim"]),
     ("rightful", &["rightful-core", "rightful-engine", "rightful-store"], &["rightful-sim", "connector-*"]),
-    ("rightful-bench", &["rightful-core"], &[]),
+    ("rightful-bench", &["rightful-sim"], &[]),
     ("xtask", &[], &[]),
 ];
 
