@@ -33,11 +33,11 @@ impl Api {
     }
 
     /// One page of a list. Null members are asked for: without that, absent would not mean empty.
-    pub async fn page(&self, operation: &'static str, path: &str, number: u64, size: u64, filter: Option<&str>) -> Result<Response> {
+    pub async fn page(&self, operation: &'static str, path: &str, number: u64, size: u64, filters: &[String]) -> Result<Response> {
         let mut call = Call::get(operation, self.address(&[path]));
         call = call.query("page_number", number).query("page_size", size).query("flags", "show_nulls");
-        if let Some(filter) = filter {
-            call = call.query("filters", serde_json::json!([filter]));
+        if !filters.is_empty() {
+            call = call.query("filters", serde_json::json!(filters));
         }
         self.client.call(call).await
     }
@@ -74,7 +74,7 @@ impl Api {
         let mut number = 1;
         loop {
             let filter = format!("equals(id,{CUSTOMER_FORM})");
-            let response = self.page("form definitions", "formdefinitions", number, 200, Some(&filter)).await?;
+            let response = self.page("form definitions", "formdefinitions", number, 200, std::slice::from_ref(&filter)).await?;
             let list: wire::List<wire::FormDefinition> = parsed(&response)?;
             let rows = list.data.len();
             // The filter may be passed over: look for the form wherever it stands.

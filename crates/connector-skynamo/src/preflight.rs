@@ -11,9 +11,8 @@ pub async fn findings(reader: &Reader, instance: &str, purpose: &Purpose) -> Vec
         Purpose::Read(kinds) => (kinds, None),
         Purpose::Write(kinds) => (kinds, kinds.first()),
     };
-    let small = Reader { page_size: 1, ..reader.clone() };
     let mut findings = Vec::new();
-    let users = small.api.page("users", "users", 1, 1, None).await;
+    let users = reader.api.page("users", "users", 1, 1, &[]).await;
     match users {
         Ok(_) => findings.push(Finding::pass("sign-in", format!("the key is accepted for the instance `{instance}`"))),
         Err(error) => {
@@ -26,11 +25,11 @@ pub async fn findings(reader: &Reader, instance: &str, purpose: &Purpose) -> Vec
         }
     }
     for kind in kinds {
-        findings.push(readable(&small, kind).await);
+        findings.push(readable(reader, kind).await);
     }
     if kinds.contains(&map::CUSTOMER) {
-        findings.push(custom_fields(&small).await);
-        findings.push(changes(&small).await);
+        findings.push(custom_fields(reader).await);
+        findings.push(changes(reader).await);
     }
     if let Some(kind) = written {
         findings.push(Finding::of(

@@ -2,15 +2,18 @@
 //!
 //! - **Paging:** `page_number` from 1, at most 200 rows; no order is defined [<https://apidocs.skynamo.com/>], so the store drops repeated ids.
 //! - **Changes:** `greater_than(row_version,N)`. Row versions are taken to rise over the whole instance (unconfirmed).
-//! - **The mark** has to be known before any row is read that it vouches for: whatever changes later then has a higher version. The opening
-//!   request shows page 1 and the counts. Where there are more pages, the last one is read next, the mark is the highest version on these
-//!   two, and page 1 is read *again* with all the others, since a row on it may have changed in between. The last page needs no second
-//!   reading: its rows are as fresh as the mark. In whatever order rows come, the next run reads again only what lies above the mark, so
-//!   unchanged runs converge: by id the last page is the newest, and of rows in random order two pages of 200 leave 1 in 400.
+//! - **The mark of a full read** has to be known before any row is read that it vouches for: whatever changes later then has a higher
+//!   version. The opening request shows page 1 and the counts. Where there are more pages, the last one is read next, the mark is the
+//!   highest version on these two, and page 1 is read *again* with all the others, since a row on it may have changed in between. The last
+//!   page needs no second reading: its rows are as fresh as the mark. A mark that is too low costs rows, never changes.
+//! - **Changes on one page** are one answer: nothing moves inside it, and the highest version on it is the mark.
+//! - **Changes on several pages** are read through a closed window: above the old mark, up to the highest version there is. A row that
+//!   changes meanwhile leaves the window (and is above the new mark), so as long as each page states the same count it is the same set
+//!   of rows, and no row slips from an unread page to a read one. A page with another count ends in `Restart`.
 //! - **Late rows:** a change may become visible after one with a higher version (unconfirmed). The mark therefore lies `lookback` versions
 //!   behind the highest; the store drops what repeats.
 //! - **Deletions:** not shown. [`Page::whole`] counts all rows, which is how they are noticed.
-//! - **A filter that is passed over:** rows are checked against it. If it was, the read goes on without it: more rows, none lost.
+//! - **A filter that is passed over:** rows are checked against it. If it was, everything is read: more rows, none lost.
 
 use futures::future::try_join_all;
 use rightful_core::{Cursor, Error, ErrorKind, FieldName, Kind, Mark, Page, Record, RecordId, Response, Result, Rows, Scan};
@@ -28,6 +31,9 @@ const CHUNK: usize = 50;
 
 /// More pages than any instance has: a count beyond it is not believed.
 const MOST_PAGES: u64 = 1_000_000;
+
+/// Rounds in search of the highest version. Each leaves about one row in four hundred, in whatever order rows come.
+const ROUNDS: usize = 8;
 
 /// How one connection reads.
 #[derive(Clone, Debug)]
@@ -91,6 +97,12 @@ struct Shown {
     counts: wire::Counts,
 }
 
+impl Shown {
+    fn highest(&self) -> u64 {
+        self.versions.map_or(0, |(_, highest)| highest)
+    }
+}
+
 fn shown<'a, T: Deserialize<'a>>(response: &'a Response, map: impl Fn(T) -> (Option<wire::RowVersion>, Record)) -> Result<Shown> {
     let list: wire::List<T> = parsed(response)?;
     let mut versions = Some((u64::MAX, 0));
@@ -103,42 +115,46 @@ fn shown<'a, T: Deserialize<'a>>(response: &'a Response, map: impl Fn(T) -> (Opt
     Ok(Shown { versions: versions.filter(|(_, highest)| *highest > 0), records, counts: list.page })
 }
 
-/// Which rows a list request asks for.
+/// Rows above one version and up to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Filter {
-    /// All.
-    None,
-    /// Above a version, as the specification spells it.
-    RowVersion(u64),
-    /// The same, as a live client spells it.
-    Version(u64),
+struct Window {
+    spelling: Spelling,
+    above: u64,
+    up_to: Option<u64>,
 }
 
-impl Filter {
-    fn text(self) -> Option<String> {
-        match self {
-            Self::None => None,
-            Self::RowVersion(above) => Some(format!("greater_than(row_version,{above})")),
-            Self::Version(above) => Some(format!("greater_than(version,{above})")),
-        }
+/// What the version is called in filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Spelling {
+    /// As the specification has it.
+    RowVersion,
+    /// As a live client has it.
+    Version,
+}
+
+impl Window {
+    fn predicates(self) -> Vec<String> {
+        let name = match self.spelling {
+            Spelling::RowVersion => "row_version",
+            Spelling::Version => "version",
+        };
+        let mut predicates = vec![format!("greater_than({name},{})", self.above)];
+        predicates.extend(self.up_to.map(|up_to| format!("less_than_equals({name},{up_to})")));
+        predicates
     }
 
-    /// Do the rows satisfy it, as far as they show?
-    fn is_kept(self, page: &Shown) -> bool {
-        match self {
-            Self::None => true,
-            Self::RowVersion(above) | Self::Version(above) => {
-                page.records.is_empty() || page.versions.is_some_and(|(lowest, _)| lowest > above)
-            }
-        }
+    /// Do the rows lie in it? Rows without a version cannot show that they do.
+    fn holds(self, page: &Shown) -> bool {
+        page.records.is_empty()
+            || page.versions.is_some_and(|(lowest, highest)| lowest > self.above && self.up_to.is_none_or(|up_to| highest <= up_to))
     }
 }
 
 /// A place inside a scan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Place {
-    /// A page of a list. `loose`: the opening could not tell whether the filter was kept.
-    Page { number: u64, size: u64, filter: Filter, loose: bool, columns: Vec<Column> },
+    /// A page of a list: of all rows, or of a window that held this many when it was opened.
+    Page { number: u64, size: u64, window: Option<(Window, u64)>, columns: Vec<Column> },
     /// Ids or key values from this one on.
     Chunk { from: usize, columns: Vec<Column> },
 }
@@ -155,10 +171,10 @@ impl Reader {
             None => None,
         };
         match (place, &scan.rows) {
-            (Some(Place::Page { number, size, filter, loose, columns }), Rows::All | Rows::Since(_)) => {
-                let page = self.list(&table, number, size, filter, &columns).await?;
-                if !filter.is_kept(&page) && !loose {
-                    return Err(Error::new(ErrorKind::Restart, "Skynamo kept the filter on one page and not on another")
+            (Some(Place::Page { number, size, window, columns }), Rows::All | Rows::Since(_)) => {
+                let page = self.list(&table, number, size, window.map(|(window, _)| window), &columns).await?;
+                if window.is_some_and(|(window, count)| !window.holds(&page) || page.counts.filtered_item_count != count) {
+                    return Err(Error::new(ErrorKind::Restart, "rows changed while changes were read")
                         .operation(table.operation)
                         .hint("start the read again"));
                 }
@@ -167,12 +183,15 @@ impl Reader {
             (Some(Place::Chunk { from, columns }), Rows::Ids(ids)) => self.by_ids(&table, ids, from, &columns).await,
             (Some(Place::Chunk { from, .. }), Rows::Keys(_, codes)) => self.by_codes(scan, codes, from).await,
             (Some(_), _) => Err(dead_cursor()),
-            (None, Rows::All) => self.open(scan, &table, None).await,
+            (None, Rows::All) => {
+                let columns = self.columns(scan).await?;
+                self.open_all(scan, &table, 0, &columns).await
+            }
             (None, Rows::Since(mark)) => {
                 let above = mark.0.parse().map_err(|_| {
                     Error::new(ErrorKind::Restart, "this mark is not a row version").hint("read everything once to get a new mark")
                 })?;
-                self.open(scan, &table, Some(above)).await
+                self.open_since(scan, &table, above).await
             }
             (None, Rows::Ids(ids)) => {
                 let columns = self.columns(scan).await?;
@@ -200,72 +219,107 @@ impl Reader {
         map::customer_columns(&scan.fields, &self.api.customer_form().await?)
     }
 
-    /// The beginning of a full read, or of one of changes above a version.
-    async fn open(&self, scan: &Scan, table: &Table, above: Option<u64>) -> Result<Page> {
-        let columns = self.columns(scan).await?;
-        let (first, filter) = self.opening(table, above, &columns).await?;
+    /// The beginning of a read of all rows. Its mark never falls below `floor`.
+    async fn open_all(&self, scan: &Scan, table: &Table, floor: u64, columns: &[Column]) -> Result<Page> {
+        let first = self.list(table, 1, self.page_size, None, columns).await?;
         let pages = page_count(&first, self.page_size)?;
-        let loose = first.counts.filtered_item_count == first.counts.total_item_count;
-        let cursor = |number| {
-            let place = Place::Page { number, size: self.page_size, filter, loose, columns: columns.clone() };
-            Cursor::new(&VENDOR, CURSOR, scan, serde_json::to_string(&place).expect("a place is plain data"))
-        };
         if pages <= 1 || !table.versioned {
-            let mark = self.mark(table, above, [&first, &first]);
-            return Ok(page(first, (2..=pages).map(cursor).collect(), mark));
+            let mark = self.mark(table, floor, &[&first]);
+            return Ok(page(first, self.cursors(scan, 2..=pages, None, columns), mark));
         }
-        let last = self.list(table, pages, self.page_size, filter, &columns).await?;
-        if !filter.is_kept(&last) && !loose {
-            return Err(Error::new(ErrorKind::Restart, "Skynamo kept the filter on one page and not on another")
-                .operation(table.operation)
-                .hint("start the read again"));
-        }
-        let mark = self.mark(table, above, [&first, &last]);
+        let last = self.list(table, pages, self.page_size, None, columns).await?;
+        let mark = self.mark(table, floor, &[&first, &last]);
         // Rows may have come while we asked: their pages are opened as well.
         let now = last.counts.filtered_item_count.div_ceil(size_in_effect(&first, self.page_size)).clamp(pages, MOST_PAGES);
-        let next = (1..=now).filter(|number| *number != pages).map(cursor).collect();
+        let next = self.cursors(scan, (1..=now).filter(|number| *number != pages), None, columns);
         Ok(page(last, next, mark))
     }
 
-    /// The first page, with the strictest filter that the vendor keeps.
-    async fn opening(&self, table: &Table, above: Option<u64>, columns: &[Column]) -> Result<(Shown, Filter)> {
-        let filters = match above {
-            Some(above) if table.versioned => vec![Filter::RowVersion(above), Filter::Version(above)],
-            _ => Vec::new(),
-        };
-        for filter in filters {
-            match self.list(table, 1, self.page_size, filter, columns).await {
-                Ok(first) if filter.is_kept(&first) => return Ok((first, filter)),
-                Ok(_) => tracing::warn!(operation = table.operation, ?filter, "Skynamo passed over the filter"),
-                Err(error) if error.kind() == ErrorKind::Rejected => {
-                    tracing::warn!(operation = table.operation, ?filter, "Skynamo refused the filter");
+    /// The beginning of a read of changes, with the first spelling of the filter that the vendor keeps, else of all rows.
+    async fn open_since(&self, scan: &Scan, table: &Table, above: u64) -> Result<Page> {
+        let columns = self.columns(scan).await?;
+        if table.versioned {
+            for spelling in [Spelling::RowVersion, Spelling::Version] {
+                match self.open_window(scan, table, Window { spelling, above, up_to: None }, &columns).await {
+                    Ok(Some(page)) => return Ok(page),
+                    Ok(None) => tracing::warn!(operation = table.operation, ?spelling, "Skynamo passed over the filter"),
+                    Err(error) if error.kind() == ErrorKind::Rejected => {
+                        tracing::warn!(operation = table.operation, ?spelling, "Skynamo refused the filter");
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
         }
-        Ok((self.list(table, 1, self.page_size, Filter::None, columns).await?, Filter::None))
+        self.open_all(scan, table, above, &columns).await
     }
 
-    async fn list(&self, table: &Table, number: u64, size: u64, filter: Filter, columns: &[Column]) -> Result<Shown> {
-        let response = self.api.page(table.operation, table.path, number, size, filter.text().as_deref()).await?;
+    /// The beginning of a read of changes; `None` where the vendor does not keep the filter.
+    async fn open_window(&self, scan: &Scan, table: &Table, open: Window, columns: &[Column]) -> Result<Option<Page>> {
+        let first = self.list(table, 1, self.page_size, Some(open), columns).await?;
+        if !open.holds(&first) {
+            return Ok(None);
+        }
+        if page_count(&first, self.page_size)? <= 1 {
+            let mark = self.mark(table, open.above, &[&first]);
+            return Ok(Some(page(first, Vec::new(), mark)));
+        }
+        let Some(highest) = self.highest(table, open, first, columns).await? else { return Ok(None) };
+        let window = Window { up_to: Some(highest), ..open };
+        let first = self.list(table, 1, self.page_size, Some(window), columns).await?;
+        if !window.holds(&first) {
+            return Ok(None);
+        }
+        let held = Some((window, first.counts.filtered_item_count));
+        let next = self.cursors(scan, 2..=page_count(&first, self.page_size)?, held, columns);
+        Ok(Some(page(first, next, Some(self.mark_at(open.above, highest)))))
+    }
+
+    /// The highest version there is, from the first and last pages of what lies above ever higher versions.
+    ///
+    /// `None` where the vendor does not keep the filter. Where the rounds do not suffice it is a version that exists: what lies above it
+    /// is read next time.
+    async fn highest(&self, table: &Table, open: Window, first: Shown, columns: &[Column]) -> Result<Option<u64>> {
+        let mut window = open;
+        let mut first = first;
+        for _ in 0..ROUNDS {
+            let pages = page_count(&first, self.page_size)?;
+            let mut highest = first.highest().max(window.above);
+            if pages <= 1 {
+                return Ok(Some(highest));
+            }
+            let last = self.list(table, pages, self.page_size, Some(window), columns).await?;
+            if !window.holds(&last) {
+                return Ok(None);
+            }
+            highest = highest.max(last.highest());
+            window.above = highest;
+            first = self.list(table, 1, self.page_size, Some(window), columns).await?;
+            if !window.holds(&first) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(window.above))
+    }
+
+    fn cursors(&self, scan: &Scan, numbers: impl Iterator<Item = u64>, window: Option<(Window, u64)>, columns: &[Column]) -> Vec<Cursor> {
+        numbers.map(|number| cursor(scan, &Place::Page { number, size: self.page_size, window, columns: columns.to_vec() })).collect()
+    }
+
+    async fn list(&self, table: &Table, number: u64, size: u64, window: Option<Window>, columns: &[Column]) -> Result<Shown> {
+        let predicates = window.map(Window::predicates).unwrap_or_default();
+        let response = self.api.page(table.operation, table.path, number, size, &predicates).await?;
         (table.rows)(&response, columns).map_err(|error| error.operation(table.operation))
     }
 
     /// Where the next incremental read begins; `None` where rows carry no version.
-    fn mark(&self, table: &Table, above: Option<u64>, pages: [&Shown; 2]) -> Option<Mark> {
-        if !table.versioned {
-            return None;
-        }
-        let floor = above.unwrap_or(0);
-        let mut mark = floor;
-        for page in pages {
-            if page.records.is_empty() {
-                continue;
-            }
-            let (_, highest) = page.versions?;
-            mark = mark.max(highest.saturating_sub(self.lookback));
-        }
-        Some(Mark(mark.to_string()))
+    fn mark(&self, table: &Table, floor: u64, pages: &[&Shown]) -> Option<Mark> {
+        let shown = pages.iter().all(|page| page.records.is_empty() || page.versions.is_some());
+        let highest = pages.iter().map(|page| page.highest()).max().unwrap_or(0);
+        (table.versioned && shown).then(|| self.mark_at(floor, highest))
+    }
+
+    fn mark_at(&self, floor: u64, highest: u64) -> Mark {
+        Mark(highest.saturating_sub(self.lookback).max(floor).to_string())
     }
 
     async fn by_ids(&self, table: &Table, ids: &[RecordId], from: usize, columns: &[Column]) -> Result<Page> {
@@ -297,7 +351,7 @@ impl Reader {
 
     async fn by_code(&self, table: &Table, code: &str, columns: &[Column]) -> Result<Option<Record>> {
         let filter = format!("equals(code,{code})");
-        let response = self.api.page("customer by code", table.path, 1, self.page_size, Some(&filter)).await?;
+        let response = self.api.page("customer by code", table.path, 1, self.page_size, &[filter]).await?;
         let page = (table.rows)(&response, columns).map_err(|error| error.operation("customer by code"))?;
         let mut found = None;
         for record in page.records {
@@ -375,11 +429,9 @@ fn dead_cursor() -> Error {
 
 /// Cursors of the chunks after the first.
 fn chunks(scan: &Scan, len: usize, columns: &[Column]) -> Vec<Cursor> {
-    (CHUNK..len)
-        .step_by(CHUNK)
-        .map(|from| {
-            let place = Place::Chunk { from, columns: columns.to_vec() };
-            Cursor::new(&VENDOR, CURSOR, scan, serde_json::to_string(&place).expect("a place is plain data"))
-        })
-        .collect()
+    (CHUNK..len).step_by(CHUNK).map(|from| cursor(scan, &Place::Chunk { from, columns: columns.to_vec() })).collect()
+}
+
+fn cursor(scan: &Scan, place: &Place) -> Cursor {
+    Cursor::new(&VENDOR, CURSOR, scan, serde_json::to_string(place).expect("a place is plain data"))
 }

@@ -135,6 +135,10 @@ impl Listing<'_> {
             let strict = self.switches.unknown_filter == UnknownFilter::Refuse;
             predicates.extend(filter::parse(text, self.filterable, strict).map_err(|message| refused(400, &message))?);
         }
+        if predicates.is_empty() && self.switches.newest_last {
+            let key = format!("{} in order of version", self.path);
+            return Ok(Some(self.matches.ids(key, state.version, || table.ids_by_version(0).collect())));
+        }
         if predicates.is_empty() {
             return Ok(None);
         }

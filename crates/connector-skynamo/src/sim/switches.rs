@@ -70,6 +70,8 @@ pub struct Switches {
     pub unordered: bool,
     /// Decides that order.
     pub order_seed: u64,
+    /// Rows come in the order of their versions: an edit moves a row to the end, and those behind it one place forward.
+    pub newest_last: bool,
     /// On every page but the first a row of the page before is repeated and another left out.
     pub moved_rows: bool,
 }
