@@ -12,7 +12,7 @@ use crate::{BODY_CAP, Error, ErrorKind, Response, Result};
 pub type Inspect = fn(&Response) -> Result<()>;
 
 /// One call: what to send, under which name, and whether it may be repeated.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
@@ -26,6 +26,20 @@ pub struct Call {
     pub(crate) cost: u32,
     pub(crate) timeout: Option<Duration>,
     pub(crate) body_cap: usize,
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Headers, query strings and bodies may hold secrets: they are never printed.
+        f.debug_struct("Call")
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("host", &self.url.host_str())
+            .field("path", &self.url.path())
+            .field("idempotent", &self.idempotent)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -104,6 +118,13 @@ impl Call {
         self
     }
 
+    /// Adds a parameter to the query string.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.url.query_pairs_mut().append_pair(name, &value.to_string());
+        self
+    }
+
     /// A body with its content type.
     #[must_use]
     pub fn body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
@@ -133,6 +154,15 @@ impl Call {
     #[must_use]
     pub fn body_cap(mut self, bytes: usize) -> Self {
         self.body_cap = bytes;
+        self
+    }
+
+    /// Borrows what a sign-in call has in common with the call it is made for: patience and the client's name.
+    pub(crate) fn like(mut self, request: &crate::Request) -> Self {
+        self.timeout.get_or_insert(request.timeout);
+        if let Some(name) = request.headers.get(http::header::USER_AGENT) {
+            self.headers.entry(http::header::USER_AGENT).or_insert_with(|| name.clone());
+        }
         self
     }
 

@@ -86,6 +86,7 @@ struct Inner {
     context: Option<String>,
     hint: Option<String>,
     retry_after: Option<Duration>,
+    fate_unknown: Option<bool>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -99,6 +100,7 @@ impl Error {
             context: None,
             hint: None,
             retry_after: None,
+            fate_unknown: None,
             source: None,
         }))
     }
@@ -135,6 +137,13 @@ impl Error {
         self
     }
 
+    /// States whether the vendor may have acted although the call failed. An `Inspect` that says `false` allows a write to be repeated.
+    #[must_use]
+    pub fn fate_unknown(mut self, unknown: bool) -> Self {
+        self.0.fate_unknown = Some(unknown);
+        self
+    }
+
     /// The vendor's own words, or the error underneath.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -167,6 +176,31 @@ impl Error {
         self.0.retry_after
     }
 
+    /// May the vendor have acted although the call failed? Then a write is `Outcome::Unknown`, not `NotDone`.
+    pub fn is_fate_unknown(&self) -> bool {
+        self.0.fate_unknown == Some(true)
+    }
+
+    /// What was stated about the call's fate, if anything was.
+    pub fn stated_fate(&self) -> Option<bool> {
+        self.0.fate_unknown
+    }
+
+    /// The same error once more, for everyone who waited for one answer; its source becomes text.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self(Box::new(Inner {
+            kind: self.0.kind,
+            operation: self.0.operation.clone(),
+            message: self.0.message.clone(),
+            context: self.0.context.clone(),
+            hint: self.0.hint.clone(),
+            retry_after: self.0.retry_after,
+            fate_unknown: self.0.fate_unknown,
+            source: self.0.source.as_ref().map(|source| source.to_string().into()),
+        }))
+    }
+
     /// The vendor's own words, if it said any.
     pub fn vendor_words(&self) -> Option<String> {
         self.0.source.as_ref().map(ToString::to_string)
@@ -195,6 +229,7 @@ impl fmt::Debug for Error {
             .field("context", &self.0.context)
             .field("hint", &self.0.hint)
             .field("retry_after", &self.0.retry_after)
+            .field("fate_unknown", &self.0.fate_unknown)
             .field("source", &self.0.source.as_ref().map(ToString::to_string))
             .finish()
     }

@@ -57,6 +57,18 @@ impl Debug for Response {
 }
 
 impl Response {
+    /// An answer with this status and body and no headers, for simulators and tests.
+    pub fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: HeaderMap::new(), body: body.into() }
+    }
+
+    /// The same answer with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: http::HeaderName, value: http::HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -67,8 +79,7 @@ impl Response {
     /// # Errors
     /// `Protocol` where it is not UTF-8.
     pub fn text(&self) -> Result<&str> {
-        std::str::from_utf8(&self.body)
-            .map_err(|error| Error::new(ErrorKind::Protocol, "the answer is not UTF-8 text").source(error))
+        std::str::from_utf8(&self.body).map_err(|error| Error::new(ErrorKind::Protocol, "the answer is not UTF-8 text").source(error))
     }
 
     /// The body read as JSON. Nesting is bounded by serde_json's own limit of 128.

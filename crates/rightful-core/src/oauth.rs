@@ -1,0 +1,369 @@
+//! OAuth 2.0 sign-in without a person: client credentials and refresh tokens, spoken by the `oauth2` crate over our transport.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::{AuthType, ClientId, ClientSecret, RefreshToken, RequestTokenError, Scope, TokenResponse, TokenUrl};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use url::Url;
+
+use crate::latch::{Latch, mixed, slot_entries, slot_text};
+use crate::session::SessionCell;
+use crate::{
+    Authorizer, Call, Client, Context, Error, ErrorKind, Instant, NoAuthorization, Renewal, Request, Response, Result, Secret, Session,
+    Stamp, fingerprint, inspect_status,
+};
+
+/// The largest token answer that is read.
+const TOKEN_ANSWER_CAP: usize = 256 * 1024;
+
+/// How long one worker may take to exchange a refresh token before another one may try.
+const CLAIM: TimeDelta = TimeDelta::seconds(90);
+
+/// How long a worker waits before it looks again whether the other one has finished.
+const CLAIM_POLL: Duration = Duration::from_millis(500);
+
+/// How long before its end an access token of another worker is not taken over any more.
+const MARGIN: TimeDelta = TimeDelta::seconds(60);
+
+/// Where its tokens are kept in the connection's slot.
+const ENTRY: &str = "oauth";
+
+/// Signs calls with `Authorization: Bearer` and an access token that it fetches and renews.
+///
+/// A rotated refresh token is saved in the connection's slot before it is used; of several workers one exchanges it and the others take over
+/// what it got. A token answer's body never gets into an error or a log.
+#[derive(Debug)]
+pub struct OAuth2 {
+    token_url: Url,
+    client_id: String,
+    client_secret: Option<Secret>,
+    refresh_token: Option<Secret>,
+    scopes: Vec<String>,
+    parameters: Vec<(String, String)>,
+    secret_in_body: bool,
+    cell: SessionCell,
+    latch: Latch,
+}
+
+/// What the slot keeps: never printed.
+#[derive(Clone, Serialize, Deserialize, Default)]
+struct Kept {
+    /// Fingerprint of what was configured: other credentials make the rest worthless.
+    credentials: u64,
+    refresh_token: Option<String>,
+    access_token: Option<String>,
+    expires: Option<Instant>,
+    /// Until when a worker has the exchange to itself.
+    claimed_until: Option<Instant>,
+}
+
+/// What an exchange brought.
+struct Tokens {
+    access: Secret,
+    refresh: Option<Secret>,
+    expires: Option<Instant>,
+}
+
+impl OAuth2 {
+    /// Signs in as the application itself (RFC 6749, section 4.4).
+    pub fn client_credentials(token_url: Url, client_id: impl Into<String>, client_secret: Secret) -> Self {
+        Self::of(token_url, client_id.into(), Some(client_secret), None)
+    }
+
+    /// Signs in with a refresh token that a person's consent brought (RFC 6749, section 6). A public client has no secret.
+    pub fn refresh(token_url: Url, client_id: impl Into<String>, client_secret: Option<Secret>, refresh_token: Secret) -> Self {
+        Self::of(token_url, client_id.into(), client_secret, Some(refresh_token))
+    }
+
+    fn of(token_url: Url, client_id: String, client_secret: Option<Secret>, refresh_token: Option<Secret>) -> Self {
+        Self {
+            token_url,
+            client_id,
+            client_secret,
+            refresh_token,
+            scopes: Vec::new(),
+            parameters: Vec::new(),
+            secret_in_body: false,
+            cell: SessionCell::default(),
+            latch: Latch::default(),
+        }
+    }
+
+    /// Asks for this scope too.
+    #[must_use]
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Sends one more parameter with every token call (`audience`, `resource`).
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sends the client's id and secret as form fields, for a vendor that does not read `Authorization: Basic`.
+    #[must_use]
+    pub fn secret_in_body(mut self) -> Self {
+        self.secret_in_body = true;
+        self
+    }
+
+    fn credentials(&self) -> u64 {
+        let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
+        let (client, refresh) = (Secret::new(secret(&self.client_secret)), Secret::new(secret(&self.refresh_token)));
+        mixed(fingerprint([self.client_id.as_str(), client.expose(), refresh.expose()]), &self.token_url)
+    }
+
+    async fn sign_in(&self, context: &Context, model: &Request, refused: Option<Secret>) -> Result<Session> {
+        let credentials = self.credentials();
+        self.latch.check(credentials, context).await?;
+        let outcome = match &self.refresh_token {
+            None => self.exchange(context, model, None).await,
+            Some(configured) => self.exchange_once(context, model, credentials, configured, refused).await,
+        };
+        match outcome {
+            Ok(tokens) => Ok(Session { token: tokens.access, endpoint: None, expires: tokens.expires, facts: Json::Null }),
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => Err(self.latch.close(credentials, error, context).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The refresh token's exchange, by one worker at a time: claims the slot, exchanges, saves, and only then hands the access token out.
+    async fn exchange_once(
+        &self,
+        context: &Context,
+        model: &Request,
+        credentials: u64,
+        configured: &Secret,
+        refused: Option<Secret>,
+    ) -> Result<Tokens> {
+        loop {
+            let held = context.slot.load().await?;
+            let mut entries = slot_entries(held.text.as_ref());
+            let mut kept = kept_for(&entries, credentials);
+            let now = context.clock.now();
+            if let Some(tokens) = kept.usable(now, refused.as_ref()) {
+                return Ok(tokens);
+            }
+            if kept.claimed_until.is_some_and(|until| until > now) {
+                context.clock.sleep(CLAIM_POLL).await;
+                continue;
+            }
+            kept.claimed_until = Some(now + CLAIM);
+            keep(&mut entries, &kept)?;
+            if !context.slot.swap(held.revision, slot_text(&entries)).await? {
+                continue;
+            }
+            let sent = kept.refresh_token.as_deref().map_or_else(|| configured.clone(), Secret::new);
+            let outcome = self.exchange(context, model, Some(&sent)).await;
+            return self.save(context, credentials, &sent, outcome).await;
+        }
+    }
+
+    /// Saves what the exchange brought and lets go of the claim. Where another worker's newer token is there already, it is taken over.
+    async fn save(&self, context: &Context, credentials: u64, sent: &Secret, outcome: Result<Tokens>) -> Result<Tokens> {
+        loop {
+            let held = context.slot.load().await?;
+            let mut entries = slot_entries(held.text.as_ref());
+            let mut kept = kept_for(&entries, credentials);
+            let moved_on = kept.refresh_token.as_deref().is_some_and(|token| token != sent.expose());
+            if moved_on && let Some(tokens) = kept.usable(context.clock.now(), None) {
+                return Ok(tokens);
+            }
+            kept.claimed_until = None;
+            if let Ok(tokens) = &outcome {
+                kept.access_token = Some(tokens.access.expose().to_owned());
+                kept.expires = tokens.expires;
+                // No new refresh token means that the old one stays good.
+                kept.refresh_token = Some(tokens.refresh.as_ref().unwrap_or(sent).expose().to_owned());
+            }
+            keep(&mut entries, &kept)?;
+            if context.slot.swap(held.revision, slot_text(&entries)).await? {
+                return outcome;
+            }
+        }
+    }
+
+    /// One token call. The status, the waiting and the content type are judged before the `oauth2` crate sees the answer.
+    async fn exchange(&self, context: &Context, model: &Request, refresh_token: Option<&Secret>) -> Result<Tokens> {
+        let mut client = BasicClient::new(ClientId::new(self.client_id.clone()))
+            .set_token_uri(TokenUrl::from_url(self.token_url.clone()))
+            .set_auth_type(if self.secret_in_body { AuthType::RequestBody } else { AuthType::BasicAuth });
+        if let Some(secret) = &self.client_secret {
+            client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
+        }
+        let sender = Sender {
+            client: Client::new(context.clone(), Arc::new(NoAuthorization), inspect_status),
+            url: self.token_url.clone(),
+            model: model.clone(),
+            // Asking for another token is harmless; exchanging a refresh token that is rotated is not.
+            idempotent: refresh_token.is_none(),
+        };
+        let scopes = self.scopes.iter().map(|scope| Scope::new(scope.clone()));
+        let answer: BasicTokenResponse = match refresh_token {
+            None => {
+                let mut request = client.exchange_client_credentials().add_scopes(scopes);
+                for (name, value) in &self.parameters {
+                    request = request.add_extra_param(name, value);
+                }
+                request.request_async(&sender).await.map_err(token_error)?
+            }
+            Some(token) => {
+                let token = RefreshToken::new(token.expose().to_owned());
+                let mut request = client.exchange_refresh_token(&token).add_scopes(scopes);
+                for (name, value) in &self.parameters {
+                    request = request.add_extra_param(name, value);
+                }
+                request.request_async(&sender).await.map_err(token_error)?
+            }
+        };
+        let life = answer.expires_in().and_then(|life| TimeDelta::from_std(life).ok());
+        Ok(Tokens {
+            access: Secret::new(answer.access_token().secret().as_str()),
+            refresh: answer.refresh_token().map(|token| Secret::new(token.secret().as_str())),
+            expires: life.and_then(|life| context.clock.now().checked_add_signed(life)),
+        })
+    }
+}
+
+#[async_trait]
+impl Authorizer for OAuth2 {
+    async fn authorize(&self, request: &mut Request, context: &Context) -> Result<Stamp> {
+        let (stamp, session) = self.cell.current(context, |refused| self.sign_in(context, request, refused)).await?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", session.token.expose()))
+            .map_err(|_| Error::new(ErrorKind::Protocol, "the access token has characters a header cannot carry").hint("report it"))?;
+        value.set_sensitive(true);
+        request.headers.insert(AUTHORIZATION, value);
+        Ok(stamp)
+    }
+
+    async fn refused(&self, stamp: Stamp, _error: &Error, _context: &Context) -> Renewal {
+        self.cell.drop_session(stamp);
+        Renewal::SignInAgain
+    }
+
+    async fn reopen(&self, context: &Context) -> Result<()> {
+        self.latch.open(context).await
+    }
+}
+
+/// The `oauth2` crate's HTTP client: our loop, without authorization.
+struct Sender {
+    client: Client,
+    url: Url,
+    model: Request,
+    idempotent: bool,
+}
+
+impl<'a> oauth2::AsyncHttpClient<'a> for Sender {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse>> + Send + 'a>>;
+
+    fn call(&'a self, request: oauth2::HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+impl Sender {
+    async fn send(&self, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse> {
+        let (parts, body) = request.into_parts();
+        let mut call = Call::new("token", parts.method, self.url.clone()).unsigned().body_cap(TOKEN_ANSWER_CAP).like(&self.model);
+        call.idempotent = self.idempotent;
+        call.headers.extend(parts.headers);
+        call.body = body.into();
+        let (_, body) = self.client.exchange(call, token_answer).await?;
+        let mut answer = http::Response::new(body);
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *answer.status_mut() = StatusCode::OK;
+        Ok(answer)
+    }
+}
+
+/// The verdict on a token answer, and its body in the spelling the `oauth2` crate reads.
+fn token_answer(response: &Response) -> Result<Vec<u8>> {
+    let json = || serde_json::from_slice::<Map<String, Json>>(&response.body).ok();
+    if let Err(error) = inspect_status(response) {
+        return Err(if error.kind().is_retryable() { error } else { refusal(error, json().as_ref()) });
+    }
+    let unreadable = |what: &str| Error::new(ErrorKind::Protocol, format!("the token answer {what}")).hint("check the token URL");
+    if response.header("content-type").is_some_and(|kind| !kind.to_ascii_lowercase().contains("json")) {
+        return Err(unreadable("is not JSON"));
+    }
+    let mut answer = json().ok_or_else(|| unreadable("is not a JSON object"))?;
+    if answer.contains_key("error") {
+        // Some vendors refuse with status 200.
+        return Err(refusal(Error::new(ErrorKind::Rejected, "the vendor gave no token"), Some(&answer)));
+    }
+    // Written as text by some, with a fraction by others, and not at all by a few.
+    let life = match answer.remove("expires_in") {
+        Some(Json::Number(number)) => number.as_u64().or_else(|| number.as_f64().map(|seconds| seconds.max(0.0) as u64)),
+        Some(Json::String(text)) => text.trim().parse::<u64>().ok(),
+        _ => None,
+    };
+    if let Some(life) = life {
+        answer.insert("expires_in".to_owned(), Json::from(life));
+    }
+    answer.entry("token_type").or_insert_with(|| Json::from("bearer"));
+    serde_json::to_vec(&answer).map_err(|_| unreadable("cannot be read"))
+}
+
+/// The error a refused token call stands for. Of the body only the registered `error` word is kept.
+fn refusal(error: Error, answer: Option<&Map<String, Json>>) -> Error {
+    let word = answer.and_then(|answer| answer.get("error")).and_then(Json::as_str);
+    let word = word.filter(|word| word.len() <= 64 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    let Some(word) = word else { return error };
+    let (kind, message, hint) = match word {
+        "invalid_grant" => (ErrorKind::Unauthenticated, "the vendor does not accept the grant any more", "sign in anew to get a new token"),
+        "invalid_client" | "unauthorized_client" | "access_denied" => {
+            (ErrorKind::Unauthenticated, "the vendor does not accept the client's id or secret", "check both at the vendor")
+        }
+        "temporarily_unavailable" | "server_error" => (ErrorKind::Unavailable, "the vendor cannot give a token now", "try again later"),
+        "slow_down" => (ErrorKind::RateLimited, "the vendor asks us to slow down", "wait"),
+        _ => (ErrorKind::Config, "the vendor gave no token", "check scopes and the kind of sign-in the application is allowed"),
+    };
+    Error::new(kind, message).context(format!("error `{word}`")).hint(hint)
+}
+
+/// Our words for the `oauth2` crate's errors. Its parse error carries the whole answer, tokens included: only the path is kept.
+fn token_error<T: oauth2::ErrorResponse>(error: RequestTokenError<Error, T>) -> Error {
+    match error {
+        RequestTokenError::Request(error) => error,
+        RequestTokenError::Parse(error, _) => {
+            Error::new(ErrorKind::Protocol, format!("the token answer cannot be read at `{}`", error.path())).operation("token")
+        }
+        RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
+            Error::new(ErrorKind::Protocol, "the token call failed in a way we do not know").operation("token")
+        }
+    }
+}
+
+fn kept_for(entries: &Map<String, Json>, credentials: u64) -> Kept {
+    let kept = entries.get(ENTRY).and_then(|json| serde_json::from_value::<Kept>(json.clone()).ok());
+    kept.filter(|kept| kept.credentials == credentials).unwrap_or(Kept { credentials, ..Kept::default() })
+}
+
+fn keep(entries: &mut Map<String, Json>, kept: &Kept) -> Result<()> {
+    let json = serde_json::to_value(kept).map_err(|_| Error::new(ErrorKind::Protocol, "the tokens cannot be saved"))?;
+    entries.insert(ENTRY.to_owned(), json);
+    Ok(())
+}
+
+impl Kept {
+    /// The access token in the slot, if it is still good and not the one just refused.
+    fn usable(&self, now: Instant, refused: Option<&Secret>) -> Option<Tokens> {
+        let access = self.access_token.as_deref()?;
+        let expires = self.expires?;
+        let good = expires > now + MARGIN && refused.is_none_or(|refused| refused.expose() != access);
+        good.then(|| Tokens { access: Secret::new(access), refresh: None, expires: Some(expires) })
+    }
+}
