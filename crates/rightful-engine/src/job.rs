@@ -1,12 +1,139 @@
 //! What a caller gives a job and what it gets back. The bodies are in the modules below.
 
+mod apply;
+mod context;
+mod follow;
+mod journal;
+mod layout;
+mod plan;
+mod read;
+mod run;
+mod settle;
+mod undo;
+mod views;
+
+pub use journal::Journaled;
+pub use layout::{Follow, Layout};
+pub use run::{BODY_VERSION, run_job};
+pub use views::*;
+
+use std::fmt;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use rightful_core::{Clock, Connector, Kind};
+use rightful_core::{Clock, Connector, Error, ErrorKind, Instant, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::{Holder, PlanId, Policy, Refusal, RunCounts, RunId, RunOutcome, Store};
+
+/// Called with the name of each point at which a test may want to end the process. See [`FAILPOINTS`].
+pub type Failpoint = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Every point a [`Failpoint`] is called at, in the order of a run.
+pub const FAILPOINTS: &[&str] = &[
+    "after-begin-run",
+    "after-begin-read",
+    "before-put-page",
+    "after-put-page",
+    "before-end-read",
+    "after-end-read",
+    "after-begin-plan",
+    "before-add-to-plan",
+    "after-add-to-plan",
+    "before-end-plan",
+    "after-end-plan",
+    "after-begin-apply",
+    "before-intend",
+    "after-intend",
+    "before-write",
+    "after-write",
+    "before-settle",
+    "after-settle",
+    "after-slice",
+    "before-end-run",
+];
+
+/// How a job shall go about its task.
+#[derive(Clone)]
+pub struct RunOptions {
+    /// Lets one saved plan over its caps: who, and why. Only for [`RunTask::Apply`](crate::RunTask::Apply).
+    pub over_cap: Option<(String, String)>,
+    /// Who asked for the job, where a person did: recorded when an undo pauses the integration.
+    pub author: Option<String>,
+    /// How many pages are read side by side; the account's permits may allow fewer.
+    pub width: usize,
+    /// Smaller write batches than the vendor allows.
+    pub batch_limit: Option<usize>,
+    /// For tests.
+    pub failpoint: Option<Failpoint>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { over_cap: None, author: None, width: 8, batch_limit: None, failpoint: None }
+    }
+}
+
+impl Debug for RunOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunOptions")
+            .field("over_cap", &self.over_cap)
+            .field("author", &self.author)
+            .field("width", &self.width)
+            .field("batch_limit", &self.batch_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug)]
+pub enum JobError {
+    /// Another living process runs this integration (exit code 6).
+    Busy {
+        /// Who.
+        holder: Holder,
+        /// Until when, unless it renews.
+        until: Instant,
+    },
+    /// It could not begin, or the lease was lost under way.
+    Failed(Error),
+}
+
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<JobError> for Error {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Failed(error) => error,
+            JobError::Busy { ref holder, .. } => {
+                let process = holder.process;
+                Self::new(ErrorKind::Conflict, error.to_string())
+                    .hint(format!("wait for process {process} to end, or stop it; its run is then taken up where it stood"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy { holder, until } => {
+                write!(
+                    f,
+                    "another run of this integration is under way: process {} on {}, at least until {until}",
+                    holder.process, holder.machine
+                )
+            }
+            Self::Failed(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl std::error::Error for JobError {}
 
 /// One integration as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,24 +2,39 @@
 //!
 //! `decide`-side modules are pure; `job` runs them over the ports `Connector`, [`Store`] and [`Steps`].
 
+mod cap;
 mod case;
 mod codes;
+mod decide;
+mod explain;
 mod ids;
 mod job;
 mod ledger;
+pub mod memory;
+mod pair;
+mod people;
 mod plan;
 mod policy;
+mod resolve;
 mod run;
 mod steps;
 mod store;
+mod undo;
 
+pub use cap::*;
 pub use case::*;
 pub use codes::*;
+pub use decide::*;
+pub use explain::*;
 pub use ids::*;
 pub use job::*;
 pub use ledger::*;
+pub use pair::*;
+pub use people::*;
 pub use plan::*;
 pub use policy::*;
+pub use resolve::*;
 pub use run::*;
 pub use steps::*;
 pub use store::*;
+pub use undo::*;

@@ -1,0 +1,193 @@
+//! Bounds on a whole plan: caps that a person may let pass, and guards against a source that lost its records, which nobody may.
+
+use crate::{Cap, Caps, PlanCounts, PlanId, Refusal};
+
+/// What the source and its pairs looked like, now or at the last run whose source was believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Source records the policy plans.
+    pub source_records: u64,
+    /// Of these, paired ones.
+    pub paired: u64,
+    /// Of these, with a code.
+    pub with_code: u64,
+}
+
+/// What guards compare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Now.
+    pub now: Census,
+    /// Source records now that carry a code which was known before.
+    pub with_known_code: u64,
+    /// Distinct codes known before.
+    pub codes_before: u64,
+    /// Source records at the last run whose source was believed.
+    pub records_before: Option<u64>,
+    /// Pairs at that run.
+    pub paired_before: Option<u64>,
+}
+
+/// Losses up to so many records are never a lost source: a small customer may lose three of ten customers.
+const SMALL: u64 = 5;
+
+/// Every cap and guard this plan exceeds.
+pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: PlanId, label: &str) -> Vec<Refusal> {
+    let mut refusals = source_guards(caps, evidence, label);
+    let first = evidence.records_before.is_none();
+    for (guard, cap, number, what) in [
+        ("owner-moves", &caps.owner_moves, counts.owner_moves, "change owner"),
+        ("removals", &caps.removals, counts.removals, "belong to nobody afterwards"),
+    ] {
+        if let Some(bound) = exceeded(cap, number, counts.paired) {
+            let percent = (number * 100).div_ceil(counts.paired.max(1));
+            let first = if first { "; a first run moves nearly everything" } else { "" };
+            refusals.push(Refusal {
+                guard: guard.to_owned(),
+                evidence: format!("{number} of {} paired records would {what} ({percent} %); the cap is {bound}{first}", counts.paired),
+                remedy: format!(
+                    "look at the plan; if it is right, let this one plan through: rightful apply {plan} --over-cap --reason TEXT"
+                ),
+                may_pass: true,
+            });
+        }
+    }
+    refusals
+}
+
+/// The bound that a number exceeds, in words.
+fn exceeded(cap: &Cap, number: u64, paired: u64) -> Option<String> {
+    if number <= cap.floor {
+        return None;
+    }
+    if let Some(count) = cap.count.filter(|count| number > *count) {
+        return Some(format!("{count} records"));
+    }
+    cap.percent.filter(|percent| number * 100 > u64::from(*percent) * paired).map(|percent| format!("{percent} %"))
+}
+
+fn source_guards(caps: &Caps, evidence: &Evidence, label: &str) -> Vec<Refusal> {
+    let Evidence { now, with_known_code, codes_before, records_before, paired_before } = *evidence;
+    let refusal = |guard: &str, evidence: String, remedy: &str| {
+        vec![Refusal { guard: guard.to_owned(), evidence, remedy: remedy.to_owned(), may_pass: false }]
+    };
+    if now.source_records == 0 {
+        let before = records_before.map_or_else(String::new, |before| format!("; the last run saw {before}"));
+        return refusal(
+            "source-empty",
+            format!("the source shows no record in use{before}"),
+            "check the source connection's permissions, entity and company (rightful preflight), then run again",
+        );
+    }
+    let percent = u64::from(caps.source_shrink_percent);
+    let meant = "if the loss is meant, set caps.source_shrink_percent = 100 for one run; else mend the source connection's permissions or entity (rightful preflight)";
+    if let Some(before) = records_before
+        && let lost = before.saturating_sub(now.source_records)
+        && lost > SMALL
+        && lost * 100 > percent * before
+    {
+        let evidence = format!(
+            "the source shows {} records in use, the last run saw {before}; the guard allows {percent} % fewer",
+            now.source_records
+        );
+        return refusal("source-shrunk", evidence, meant);
+    }
+    if percent >= 100 {
+        return Vec::new();
+    }
+    if codes_before > 0 && now.with_code == 0 {
+        let evidence =
+            format!("none of {} source records has a {label} any more; the last run knew {codes_before} codes", now.source_records);
+        return refusal("codes-gone", evidence, meant);
+    }
+    if codes_before > 0 && now.with_code > caps.owner_moves.floor && with_known_code * 10 < now.with_code {
+        let evidence =
+            format!("{} of {} records carry a {label} that the last run did not know", now.with_code - with_known_code, now.with_code);
+        return refusal("codes-gone", evidence, meant);
+    }
+    if let Some(before) = paired_before
+        && before > caps.owner_moves.floor
+        && now.paired * 10 < before
+    {
+        let evidence = format!("{} records are paired, the last run paired {before}: the codes of the records changed", now.paired);
+        return refusal("codes-gone", evidence, meant);
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guards(evidence: Evidence, owner_moves: u64, removals: u64) -> Vec<String> {
+        let counts = PlanCounts { owner_moves, removals, paired: evidence.now.paired, ..PlanCounts::default() };
+        refusals(&Caps::default(), &counts, &evidence, PlanId(3), "Rep Code").into_iter().map(|refusal| refusal.guard).collect()
+    }
+
+    fn now(source_records: u64, paired: u64, with_code: u64) -> Evidence {
+        Evidence { now: Census { source_records, paired, with_code }, ..Evidence::default() }
+    }
+
+    fn after(now: Evidence, records: u64, codes: u64, known: u64) -> Evidence {
+        Evidence { records_before: Some(records), paired_before: Some(records), codes_before: codes, with_known_code: known, ..now }
+    }
+
+    #[test]
+    fn sk_24_in_24_a_source_that_lost_its_records_or_codes_is_refused() {
+        let none: &[&str] = &[];
+        let cases: &[(Evidence, &[&str])] = &[
+            (now(0, 0, 0), &["source-empty"]),
+            (now(100, 100, 100), none),
+            (now(100, 100, 0), none),
+            (after(now(0, 0, 0), 100, 5, 0), &["source-empty"]),
+            (after(now(80, 80, 80), 100, 5, 80), none),
+            (after(now(79, 79, 79), 100, 5, 79), &["source-shrunk"]),
+            (after(now(6, 6, 6), 10, 5, 6), none),
+            (after(now(4, 4, 4), 10, 5, 4), &["source-shrunk"]),
+            (after(now(100, 100, 0), 100, 5, 0), &["codes-gone"]),
+            (after(now(100, 100, 100), 100, 5, 9), &["codes-gone"]),
+            (after(now(100, 100, 100), 100, 5, 10), none),
+            (after(now(20, 20, 20), 20, 1, 0), none),
+            (after(now(100, 9, 100), 100, 5, 100), &["codes-gone"]),
+            (after(now(500, 500, 500), 100, 5, 100), none),
+        ];
+        for (evidence, expected) in cases {
+            assert_eq!(guards(*evidence, 0, 0), *expected, "{evidence:?}");
+        }
+    }
+
+    #[test]
+    fn a_cap_counts_above_its_floor_by_percent_or_number() {
+        for (paired, moves, removals, expected) in [
+            (1000, 200, 0, &[][..]),
+            (1000, 201, 0, &["owner-moves"]),
+            (50, 20, 0, &[]),
+            (50, 21, 0, &["owner-moves"]),
+            (1000, 0, 50, &[]),
+            (1000, 0, 51, &["removals"]),
+            (10, 0, 5, &[]),
+            (1000, 500, 500, &["owner-moves", "removals"]),
+        ] {
+            assert_eq!(guards(now(paired, paired, paired), moves, removals), expected, "{moves} and {removals} of {paired}");
+        }
+        let cap = Cap { count: Some(10), percent: None, floor: 0 };
+        assert_eq!((exceeded(&cap, 10, 1), exceeded(&cap, 11, 1_000_000)), (None, Some("10 records".into())));
+    }
+
+    #[test]
+    fn a_first_run_is_told_how_to_pass_and_a_lost_source_is_not() {
+        let counts = PlanCounts { owner_moves: 97, paired: 100, ..PlanCounts::default() };
+        let refusal = &refusals(&Caps::default(), &counts, &now(100, 100, 100), PlanId(3), "Rep Code")[0];
+        assert!(refusal.may_pass && refusal.evidence.contains("a first run moves nearly everything"), "{refusal:?}");
+        assert!(refusal.remedy.contains("rightful apply plan-3 --over-cap --reason TEXT"), "{refusal:?}");
+        let refusal = &refusals(&Caps::default(), &counts, &now(0, 0, 0), PlanId(3), "Rep Code")[0];
+        assert!(!refusal.may_pass && !refusal.remedy.contains("--over-cap"), "{refusal:?}");
+    }
+
+    #[test]
+    fn a_loss_that_is_meant_passes_by_policy() {
+        let caps = Caps { source_shrink_percent: 100, ..Caps::default() };
+        let evidence = after(now(1, 1, 1), 100, 5, 0);
+        assert_eq!(refusals(&caps, &PlanCounts::default(), &evidence, PlanId(1), "Rep Code"), Vec::new());
+    }
+}

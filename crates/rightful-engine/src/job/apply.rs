@@ -1,0 +1,306 @@
+//! Applies a plan slice by slice: intents in the ledger before each call, outcomes after it, unknown fates settled before anything else is written.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::StreamExt;
+use rightful_core::{Error, ErrorKind, Kind, Outcome, Result, Target, Write};
+use serde::{Deserialize, Serialize};
+
+use super::context::Job;
+use super::settle::{dispute, moved, pending, record, refuse, remark, settle};
+use crate::{Change, Digest, Entry, EntryId, EntryState, PlanId, Settled};
+
+/// How often one change is sent at most.
+const ATTEMPTS: u32 = 3;
+
+/// How far a slice came.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Sliced {
+    /// The last change of the slice; the next slice begins after it.
+    pub last: i64,
+    /// No change was left.
+    pub end: bool,
+    /// Why nothing more may be written, with its remedy.
+    pub stopped: Option<String>,
+}
+
+/// A change on its way.
+#[derive(Clone, Debug)]
+struct Item {
+    entry: Entry,
+    change: Change,
+}
+
+/// What one batch left undecided.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Certainly not applied, and worth another attempt.
+    again: Vec<(Item, String)>,
+    /// Nobody knows.
+    unknown: Vec<Item>,
+    /// The wait the vendor asked for.
+    wait: Option<Duration>,
+    /// Why nothing more may be written.
+    stopped: Option<String>,
+}
+
+/// Applies the slice of the plan that begins after this change. Running it again after a crash goes on where it stood.
+pub(crate) async fn apply_slice(job: Job, plan: PlanId, after: i64) -> Result<Sliced> {
+    let store = job.store();
+    let spec = job.target_kind(&job.layout.target.kind)?;
+    let limit = (batch_size(&job, &job.layout.target.kind)? * spec.write_width.max(1)).min(1_000);
+    let changes = store.changes(plan, after, limit).await?;
+    let Some(last) = changes.last().map(|change| change.number) else {
+        return Ok(Sliced { last: after, end: true, stopped: None });
+    };
+    let by_number: HashMap<i64, Change> = changes.iter().map(|change| (change.number, change.clone())).collect();
+
+    // What was under way when the process ended.
+    let mut items: Vec<Item> = Vec::new();
+    let mut repeated = Vec::new();
+    if job.resumed {
+        let open = pending(&job, true).await?;
+        repeated = settle(&job, open, &by_number).await?.again;
+        repeated.retain(|entry| by_number.contains_key(&entry.change));
+    }
+    if !repeated.is_empty() {
+        job.failpoint("before-intend");
+        store.intend(&job.fence, &repeated).await?;
+        job.failpoint("after-intend");
+        repeated.iter_mut().for_each(|entry| entry.attempts += 1);
+        items.extend(repeated.into_iter().map(|entry| Item { change: by_number[&entry.change].clone(), entry }));
+    }
+
+    // What was never begun. Intents of a slice are one transaction: either all of them are there or none is.
+    let begun = store.last_intended(job.run).await?;
+    let fresh: Vec<&Change> = changes.iter().filter(|change| change.number > begun).collect();
+    if !fresh.is_empty() {
+        items.extend(begin(&job, plan, &fresh).await?);
+    }
+    let stopped = send(&job, items).await?;
+    job.failpoint("after-slice");
+    Ok(Sliced { last, end: false, stopped })
+}
+
+/// Writes the intents of these changes; those that moved since the plan are settled as stale at once.
+async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>> {
+    let mut kinds: Vec<&Kind> = changes.iter().map(|change| &change.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut stale = std::collections::HashSet::new();
+    for kind in &kinds {
+        let of_kind: Vec<&Change> = changes.iter().filter(|change| change.kind == **kind).copied().collect();
+        stale.extend(moved(job, kind, &of_kind).await?);
+    }
+    let now = job.now();
+    let mut entries: Vec<Entry> = changes
+        .iter()
+        .map(|change| Entry {
+            id: EntryId(0),
+            run: job.run,
+            plan,
+            change: change.number,
+            integration: job.name().to_owned(),
+            connection: job.layout.target.connection.clone(),
+            kind: change.kind.clone(),
+            target: change.target.clone(),
+            code: change.code.clone(),
+            name: change.name.clone(),
+            role: change.owners.role.clone(),
+            before: change.owners.from.clone().unwrap_or_default(),
+            after: change.owners.to.clone(),
+            why: change.why.clone(),
+            intended_at: now,
+            state: EntryState::Intended,
+            settled_at: None,
+            attempts: 1,
+            note: None,
+        })
+        .collect();
+    job.failpoint("before-intend");
+    let ids = job.store().intend(&job.fence, &entries).await?;
+    job.failpoint("after-intend");
+    for (entry, id) in entries.iter_mut().zip(ids) {
+        entry.id = id;
+    }
+    for kind in kinds {
+        let settled = entries
+            .iter()
+            .filter(|entry| entry.kind == *kind && stale.contains(&entry.change))
+            .map(|entry| remark(entry, EntryState::Stale, "the record moved since the plan"))
+            .collect();
+        record(job, kind, settled).await?;
+    }
+    Ok(entries
+        .into_iter()
+        .zip(changes)
+        .filter(|(entry, _)| !stale.contains(&entry.change))
+        .map(|(entry, change)| Item { entry, change: (*change).clone() })
+        .collect())
+}
+
+/// Sends items in batches side by side until each has its fate. Answers why nothing more may be written, if so.
+async fn send(job: &Job, mut items: Vec<Item>) -> Result<Option<String>> {
+    let mut stopped = None;
+    while !items.is_empty() {
+        let width = job.target_kind(&items[0].change.kind)?.write_width.max(1);
+        let mut rests = futures::stream::iter(batches(job, items)?).map(|batch| write_batch(job, batch)).buffer_unordered(width);
+        let (mut again, mut unknown, mut wait) = (Vec::new(), Vec::new(), None::<Duration>);
+        while let Some(rest) = rests.next().await {
+            let rest = rest?;
+            again.extend(rest.again);
+            unknown.extend(rest.unknown);
+            wait = wait.max(rest.wait);
+            stopped = stopped.or(rest.stopped);
+        }
+        drop(rests);
+
+        let mut next: Vec<Item> = Vec::new();
+        for (item, note) in again {
+            if item.entry.attempts < ATTEMPTS && stopped.is_none() {
+                next.push(item);
+                continue;
+            }
+            record(job, &item.change.kind, vec![remark(&item.entry, EntryState::NotDone, &note)]).await?;
+            stopped.get_or_insert(note);
+        }
+        let changes: HashMap<i64, Change> = unknown.iter().map(|item| (item.change.number, item.change.clone())).collect();
+        for entry in settle(job, unknown.into_iter().map(|item| item.entry).collect(), &changes).await?.again {
+            if entry.attempts < ATTEMPTS && stopped.is_none() {
+                next.push(Item { change: changes[&entry.change].clone(), entry });
+            } else {
+                let note = format!("its answer was lost {} times over, and it is not applied", entry.attempts);
+                dispute(job, &entry.kind.clone(), vec![(&entry, note)]).await?;
+            }
+        }
+        if !next.is_empty() {
+            let attempts = next.iter().map(|item| item.entry.attempts).max().unwrap_or(1);
+            job.ports.clock.sleep(wait.unwrap_or(Duration::from_secs(1 << attempts))).await;
+            let entries: Vec<Entry> = next.iter().map(|item| item.entry.clone()).collect();
+            job.failpoint("before-intend");
+            job.store().intend(&job.fence, &entries).await?;
+            job.failpoint("after-intend");
+            next.iter_mut().for_each(|item| item.entry.attempts += 1);
+        }
+        items = next;
+    }
+    Ok(stopped)
+}
+
+fn batch_size(job: &Job, kind: &Kind) -> Result<usize> {
+    let declared = job.target_kind(kind)?.batch.max(1);
+    Ok(job.options.batch_limit.map_or(declared, |limit| declared.min(limit.max(1))))
+}
+
+fn batches(job: &Job, items: Vec<Item>) -> Result<Vec<Vec<Item>>> {
+    let mut kinds: Vec<(Kind, Vec<Vec<Item>>)> = Vec::new();
+    for item in items {
+        let size = batch_size(job, &item.change.kind)?;
+        let at = match kinds.iter().position(|(kind, _)| *kind == item.change.kind) {
+            Some(at) => at,
+            None => {
+                kinds.push((item.change.kind.clone(), Vec::new()));
+                kinds.len() - 1
+            }
+        };
+        match kinds[at].1.last_mut().filter(|batch| batch.len() < size) {
+            Some(batch) => batch.push(item),
+            None => kinds[at].1.push(vec![item]),
+        }
+    }
+    Ok(kinds.into_iter().flat_map(|(_, batches)| batches).collect())
+}
+
+/// The key of a change: the same over attempts and restarts, and another for every other change of any integration or store.
+fn write_key(entry: &Entry) -> String {
+    let bound = Digest::of_data(&(
+        &entry.integration,
+        &entry.connection,
+        &entry.kind,
+        &entry.target,
+        &entry.before,
+        &entry.after,
+        entry.intended_at,
+    ));
+    format!("rightful-{}-{}-{bound}", entry.run, entry.change)
+}
+
+async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
+    let kind = batch[0].change.kind.clone();
+    let writes: Vec<Write> = batch
+        .iter()
+        .map(|item| Write {
+            key: write_key(&item.entry),
+            target: Target::Id(item.change.target.clone()),
+            owners: vec![item.change.owners.clone()],
+            values: Vec::new(),
+        })
+        .collect();
+    job.failpoint("before-write");
+    let outcomes = job.target().write(&kind, &writes).await;
+    job.failpoint("after-write");
+    let mut rest = Rest::default();
+    let outcomes = match outcomes {
+        Ok(outcomes) if outcomes.len() == batch.len() => outcomes,
+        Ok(outcomes) => {
+            let text = format!("{} outcomes came back for {} writes", outcomes.len(), batch.len());
+            batch.iter().map(|_| Outcome::Unknown(Error::new(ErrorKind::Protocol, text.clone()))).collect()
+        }
+        // Nothing of the batch was sent.
+        Err(error) => {
+            let note = told(&error);
+            if !error.kind().is_retryable() {
+                rest.stopped = Some(note.clone());
+            }
+            rest.wait = error.wait();
+            rest.again = batch.into_iter().map(|item| (item, note.clone())).collect();
+            return Ok(rest);
+        }
+    };
+    let (mut settled, mut refused) = (Vec::new(), Vec::new());
+    for (item, outcome) in batch.into_iter().zip(outcomes) {
+        match outcome {
+            Outcome::Done { .. } => {
+                settled.push(Settled { entry: item.entry.id, state: EntryState::Done, note: None, into_image: true });
+            }
+            Outcome::Unchanged => {
+                settled.push(Settled { entry: item.entry.id, state: EntryState::Unchanged, note: None, into_image: true });
+            }
+            Outcome::Unknown(error) => {
+                rest.wait = rest.wait.max(error.wait());
+                settled.push(remark(&item.entry, EntryState::Unknown, &told(&error)));
+                rest.unknown.push(item);
+            }
+            Outcome::NotDone(error) => match error.kind() {
+                ErrorKind::RateLimited | ErrorKind::Unavailable => {
+                    rest.wait = rest.wait.max(error.wait());
+                    rest.again.push((item, told(&error)));
+                }
+                ErrorKind::Conflict => settled.push(remark(&item.entry, EntryState::Stale, &told(&error))),
+                kind => {
+                    if matches!(kind, ErrorKind::Unauthenticated | ErrorKind::Config | ErrorKind::Unsupported) {
+                        rest.stopped = Some(told(&error));
+                    }
+                    settled.push(remark(&item.entry, EntryState::NotDone, &told(&error)));
+                    refused.push((item, told(&error)));
+                }
+            },
+        }
+    }
+    refuse(job, refused.iter().map(|(item, note)| (&item.entry, note.clone())).collect()).await?;
+    record(job, &kind, settled).await?;
+    Ok(rest)
+}
+
+/// An error with the vendor's words and its remedy, for the ledger.
+pub(crate) fn told(error: &Error) -> String {
+    let mut text = error.to_string();
+    if let Some(words) = error.vendor_words() {
+        text.push_str(&format!(": {words}"));
+    }
+    if let Some(mend) = error.mend() {
+        text.push_str(&format!("; {mend}"));
+    }
+    text
+}

@@ -1,0 +1,86 @@
+//! What every step of a run needs at hand.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rightful_core::{Connector, Instant, Kind, KindSpec, Result, Role};
+
+use super::{Event, Integration, Layout, Ports, RunOptions};
+use crate::{Digest, Fence, ImageId, ImageSpec, PlanId, RunId, Store};
+
+/// One run under its lease. Cheap to clone: steps own what they use.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub ports: Ports,
+    pub integration: Arc<Integration>,
+    pub layout: Arc<Layout>,
+    pub options: RunOptions,
+    pub fence: Fence,
+    pub run: RunId,
+    /// Was the run cut off and taken up again?
+    pub resumed: bool,
+    plan: Arc<Mutex<Option<PlanId>>>,
+}
+
+impl Job {
+    pub fn new(ports: Ports, integration: Arc<Integration>, layout: Arc<Layout>, options: RunOptions, fence: Fence, run: RunId) -> Self {
+        Self { ports, integration, layout, options, fence, run, resumed: false, plan: Arc::default() }
+    }
+
+    pub fn store(&self) -> &dyn Store {
+        &*self.ports.store
+    }
+
+    pub fn now(&self) -> Instant {
+        self.ports.clock.now()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.integration.name
+    }
+
+    /// The digest that saved plans are bound to.
+    pub fn policy_digest(&self) -> Digest {
+        Digest::of_data(&self.integration.policy)
+    }
+
+    /// The run works on this plan from now on.
+    pub fn adopt_plan(&self, plan: PlanId) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+    }
+
+    /// The plan the run works on.
+    pub fn plan(&self) -> Option<PlanId> {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn note(&self, text: impl Into<String>) {
+        self.ports.progress.report(Event::Note(text.into()));
+    }
+
+    /// Where a test may end the process.
+    pub fn failpoint(&self, name: &str) {
+        if let Some(failpoint) = &self.options.failpoint {
+            failpoint(name);
+        }
+    }
+
+    /// What the target declares for a kind.
+    pub fn target_kind(&self, kind: &Kind) -> Result<&KindSpec> {
+        super::layout::kind_spec(&*self.ports.target, kind, &self.integration.policy.target.connection)
+    }
+
+    /// The image and the written role of a target kind.
+    pub fn target_image(&self, kind: &Kind) -> Result<(&ImageSpec, &Role)> {
+        self.layout.target_image(kind, &self.integration.policy)
+    }
+
+    /// The number of a target kind's image.
+    pub async fn target_image_id(&self, kind: &Kind) -> Result<ImageId> {
+        let (spec, _) = self.target_image(kind)?;
+        Ok(self.store().image(spec).await?.id)
+    }
+
+    pub fn target(&self) -> &Arc<dyn Connector> {
+        &self.ports.target
+    }
+}

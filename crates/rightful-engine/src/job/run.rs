@@ -1,0 +1,537 @@
+//! One run from its lease to its recorded end, taken up where it stood when it was cut off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rightful_core::{Connector, Error, ErrorKind, Kind, Result};
+
+use super::apply::{apply_slice, told};
+use super::context::Job;
+use super::journal::Journaled;
+use super::plan::{Planned, Sources, make_plan, people_index, resolved_table};
+use super::read::{ReadDone, read_image};
+use super::settle::settle_leftovers;
+use super::undo::{begin_undo, plan_undo};
+use super::{Event, Integration, JobError, Layout, Ports, RunOptions, RunReport};
+use crate::{EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, step};
+
+/// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
+pub const BODY_VERSION: u32 = 1;
+
+/// How long a lease holds without being renewed, and how often it is renewed.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(15);
+
+/// How often a plan is made again because the code table moved under it.
+const PLANS: u32 = 3;
+
+/// Runs a task of an integration under its lease. A run that was cut off is taken up first; where it is what the task asks for, its report is the answer.
+///
+/// # Errors
+/// [`JobError::Busy`] where another living process holds the lease; [`JobError::Failed`] where the run could not begin (paused, a policy that the
+/// connections do not fit, the store) or lost its lease. A run that began always ends in a report.
+pub async fn run_job(ports: &Ports, integration: &Integration, task: RunTask, options: RunOptions) -> Result<RunReport, JobError> {
+    let layout = Arc::new(Layout::of(ports, &integration.policy)?);
+    let now = ports.clock.now();
+    let fence = match ports.store.lease(&integration.name, &ports.holder, now, now + LEASE).await? {
+        Leased::Held(fence) => fence,
+        Leased::Busy(holder, until) => return Err(JobError::Busy { holder, until }),
+    };
+    let renewal = Renewal::begin(ports, &fence);
+    let result = under_lease(ports, Arc::new(integration.clone()), layout, &task, options, &fence).await;
+    drop(renewal);
+    let released = ports.store.release(&fence).await;
+    let report = result?;
+    released?;
+    Ok(report)
+}
+
+/// Keeps the lease while a run goes on. Paced by the process's own timer, since it is the process's life that the lease states.
+struct Renewal(tokio::task::JoinHandle<()>);
+
+impl Renewal {
+    fn begin(ports: &Ports, fence: &Fence) -> Self {
+        let (store, clock, fence) = (ports.store.clone(), ports.clock.clone(), fence.clone());
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEW).await;
+                if let Err(error) = store.renew(&fence, clock.now() + LEASE).await {
+                    // Every write of the run is fenced: a lost lease stops it there, with this as the cause in the log.
+                    tracing::warn!(integration = %fence.integration, %error, "the lease could not be renewed");
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn under_lease(
+    ports: &Ports,
+    integration: Arc<Integration>,
+    layout: Arc<Layout>,
+    task: &RunTask,
+    options: RunOptions,
+    fence: &Fence,
+) -> Result<RunReport> {
+    let store = &*ports.store;
+    let job = |run| Job::new(ports.clone(), integration.clone(), layout.clone(), options.clone(), fence.clone(), run);
+    let undo = matches!(task, RunTask::Undo { .. });
+    let unfinished = store.unfinished_run(&integration.name).await?;
+    let paused = store.integration(&integration.name).await?.paused;
+    if let Some(by) = paused
+        && !undo
+        && !(matches!(task, RunTask::Plan { .. }) && unfinished.is_none())
+    {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("integration `{}` is paused since {} by {}: {}", integration.name, by.at, by.author, by.reason),
+        )
+        .hint(format!("resume it: rightful resume {}", integration.name)));
+    }
+    let mut notes = Vec::new();
+    if let Some(run) = unfinished {
+        if let Some(why) = not_continued(&run, task) {
+            notes.push(abandon(&job(run.id), why).await?);
+        } else {
+            let answers = run.task == *task || (*task == RunTask::Full && !matches!(run.task, RunTask::Plan { .. }));
+            store.resume_run(fence, run.id).await?;
+            let mut job = job(run.id);
+            job.resumed = true;
+            let report = execute(&job, &run.task).await?;
+            if answers {
+                return Ok(report);
+            }
+            notes.push(format!("{} had been cut off; it was taken up and ended {}", report.run, report.outcome.as_str()));
+        }
+    }
+    let run = store.begin_run(fence, task, BODY_VERSION, ports.clock.now()).await?;
+    let job = job(run);
+    job.failpoint("after-begin-run");
+    let mut report = execute(&job, task).await?;
+    report.notes.splice(0..0, notes);
+    Ok(report)
+}
+
+/// Why a run that was cut off is not taken up, if so.
+fn not_continued(run: &Run, task: &RunTask) -> Option<String> {
+    if run.body_version != BODY_VERSION {
+        return Some(format!(
+            "{} was begun by another version of the program (body {}, this is {BODY_VERSION}) and cannot be continued; what it wrote is in the ledger",
+            run.id, run.body_version
+        ));
+    }
+    (matches!(task, RunTask::Undo { .. }) && run.task != *task)
+        .then(|| format!("{} had been cut off; it is not continued, because an undo was asked for", run.id))
+}
+
+/// Ends a run that is not taken up: its open intents are settled by looking, nothing is sent.
+async fn abandon(job: &Job, why: String) -> Result<String> {
+    settle_leftovers(job).await?;
+    let mut ended = Ended { plan: plan_of(job).await?, outcome: RunOutcome::Partial, notes: vec![why.clone()], ..Ended::new() };
+    end(job, &mut ended).await?;
+    job.note(why.clone());
+    Ok(why)
+}
+
+/// The newest plan that the run was applying, where its journal is not consulted.
+async fn plan_of(job: &Job) -> Result<Option<PlanId>> {
+    let plans = job.store().plans(job.name(), 32).await?;
+    Ok(plans.into_iter().find(|plan| plan.run == Some(job.run)).map(|plan| plan.id))
+}
+
+/// How a body ended, before its counts.
+struct Ended {
+    outcome: RunOutcome,
+    plan: Option<PlanId>,
+    counts: RunCounts,
+    refusals: Vec<Refusal>,
+    stale_plan: bool,
+    /// Writing was stopped for good, not by one record.
+    stopped: bool,
+    notes: Vec<String>,
+}
+
+impl Ended {
+    fn new() -> Self {
+        Self {
+            outcome: RunOutcome::Done,
+            plan: None,
+            counts: RunCounts::default(),
+            refusals: Vec::new(),
+            stale_plan: false,
+            stopped: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Something was left unread or unwritten: never `done`.
+    fn is_partial(&mut self) {
+        if matches!(self.outcome, RunOutcome::Done | RunOutcome::DoneWithHolds) {
+            self.outcome = RunOutcome::Partial;
+        }
+    }
+}
+
+async fn execute(job: &Job, task: &RunTask) -> Result<RunReport> {
+    job.ports.progress.report(Event::Started { run: job.run, resumed: job.resumed });
+    let steps = Journaled::new(job.ports.store.clone(), job.ports.clock.clone(), job.fence.clone(), job.run);
+    let mut ended = Ended::new();
+    if let Err(error) = body(job, &steps, task, &mut ended).await {
+        ended.outcome = RunOutcome::Failed;
+        ended.notes.push(told(&error));
+    }
+    ended.plan = job.plan().or(ended.plan);
+    end(job, &mut ended).await?;
+    let Ended { outcome, plan, counts, refusals, stale_plan, notes, .. } = ended;
+    Ok(RunReport { run: job.run, outcome, plan, counts, refusals, stale_plan, notes })
+}
+
+/// Counts what the run did and writes its end.
+async fn end(job: &Job, ended: &mut Ended) -> Result<()> {
+    let store = job.store();
+    for (state, count) in store.entry_counts(job.run).await? {
+        let counter = match state {
+            EntryState::Done => &mut ended.counts.done,
+            EntryState::Unchanged => &mut ended.counts.unchanged,
+            EntryState::NotDone => &mut ended.counts.not_done,
+            EntryState::Stale => &mut ended.counts.stale,
+            EntryState::Disputed | EntryState::Intended | EntryState::Unknown => &mut ended.counts.disputed,
+        };
+        *counter += count;
+    }
+    let counts = &ended.counts;
+    if counts.not_done + counts.stale + counts.disputed > 0 {
+        ended.is_partial();
+    }
+    if ended.stopped {
+        ended.outcome = RunOutcome::Failed;
+    }
+    if ended.outcome == RunOutcome::Failed && ended.counts.done > 0 {
+        ended.outcome = RunOutcome::Partial;
+    }
+    if ended.outcome == RunOutcome::Done && ended.counts.holds > 0 {
+        ended.outcome = RunOutcome::DoneWithHolds;
+    }
+    ended.counts.cases = store.case_counts(Some(job.name())).await?.into_iter().map(|(_, count)| count).sum();
+    if let Some(plan) = ended.plan
+        && store.plan(plan).await?.is_some_and(|plan| plan.state == PlanState::Applying)
+    {
+        store.set_plan_state(&job.fence, plan, PlanState::Applied, None, Some(job.run)).await?;
+    }
+    job.failpoint("before-end-run");
+    store.end_run(&job.fence, job.run, ended.outcome, ended.plan, &ended.counts, &ended.notes, job.now()).await
+}
+
+async fn body(job: &Job, steps: &dyn Steps, task: &RunTask, ended: &mut Ended) -> Result<()> {
+    let settled = {
+        let job = job.clone();
+        step(steps, "leftovers", move || async move { settle_leftovers(&job).await }).await?
+    };
+    if settled > 0 {
+        ended.notes.push(format!("{settled} writes that an earlier run left open were settled by reading them back"));
+    }
+    match task {
+        RunTask::Full => full(job, steps, None, true, ended).await,
+        RunTask::Plan { only } => full(job, steps, only.clone(), false, ended).await,
+        RunTask::Apply { plan } => saved(job, steps, *plan, ended).await,
+        RunTask::Undo { run } => undo(job, steps, *run, ended).await,
+    }
+}
+
+/// Reads both sides, plans, and applies where asked to.
+async fn full(job: &Job, steps: &dyn Steps, only: Option<String>, apply: bool, ended: &mut Ended) -> Result<()> {
+    let doubted = {
+        let job = job.clone();
+        step(steps, "doubts", move || async move { is_doubted(&job).await }).await?
+    };
+    let (source, target) = futures::future::try_join(read(job, steps, "read-source", SOURCE, &job.layout.source, doubted), async {
+        let target = read(job, steps, "read-target", TARGET, &job.layout.target, false).await?;
+        let people = read(job, steps, "read-people", TARGET, &job.layout.people, false).await?;
+        Ok((target, people))
+    })
+    .await?;
+    let (target, people) = target;
+    ended.counts.source_rows = source.rows;
+    ended.counts.target_rows = target.rows + people.rows;
+    let mut complete = true;
+    let mut blind = false;
+    for done in [&source, &target, &people] {
+        complete &= done.complete;
+        blind |= done.never_complete;
+        ended.notes.extend(done.notes.iter().cloned());
+    }
+    if !complete {
+        ended.is_partial();
+    }
+    source_people(job, steps, ended).await;
+    if blind {
+        ended.is_partial();
+        ended.notes.push("nothing was planned: there is no complete read of both sides to stand on; run again".to_owned());
+        return Ok(());
+    }
+    follows(job, steps, ended).await?;
+
+    let mut planned: Planned;
+    let mut attempt = 1;
+    loop {
+        let sources = Sources { source: source.image, target: target.image, complete, only: only.clone() };
+        planned = {
+            let job = job.clone();
+            step(steps, &format!("plan-{attempt}"), move || make_plan(job, sources)).await?
+        };
+        job.adopt_plan(planned.plan);
+        let moved = {
+            let (job, version) = (job.clone(), planned.table_version);
+            step(
+                steps,
+                &format!("table-{attempt}"),
+                move || async move { Ok(job.store().code_table(job.name()).await?.version != version) },
+            )
+            .await?
+        };
+        if !moved || !apply || attempt == PLANS {
+            ended.stale_plan = moved && apply;
+            break;
+        }
+        attempt += 1;
+    }
+    ended.notes.extend(planned.notes.clone());
+    ended.counts.holds = planned.counts.holds;
+    ended.counts.planned = planned.counts.owner_moves + planned.counts.removals + planned.counts.follows;
+    if !planned.refusals.is_empty() {
+        ended.refusals = planned.refusals;
+        ended.outcome = RunOutcome::Refused;
+        return Ok(());
+    }
+    if ended.stale_plan {
+        ended.outcome = RunOutcome::Refused;
+        ended.notes.push("the code table was saved again each time a plan was made; run again when it rests".to_owned());
+        return Ok(());
+    }
+    if apply { write(job, steps, planned.plan, ended).await } else { Ok(()) }
+}
+
+/// Was the last plan refused because the source seemed to have lost its records? Then only a full read can show that they are back.
+async fn is_doubted(job: &Job) -> Result<bool> {
+    let last = job.store().plans(job.name(), 1).await?;
+    Ok(last.first().is_some_and(|plan| plan.refusals.iter().any(|refusal| !refusal.may_pass)))
+}
+
+/// The two sides, by name.
+struct SideOf(&'static str, fn(&Ports) -> Arc<dyn Connector>);
+
+const SOURCE: SideOf = SideOf("source", |ports| ports.source.clone());
+const TARGET: SideOf = SideOf("target", |ports| ports.target.clone());
+
+async fn read(job: &Job, steps: &dyn Steps, name: &str, side: SideOf, spec: &ImageSpec, full: bool) -> Result<ReadDone> {
+    let (job, spec) = (job.clone(), spec.clone());
+    let connector = side.1(&job.ports);
+    step(steps, name, move || read_image(job, side.0, connector, spec, full)).await
+}
+
+/// Reads who stands behind the codes. What cannot be read here spoils no assignment, and is said.
+async fn source_people(job: &Job, steps: &dyn Steps, ended: &mut Ended) {
+    for spec in &job.layout.source_people {
+        let name = format!("read-source-people-{}", spec.kind);
+        match read(job, steps, &name, SOURCE, spec, false).await {
+            Ok(done) => {
+                ended.counts.source_rows += done.rows;
+                if !done.complete {
+                    ended.is_partial();
+                }
+                ended.notes.extend(done.notes);
+            }
+            Err(error) => {
+                ended.is_partial();
+                ended.notes.push(format!("source {} records could not be read: {}", spec.kind, told(&error)));
+            }
+        }
+    }
+}
+
+/// Reads the kinds that follow a successor, where any code hands over to one.
+async fn follows(job: &Job, steps: &dyn Steps, ended: &mut Ended) -> Result<()> {
+    if job.layout.follows.is_empty() {
+        return Ok(());
+    }
+    let needed = {
+        let job = job.clone();
+        step(steps, "successions", move || async move {
+            let people = people_index(&job).await?;
+            Ok(resolved_table(&job, &people).await?.1.has_successions())
+        })
+        .await?
+    };
+    if needed {
+        let kinds: Vec<Kind> = job.layout.follows.iter().map(|follow| follow.image.kind.clone()).collect();
+        read_kinds(job, steps, &kinds, ended).await?;
+    }
+    Ok(())
+}
+
+/// Reads target kinds that will be written.
+async fn read_kinds(job: &Job, steps: &dyn Steps, kinds: &[Kind], ended: &mut Ended) -> Result<()> {
+    for kind in kinds {
+        let (spec, _) = job.target_image(kind)?;
+        let done = read(job, steps, &format!("read-target-{kind}"), TARGET, spec, false).await?;
+        ended.counts.target_rows += done.rows;
+        if !done.complete {
+            ended.is_partial();
+        }
+        ended.notes.extend(done.notes);
+    }
+    Ok(())
+}
+
+/// Applies a saved plan after a fresh read of both sides, so that what moved since is noticed.
+async fn saved(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) -> Result<()> {
+    ended.plan = Some(plan);
+    let check = {
+        let job = job.clone();
+        step(steps, "check-plan", move || async move { check_plan(&job, plan).await }).await?
+    };
+    if let Some(problem) = check.stale {
+        ended.stale_plan = true;
+        ended.outcome = RunOutcome::Refused;
+        ended.notes.push(problem);
+        return Ok(());
+    }
+    if !check.refusals.is_empty() {
+        ended.refusals = check.refusals;
+        ended.outcome = RunOutcome::Refused;
+        return Ok(());
+    }
+    job.adopt_plan(plan);
+    let source = read(job, steps, "read-source", SOURCE, &job.layout.source, false).await?;
+    ended.counts.source_rows = source.rows;
+    ended.notes.extend(source.notes);
+    if !source.complete {
+        ended.is_partial();
+    }
+    let mut kinds = vec![job.layout.target.kind.clone()];
+    if check.follows {
+        kinds.extend(job.layout.follows.iter().map(|follow| follow.image.kind.clone()));
+    }
+    read_kinds(job, steps, &kinds, ended).await?;
+    ended.counts.planned = check.changes;
+    write(job, steps, plan, ended).await
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Checked {
+    stale: Option<String>,
+    refusals: Vec<Refusal>,
+    follows: bool,
+    changes: u64,
+}
+
+/// May this saved plan be applied, and does it still stand on the policy and the table it was made from?
+async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
+    let store = job.store();
+    let again = || format!("make a new plan: rightful plan {}", job.name());
+    let plan = store
+        .plan(number)
+        .await?
+        .filter(|plan| plan.integration == job.name())
+        .ok_or_else(|| Error::new(ErrorKind::Config, format!("integration `{}` has no {number}", job.name())).hint(again()))?;
+    let changes = plan.counts.owner_moves + plan.counts.removals + plan.counts.follows;
+    let mut checked = Checked { stale: None, refusals: Vec::new(), follows: plan.counts.follows > 0, changes };
+    match plan.state {
+        PlanState::Drafting => {
+            return Err(Error::new(ErrorKind::Config, format!("{number} was never finished")).hint(again()));
+        }
+        PlanState::Applied => {
+            let by = plan.run.map_or_else(String::new, |run| format!(" by {run}"));
+            return Err(Error::new(ErrorKind::Config, format!("{number} was applied already{by}")).hint(again()));
+        }
+        PlanState::Dropped => {
+            checked.stale = Some(format!("{number} was dropped: a newer plan replaced it, or what it stood on moved; {}", again()));
+            return Ok(checked);
+        }
+        PlanState::Ready | PlanState::Refused | PlanState::LetThrough | PlanState::Applying => {}
+    }
+    let moved = if plan.policy != job.policy_digest() {
+        Some("the integration's settings changed since it was made")
+    } else if store.code_table(job.name()).await?.version != plan.table_version {
+        Some("the code table was saved since it was made")
+    } else {
+        None
+    };
+    if let Some(moved) = moved {
+        store.set_plan_state(&job.fence, number, PlanState::Dropped, None, None).await?;
+        checked.stale = Some(format!("{number} is stale: {moved}; {}", again()));
+        return Ok(checked);
+    }
+    if plan.state == PlanState::Refused {
+        match &job.options.over_cap {
+            Some(passed) if plan.refusals.iter().all(|refusal| refusal.may_pass) => {
+                store.set_plan_state(&job.fence, number, PlanState::LetThrough, Some(passed.clone()), None).await?;
+            }
+            _ => checked.refusals = plan.refusals,
+        }
+    }
+    Ok(checked)
+}
+
+/// Undoes a run.
+async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) -> Result<()> {
+    let kinds: Vec<Kind> = {
+        let job = job.clone();
+        step(steps, "begin-undo", move || begin_undo(job, undone)).await?
+    };
+    read_kinds(job, steps, &kinds, ended).await?;
+    let planned = {
+        let job = job.clone();
+        step(steps, "plan-undo", move || plan_undo(job, undone)).await?
+    };
+    job.adopt_plan(planned.plan);
+    ended.counts.planned = planned.counts.owner_moves + planned.counts.removals + planned.counts.follows;
+    if planned.blocked > 0 {
+        ended.is_partial();
+        ended.notes.push(format!("{} records were changed since {undone}: they are left and are cases", planned.blocked));
+    }
+    if planned.nothing > 0 {
+        ended.notes.push(format!("{} records stand already as they stood before {undone}", planned.nothing));
+    }
+    ended.notes.push(format!("the integration is paused; resume it when its next run may decide again: rightful resume {}", job.name()));
+    write(job, steps, planned.plan, ended).await
+}
+
+/// Applies a plan slice by slice.
+async fn write(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) -> Result<()> {
+    {
+        let job = job.clone();
+        step(steps, "begin-apply", move || async move {
+            job.store().set_plan_state(&job.fence, plan, PlanState::Applying, None, Some(job.run)).await?;
+            job.failpoint("after-begin-apply");
+            Ok(())
+        })
+        .await?;
+    }
+    let mut after = 0;
+    loop {
+        let sliced = {
+            let job = job.clone();
+            step(steps, &format!("apply-{after}"), move || apply_slice(job, plan, after)).await?
+        };
+        after = sliced.last;
+        if let Some(why) = sliced.stopped {
+            ended.stopped = true;
+            ended.notes.push(format!("writing stopped: {why}"));
+            if ended.counts.planned > u64::try_from(after).unwrap_or(0) {
+                let left = ended.counts.planned - u64::try_from(after).unwrap_or(0);
+                ended.notes.push(format!("{left} changes were not begun; the next run plans them again"));
+            }
+            return Ok(());
+        }
+        if sliced.end {
+            return Ok(());
+        }
+        job.ports.progress.report(Event::Applied { settled: u64::try_from(after).unwrap_or(0), total: ended.counts.planned });
+    }
+}

@@ -1,0 +1,126 @@
+//! Undoes a run: plans the inverse of its ledger over a fresh read, applies it, and pauses the integration.
+
+use rightful_core::{Error, ErrorKind, Kind, Result};
+use serde::{Deserialize, Serialize};
+
+use super::context::Job;
+use super::plan::Draft;
+use crate::{Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, targets};
+
+/// The plan of an undo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct UndoPlanned {
+    pub plan: PlanId,
+    pub counts: PlanCounts,
+    pub blocked: u64,
+    pub nothing: u64,
+}
+
+/// Entries looked at once.
+const CHUNK: usize = 500;
+
+/// Checks that the run can be undone, and pauses the integration so that its next run does not do it all again.
+pub(crate) async fn begin_undo(job: Job, undone: RunId) -> Result<Vec<Kind>> {
+    let store = job.store();
+    let run = store.run(undone).await?.filter(|run| run.integration == job.name()).ok_or_else(|| {
+        Error::new(ErrorKind::Config, format!("integration `{}` has no {undone}", job.name()))
+            .hint(format!("list them: rightful runs {}", job.name()))
+    })?;
+    if run.ended.is_none() {
+        return Err(Error::new(ErrorKind::Conflict, format!("{undone} has not ended")).hint("wait for it, then undo it"));
+    }
+    let by = Authorship {
+        author: job.options.author.clone().unwrap_or_else(|| "rightful".to_owned()),
+        reason: format!("{} undoes {undone}; resume when the code table or the source is mended", job.run),
+        at: job.now(),
+    };
+    store.pause(job.name(), Some(by)).await?;
+    let mut kinds = Vec::new();
+    let mut after = None;
+    loop {
+        let entries = written(&job, undone, after).await?;
+        let Some(last) = entries.last() else { return Ok(kinds) };
+        after = Some(last.id);
+        for entry in entries {
+            if !kinds.contains(&entry.kind) {
+                kinds.push(entry.kind);
+            }
+        }
+    }
+}
+
+async fn written(job: &Job, run: RunId, after: Option<crate::EntryId>) -> Result<Vec<Entry>> {
+    let filter =
+        EntryFilter { run: Some(run), states: vec![EntryState::Done, EntryState::Disputed], after, limit: CHUNK, ..EntryFilter::default() };
+    job.store().entries(&filter).await
+}
+
+/// Plans the inverse. Not bound by caps: a person named the run, and a half undone run helps nobody.
+pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
+    let store = job.store();
+    let table_version = store.code_table(job.name()).await?.version;
+    let plan = Plan {
+        id: PlanId(0),
+        integration: job.name().to_owned(),
+        created: job.now(),
+        policy: job.policy_digest(),
+        table_version,
+        only: None,
+        undoes: Some(undone),
+        state: PlanState::Drafting,
+        counts: PlanCounts::default(),
+        refusals: Vec::new(),
+        passed: None,
+        run: None,
+    };
+    let plan = store.begin_plan(&job.fence, &plan).await?;
+    job.adopt_plan(plan);
+    job.failpoint("after-begin-plan");
+    let mut draft = Draft::new(&job, plan);
+    let (mut blocked, mut nothing, mut after) = (0, 0, None);
+    loop {
+        let entries = written(&job, undone, after).await?;
+        let Some(last) = entries.last() else { break };
+        after = Some(last.id);
+        let mut kinds: Vec<Kind> = entries.iter().map(|entry| entry.kind.clone()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for kind in kinds {
+            let entries: Vec<Entry> = entries.iter().filter(|entry| entry.kind == kind).cloned().collect();
+            let rows = store.rows(job.target_image_id(&kind).await?, &targets(&entries)).await?;
+            for entry in &entries {
+                let row: Option<&Row> = rows.iter().find(|row| row.record.id == entry.target);
+                let mut found = inverse(entry, row, None);
+                if matches!(found, Inverse::Blocked(_)) {
+                    found = inverse(entry, row, later(&job, entry).await?);
+                }
+                match found {
+                    Inverse::Nothing => nothing += 1,
+                    Inverse::Change(change) => draft.change(*change),
+                    Inverse::Blocked(case) => {
+                        blocked += 1;
+                        draft.case(case);
+                    }
+                }
+            }
+        }
+        draft.flush().await?;
+    }
+    let counts = std::mem::take(&mut draft.counts);
+    job.failpoint("before-end-plan");
+    store.end_plan(&job.fence, plan, &counts, &[], false, job.now()).await?;
+    job.failpoint("after-end-plan");
+    Ok(UndoPlanned { plan, counts, blocked, nothing })
+}
+
+/// The newest later run that wrote the same record.
+async fn later(job: &Job, entry: &Entry) -> Result<Option<RunId>> {
+    let filter = EntryFilter {
+        target: Some((entry.connection.clone(), entry.kind.clone(), entry.target.clone())),
+        states: vec![EntryState::Done],
+        latest_first: true,
+        limit: 1,
+        ..EntryFilter::default()
+    };
+    Ok(job.store().entries(&filter).await?.first().filter(|latest| latest.id > entry.id).map(|latest| latest.run))
+}

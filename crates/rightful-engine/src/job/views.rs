@@ -1,0 +1,366 @@
+//! What people look at between runs: codes, people, and the reason behind one record. From the store alone.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures::StreamExt;
+use rightful_core::{Instant, Kind, Owner, RecordId, Result, State};
+use serde::{Deserialize, Serialize};
+
+use super::plan::collect_people;
+use super::{Integration, Layout, Ports};
+use crate::{
+    Authorship, EntryFilter, Explanation, Facts, Human, Humans, Named, NoOwner, Otherwise, OwnerLine, PeopleIndex, Present, Problem, Row,
+    Situation, SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
+};
+
+/// Who stands behind a code in the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonBehind {
+    /// Their name; empty where nobody was found.
+    pub name: String,
+    /// Their e-mail addresses.
+    pub emails: Vec<String>,
+    /// What stands in the way (IN-20).
+    pub problems: Vec<Problem>,
+}
+
+/// A target user with the same e-mail as the person behind a code. Never applied by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// What would be typed into the table.
+    pub user: String,
+    /// The user's name.
+    pub name: String,
+    /// The e-mail they share.
+    pub email: String,
+}
+
+/// One code (SK-2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeLine {
+    /// The code.
+    pub code: String,
+    /// As people see it: "Rep Code - R05".
+    pub label: String,
+    /// How it stands as a whole.
+    pub situation: Situation,
+    /// Its users, each with its situation.
+    pub users: Vec<Named>,
+    /// Paired records that carry it, at the last run.
+    pub customers: u64,
+    /// When a run last read the table (SK-8).
+    pub last_read: Option<Instant>,
+    /// Who brought the newest of its rows.
+    pub by: Option<Authorship>,
+    /// Who stands behind it in the source, where its people were read.
+    pub person: Option<PersonBehind>,
+    /// Users it might be mapped to.
+    pub suggestions: Vec<Suggestion>,
+}
+
+/// One user of the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLine {
+    /// The key by which records name their owner.
+    pub owner: String,
+    /// The sign-in name.
+    pub user_name: Option<String>,
+    /// The name.
+    pub name: String,
+    /// E-mail addresses.
+    pub emails: Vec<String>,
+    /// May own records.
+    pub active: bool,
+    /// Only programs sign in with it.
+    pub service: bool,
+    /// Codes that lead to it.
+    pub codes: Vec<String>,
+}
+
+/// One person of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonLine {
+    /// The name.
+    pub name: String,
+    /// E-mail addresses.
+    pub emails: Vec<String>,
+    /// The records that stand for them: kind and key or id.
+    pub records: Vec<(Kind, String)>,
+    /// What stands in the way of finding them.
+    pub problems: Vec<Problem>,
+}
+
+/// People on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeopleOverview {
+    /// The target's users.
+    pub users: Vec<UserLine>,
+    /// The source's people, one line for each human being.
+    pub people: Vec<PersonLine>,
+}
+
+/// The target's people, indexed.
+pub(crate) async fn people_index(store: &dyn Store, layout: &Layout) -> Result<PeopleIndex> {
+    let image = store.image(&layout.people).await?;
+    collect_people(store.ordered(image.id), |row| TargetPerson::of(&row.record, &layout.owner_key, &layout.login_key)).await
+}
+
+async fn humans(store: &dyn Store, layout: &Layout) -> Result<Humans> {
+    let mut records = Vec::new();
+    for spec in &layout.source_people {
+        let image = store.image(spec).await?;
+        let mut rows = store.ordered(image.id);
+        while let Some(chunk) = rows.next().await {
+            records.extend(chunk?.into_iter().map(|row| (spec.kind.clone(), row.record)));
+        }
+    }
+    Ok(Humans::join(records))
+}
+
+/// Every code known from the source or the table: those that lead to nobody first, then by how many records carry them.
+///
+/// # Errors
+/// `Config` where the policy does not fit its connections; else as the store.
+pub async fn code_overview(ports: &Ports, integration: &Integration) -> Result<Vec<CodeLine>> {
+    let (store, policy) = (&*ports.store, &integration.policy);
+    let layout = Layout::of(ports, policy)?;
+    let people = people_index(store, &layout).await?;
+    let humans = humans(store, &layout).await?;
+    let table = store.code_table(&integration.name).await?;
+    let resolved = resolve(&table, &people, &policy.code.label);
+    let mut counts: BTreeMap<String, u64> = store.code_counts(&integration.name).await?.into_iter().collect();
+    for code in resolved.codes.keys() {
+        counts.entry(code.clone()).or_default();
+    }
+    let mut lines: Vec<CodeLine> = counts
+        .into_iter()
+        .map(|(code, customers)| {
+            let resolution = resolved.codes.get(&code);
+            let (person, suggestions) = match &layout.code_names {
+                None => (None, Vec::new()),
+                Some((kind, key)) => {
+                    let (human, problems) = humans.behind(kind, key, &code);
+                    let users = resolution.map_or(&[][..], |resolution| &resolution.names);
+                    (Some(behind(human, problems)), suggestions(human, users, &people))
+                }
+            };
+            CodeLine {
+                label: format!("{} - {code}", policy.code.label),
+                situation: resolution.map_or(Situation::Unlinked, |resolution| resolution.situation),
+                users: resolution.map(|resolution| resolution.names.clone()).unwrap_or_default(),
+                customers,
+                last_read: table.last_read,
+                by: resolution.and_then(|resolution| resolution.by.clone()),
+                person,
+                suggestions,
+                code,
+            }
+        })
+        .collect();
+    lines.sort_by(|one, other| {
+        let settled = |line: &CodeLine| line.situation == Situation::Linked;
+        settled(one).cmp(&settled(other)).then(other.customers.cmp(&one.customers)).then_with(|| one.code.cmp(&other.code))
+    });
+    Ok(lines)
+}
+
+fn behind(human: Option<&Human>, problems: Vec<Problem>) -> PersonBehind {
+    PersonBehind {
+        name: human.map(|human| human.name().to_owned()).unwrap_or_default(),
+        emails: human.map(Human::emails).unwrap_or_default(),
+        problems,
+    }
+}
+
+/// Active users with an e-mail of the person's, who are not in the code's rows already. Equal e-mail suggests; a person decides.
+fn suggestions(human: Option<&Human>, users: &[Named], people: &PeopleIndex) -> Vec<Suggestion> {
+    let mut suggestions: Vec<Suggestion> = Vec::new();
+    for email in human.map(Human::emails).unwrap_or_default() {
+        for person in people.with_email(&email) {
+            let user = person.user_name.clone().unwrap_or_else(|| email.clone());
+            let known = users.iter().any(|named| named.owner.as_ref() == Some(&person.owner));
+            if person.active && !person.service && !known && !suggestions.iter().any(|known| known.user == user) {
+                suggestions.push(Suggestion { user, name: person.name.clone(), email: email.clone() });
+            }
+        }
+    }
+    suggestions
+}
+
+/// The target's users with their codes, and the source's people, each one human being.
+///
+/// # Errors
+/// As [`code_overview`].
+pub async fn people_overview(ports: &Ports, integration: &Integration) -> Result<PeopleOverview> {
+    let (store, policy) = (&*ports.store, &integration.policy);
+    let layout = Layout::of(ports, policy)?;
+    let people = people_index(store, &layout).await?;
+    let table = store.code_table(&integration.name).await?;
+    let resolved = resolve(&table, &people, &policy.code.label);
+    let mut codes: HashMap<&str, Vec<String>> = HashMap::new();
+    for (code, resolution) in &resolved.codes {
+        for owner in &resolution.assign {
+            codes.entry(owner).or_default().push(code.clone());
+        }
+    }
+    let mut users: Vec<UserLine> = people
+        .people()
+        .iter()
+        .map(|person| {
+            let mut codes = codes.get(person.owner.as_str()).cloned().unwrap_or_default();
+            codes.sort_unstable();
+            UserLine {
+                owner: person.owner.clone(),
+                user_name: person.user_name.clone(),
+                name: person.name.clone(),
+                emails: person.emails.clone(),
+                active: person.active,
+                service: person.service,
+                codes,
+            }
+        })
+        .collect();
+    users.sort_by(|one, other| one.user_name.cmp(&other.user_name).then_with(|| one.owner.cmp(&other.owner)));
+    let people = humans(store, &layout)
+        .await?
+        .all()
+        .iter()
+        .map(|human| PersonLine {
+            name: human.name().to_owned(),
+            emails: human.emails(),
+            records: human
+                .records
+                .iter()
+                .map(|(kind, record)| (kind.clone(), record.keys.first().map_or_else(|| record.id.to_string(), |key| key.value.clone())))
+                .collect(),
+            problems: human.problems(),
+        })
+        .collect();
+    Ok(PeopleOverview { users, people })
+}
+
+/// Why a target record belongs to its users; `key` is its pairing key or its id. `None` where neither the image nor the ledger knows it.
+///
+/// # Errors
+/// As [`code_overview`].
+pub async fn explain(ports: &Ports, integration: &Integration, key: &str) -> Result<Option<Explanation>> {
+    const ENTRIES: usize = 20;
+    let (store, policy) = (&*ports.store, &integration.policy);
+    let layout = Layout::of(ports, policy)?;
+    let image = store.image(&layout.target).await?;
+    let mut rows = store.rows_by_key(image.id, &[key.to_owned()]).await?;
+    if rows.is_empty() {
+        rows = store.rows(image.id, &[RecordId::new(key)]).await?;
+    }
+    let row = rows.into_iter().next();
+    let filter = EntryFilter {
+        integration: Some(integration.name.clone()),
+        target: row.as_ref().map(|row| (layout.target.connection.clone(), layout.target.kind.clone(), row.record.id.clone())),
+        code: row.is_none().then(|| key.to_owned()),
+        latest_first: true,
+        limit: ENTRIES,
+        ..EntryFilter::default()
+    };
+    let mut entries = store.entries(&filter).await?;
+    entries.retain(|entry| entry.kind == layout.target.kind);
+    let people = people_index(store, &layout).await?;
+    let Some(row) = row else {
+        return Ok(entries.first().cloned().map(|latest| Explanation {
+            integration: integration.name.clone(),
+            key: latest.code.clone(),
+            target: latest.target.clone(),
+            name: latest.name.clone(),
+            owners: None,
+            as_written: Some(false),
+            entries,
+            source: None,
+            present: None,
+        }));
+    };
+    let present = match row.record.owner(&policy.role) {
+        Owner::Known(present) => Some(present.clone()),
+        _ => None,
+    };
+    let as_written = entries.iter().find(|entry| entry.state == crate::EntryState::Done).map(|entry| {
+        let mut after = entry.after.clone();
+        after.sort_unstable();
+        present.as_ref().is_some_and(|present| same_set(&after, present))
+    });
+    let pairing_key = row.record.key(&policy.target.key).unwrap_or("").to_owned();
+    let (source, now) = source_side(ports, integration, &layout, &people, &row, &pairing_key).await?;
+    Ok(Some(Explanation {
+        integration: integration.name.clone(),
+        key: pairing_key,
+        target: row.record.id.clone(),
+        name: row.record.name.clone(),
+        owners: present.map(|present| lines(&present, &people)),
+        entries,
+        as_written,
+        source,
+        present: now,
+    }))
+}
+
+async fn source_side(
+    ports: &Ports,
+    integration: &Integration,
+    layout: &Layout,
+    people: &PeopleIndex,
+    target: &Row,
+    key: &str,
+) -> Result<(Option<SourceLine>, Option<Present>)> {
+    let (store, policy) = (&*ports.store, &integration.policy);
+    let image = store.image(&layout.source).await?;
+    let sources = store.rows_by_key(image.id, &[key.to_owned()]).await?;
+    let [source] = sources.as_slice() else { return Ok((None, None)) };
+    let table = store.code_table(&integration.name).await?;
+    let resolved = resolve(&table, people, &policy.code.label);
+    let facts = Facts {
+        role: policy.role.clone(),
+        single: layout.single,
+        code_at: 0,
+        codes: resolved.codes,
+        mapped: resolved.mapped,
+        assignment: policy.assignment,
+        no_match: otherwise(&policy.no_match, people).unwrap_or(Otherwise::Leave),
+        no_owner: otherwise(&policy.no_owner, people).unwrap_or(Otherwise::Leave),
+        include_inactive: policy.include_inactive,
+        newcomers_after: ports.clock.now() - chrono::Duration::hours(i64::from(policy.newcomer_hours)),
+    };
+    let verdict = decide(source, target, &facts).verdict;
+    let would_be = match &verdict {
+        Verdict::Change { to, .. } => lines(to, people),
+        _ => Vec::new(),
+    };
+    let line = SourceLine {
+        id: source.record.id.clone(),
+        name: source.record.name.clone(),
+        active: source.record.state == State::Active,
+        code_label: code_of(source, 0).ok().flatten().map(|code| format!("{} - {code}", policy.code.label)),
+    };
+    Ok((Some(line), Some(Present { verdict: Present::word(&verdict).to_owned(), would_be, table_version: table.version })))
+}
+
+/// What a policy's word means once its fallback is looked up; `None` where the fallback is not exactly one active user.
+pub(crate) fn otherwise(choice: &NoOwner, people: &PeopleIndex) -> Option<Otherwise> {
+    Some(match choice {
+        NoOwner::Leave => Otherwise::Leave,
+        NoOwner::Hold => Otherwise::Hold,
+        NoOwner::Clear => Otherwise::Clear,
+        NoOwner::Fallback(typed) => match people.find(typed) {
+            crate::Found::One(person) if person.active && !person.service => Otherwise::To(person.owner.clone()),
+            _ => return None,
+        },
+    })
+}
+
+fn lines(owners: &[String], people: &PeopleIndex) -> Vec<OwnerLine> {
+    owners
+        .iter()
+        .map(|owner| OwnerLine {
+            owner: owner.clone(),
+            name: people.label(owner).to_owned(),
+            active: people.owner(owner).map(|person| person.active),
+        })
+        .collect()
+}

@@ -1,0 +1,177 @@
+//! One image of the memory store.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rightful_core::{Cursor, Error, ErrorKind, Instant, Mark, Owner, Record, RecordId, Result, Rows, State};
+
+use crate::{Digest, Entry, Image, ImageId, ImageSpec, Newcomer, OpenRead, PageIn, ReadEnd, Row, Stored};
+
+/// Rows in one chunk of an ordered stream.
+const CHUNK: usize = 500;
+
+#[derive(Debug)]
+pub(super) struct Stock {
+    pub id: ImageId,
+    pub spec: ImageSpec,
+    rows: BTreeMap<RecordId, Row>,
+    mark: Option<Mark>,
+    complete_at: Option<Instant>,
+    fresh_at: Option<Instant>,
+    reading: Option<Reading>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    rows: Rows,
+    begun: bool,
+    open: Vec<Cursor>,
+    seen: HashSet<RecordId>,
+    total: Option<u64>,
+    whole: Option<u64>,
+    mark: Option<Mark>,
+}
+
+impl Stock {
+    pub fn new(id: ImageId, spec: ImageSpec) -> Self {
+        Self { id, spec, rows: BTreeMap::new(), mark: None, complete_at: None, fresh_at: None, reading: None }
+    }
+
+    pub fn image(&self) -> Image {
+        Image {
+            id: self.id,
+            spec: self.spec.clone(),
+            rows: self.living().count() as u64,
+            mark: self.mark.clone(),
+            complete_at: self.complete_at,
+            fresh_at: self.fresh_at,
+        }
+    }
+
+    pub fn open_read(&self) -> Option<OpenRead> {
+        self.reading.as_ref().map(|reading| OpenRead { rows: reading.rows.clone(), begun: reading.begun, open: reading.open.clone() })
+    }
+
+    pub fn begin_read(&mut self, rows: Rows) {
+        let (open, seen) = (Vec::new(), HashSet::new());
+        self.reading = Some(Reading { rows, begun: false, open, seen, total: None, whole: None, mark: None });
+    }
+
+    pub fn put_page(&mut self, page: PageIn, now: Instant) -> Result<Stored> {
+        let reading = self.reading.as_mut().ok_or_else(no_read)?;
+        if let Some(answered) = &page.answered {
+            reading.open.retain(|open| open != answered);
+        }
+        reading.begun = true;
+        reading.open.extend(page.opened);
+        reading.total = reading.total.or(page.total);
+        reading.whole = reading.whole.or(page.whole);
+        reading.mark = reading.mark.take().or(page.mark);
+        reading.seen.extend(page.items.iter().map(|record| record.id.clone()));
+        Ok(self.put_rows(page.items, &[], now))
+    }
+
+    pub fn end_read(&mut self, now: Instant) -> Result<ReadEnd> {
+        let reading = self.reading.take().ok_or_else(no_read)?;
+        let distinct = reading.seen.len() as u64;
+        let complete = reading.begun && reading.open.is_empty() && reading.total.is_none_or(|total| distinct >= total);
+        let mut gone = 0;
+        if complete {
+            self.fresh_at = Some(now);
+            self.mark = reading.mark.or(self.mark.take());
+            if reading.rows == Rows::All {
+                self.complete_at = Some(now);
+                for row in self.rows.values_mut() {
+                    if row.record.state != State::Gone && !reading.seen.contains(&row.record.id) {
+                        row.record.state = State::Gone;
+                        gone += 1;
+                    }
+                }
+            }
+        }
+        let rows = self.living().count() as u64;
+        Ok(ReadEnd { complete, distinct, total: reading.total, whole: reading.whole, rows, gone })
+    }
+
+    pub fn put_rows(&mut self, items: Vec<Record>, missing: &[RecordId], now: Instant) -> Stored {
+        let mut stored = Stored::default();
+        for record in items {
+            let digest = digest(&record);
+            let known = self.rows.get(&record.id);
+            match known {
+                None => stored.new += 1,
+                Some(known) if known.digest == digest => stored.same += 1,
+                Some(_) => stored.changed += 1,
+            }
+            let newcomers = match known {
+                Some(known) if self.complete_at.is_some() => newcomers(known, &record, now),
+                _ => Vec::new(),
+            };
+            self.rows.insert(record.id.clone(), Row { record, digest, newcomers });
+        }
+        for id in missing {
+            if let Some(row) = self.rows.get_mut(id) {
+                row.record.state = State::Gone;
+            }
+        }
+        stored
+    }
+
+    /// Puts what we wrote into the image.
+    pub fn write_owners(&mut self, entry: &Entry) {
+        if let Some(row) = self.rows.get_mut(&entry.target) {
+            for (role, owner) in &mut row.record.owners {
+                if *role == entry.role {
+                    *owner = Owner::Known(entry.after.clone());
+                }
+            }
+            row.newcomers.retain(|newcomer| newcomer.role != entry.role || entry.after.contains(&newcomer.owner));
+            row.digest = digest(&row.record);
+        }
+    }
+
+    pub fn ordered(&self) -> Vec<Result<Vec<Row>>> {
+        let mut rows: Vec<&Row> = self.living().collect();
+        rows.sort_by(|one, other| self.key(one).cmp(self.key(other)).then_with(|| one.record.id.cmp(&other.record.id)));
+        rows.chunks(CHUNK).map(|chunk| Ok(chunk.iter().map(|row| (*row).clone()).collect())).collect()
+    }
+
+    pub fn by_ids(&self, ids: &[RecordId]) -> Vec<Row> {
+        ids.iter().filter_map(|id| self.rows.get(id)).filter(|row| row.record.state != State::Gone).cloned().collect()
+    }
+
+    pub fn by_keys(&self, keys: &[String]) -> Vec<Row> {
+        self.living().filter(|row| keys.iter().any(|key| key == self.key(row))).cloned().collect()
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values().filter(|row| row.record.state != State::Gone)
+    }
+
+    fn key<'a>(&self, row: &'a Row) -> &'a str {
+        row.record.key(&self.spec.key).unwrap_or("")
+    }
+}
+
+/// Owners the record did not have before; those who came earlier keep their time.
+fn newcomers(known: &Row, record: &Record, now: Instant) -> Vec<Newcomer> {
+    let mut newcomers = Vec::new();
+    for (role, owner) in &record.owners {
+        let (Owner::Known(present), Owner::Known(before)) = (owner, known.record.owner(role)) else { continue };
+        for owner in present {
+            if let Some(newcomer) = known.newcomers.iter().find(|newcomer| newcomer.role == *role && newcomer.owner == *owner) {
+                newcomers.push(newcomer.clone());
+            } else if !before.contains(owner) {
+                newcomers.push(Newcomer { role: role.clone(), owner: owner.clone(), since: now });
+            }
+        }
+    }
+    newcomers
+}
+
+fn digest(record: &Record) -> Digest {
+    Digest::of_data(&Record { changed_at: None, ..record.clone() })
+}
+
+fn no_read() -> Error {
+    Error::new(ErrorKind::Conflict, "no read of this image is open").hint("begin the read again")
+}

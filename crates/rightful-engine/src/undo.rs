@@ -1,0 +1,174 @@
+//! The inverse of what a run wrote, from the ledger alone, and never over a later change.
+
+use rightful_core::{Owner, OwnerChange, RecordId};
+
+use crate::{Action, Change, Entry, EntryState, NewCase, Row, RunId, Why, same_set};
+
+/// What undoing one ledger entry comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inverse {
+    /// Nothing was written, or it stands already as it stood before.
+    Nothing,
+    /// The change that puts back what stood there.
+    Change(Box<Change>),
+    /// Somebody changed the record since: it is left, and a case says so.
+    Blocked(NewCase),
+}
+
+/// The inverse of an entry, over the record as it is now. `later` is the newest run after it that wrote the same record.
+pub fn inverse(entry: &Entry, now: Option<&Row>, later: Option<RunId>) -> Inverse {
+    // A disputed write may or may not stand: the record itself says which.
+    if !matches!(entry.state, EntryState::Done | EntryState::Disputed) {
+        return Inverse::Nothing;
+    }
+    let Some(row) = now else {
+        return blocked(entry, "the record is gone from the target");
+    };
+    let Owner::Known(present) = row.record.owner(&entry.role) else {
+        return blocked(entry, "the target does not show who owns it now");
+    };
+    let (before, after) = (sorted(&entry.before), sorted(&entry.after));
+    if same_set(&before, present) {
+        return Inverse::Nothing;
+    }
+    if !same_set(&after, present) {
+        let by = later.map_or_else(|| "somebody".to_owned(), |run| run.to_string());
+        return blocked(entry, &format!("{by} changed its owners since: they are [{}] now", present.join(", ")));
+    }
+    Inverse::Change(Box::new(Change {
+        number: 0,
+        action: if before.is_empty() { Action::Removal } else { Action::OwnerMove },
+        kind: entry.kind.clone(),
+        target: entry.target.clone(),
+        code: entry.code.clone(),
+        name: entry.name.clone(),
+        owners: OwnerChange { role: entry.role.clone(), from: Some(present.clone()), to: before },
+        source: None,
+        target_digest: row.digest,
+        why: Why {
+            rule: "undo".to_owned(),
+            code_label: entry.why.code_label.clone(),
+            code: entry.why.code.clone(),
+            table_version: entry.why.table_version,
+            undoes: Some(entry.run),
+            ..Why::default()
+        },
+    }))
+}
+
+/// Records of these entries, for looking their rows up.
+pub fn targets(entries: &[Entry]) -> Vec<RecordId> {
+    let mut ids: Vec<RecordId> = entries.iter().map(|entry| entry.target.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn blocked(entry: &Entry, what: &str) -> Inverse {
+    Inverse::Blocked(NewCase {
+        reason: "undo-blocked".to_owned(),
+        subject: format!("{} {}", entry.kind, if entry.code.is_empty() { entry.target.as_str() } else { &entry.code }),
+        message: format!(
+            "{} ({}): {what}; {} wrote [{}] over [{}]",
+            entry.name,
+            entry.code,
+            entry.run,
+            entry.after.join(", "),
+            entry.before.join(", ")
+        ),
+        mend: "decide who owns it and set that in the target by hand".to_owned(),
+    })
+}
+
+fn sorted(owners: &[String]) -> Vec<String> {
+    let mut owners = owners.to_vec();
+    owners.sort_unstable();
+    owners.dedup();
+    owners
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use rightful_core::{Record, State};
+
+    use super::*;
+    use crate::{Digest, EntryId, PlanId};
+
+    fn owners(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn entry(before: &str, after: &str, state: EntryState) -> Entry {
+        Entry {
+            id: EntryId(1),
+            run: RunId(7),
+            plan: PlanId(3),
+            change: 1,
+            integration: "rep-codes".into(),
+            connection: "skynamo".into(),
+            kind: "customer".into(),
+            target: "11".into(),
+            code: "C-11".into(),
+            name: "Customer".into(),
+            role: "assigned".into(),
+            before: owners(before),
+            after: owners(after),
+            why: Why::default(),
+            intended_at: DateTime::UNIX_EPOCH,
+            state,
+            settled_at: None,
+            attempts: 1,
+            note: None,
+        }
+    }
+
+    fn row(present: &str) -> Row {
+        let record = Record {
+            id: "11".into(),
+            keys: Vec::new(),
+            name: "Customer".into(),
+            owners: vec![("assigned".into(), Owner::Known(owners(present)))],
+            person: None,
+            values: Vec::new(),
+            changed_at: None,
+            state: State::Active,
+        };
+        Row { record, digest: Digest(5), newcomers: Vec::new() }
+    }
+
+    #[test]
+    fn undo_puts_back_what_stood_there_and_never_overwrites_a_later_change() {
+        use EntryState::{Disputed, Done, NotDone, Stale, Unchanged};
+        let cases = [
+            ("9", "7", Done, "7", "undo to [9]"),
+            ("", "7", Done, "7", "undo to []"),
+            ("9 8", "7", Done, "7", "undo to [8 9]"),
+            ("9", "7", Done, "9", "nothing"),
+            ("9", "7", Done, "12", "blocked"),
+            ("9", "7", Done, "7 12", "blocked"),
+            ("9", "7", Disputed, "7", "undo to [9]"),
+            ("9", "7", Disputed, "9", "nothing"),
+            ("9", "7", Unchanged, "7", "nothing"),
+            ("9", "7", NotDone, "7", "nothing"),
+            ("9", "7", Stale, "7", "nothing"),
+        ];
+        for (before, after, state, now, expected) in cases {
+            let spelled = match inverse(&entry(before, after, state), Some(&row(now)), None) {
+                Inverse::Nothing => "nothing".to_owned(),
+                Inverse::Change(change) => format!("{} to [{}]", change.why.rule, change.owners.to.join(" ")),
+                Inverse::Blocked(_) => "blocked".to_owned(),
+            };
+            assert_eq!(spelled, expected, "[{before}] -> [{after}] {state:?}, now [{now}]");
+        }
+    }
+
+    #[test]
+    fn a_blocked_undo_says_who_changed_the_record() {
+        let Inverse::Blocked(case) = inverse(&entry("9", "7", EntryState::Done), Some(&row("12")), Some(RunId(9))) else {
+            panic!("it was not blocked")
+        };
+        assert!(case.message.contains("run-9 changed its owners since"), "{}", case.message);
+        assert!(matches!(inverse(&entry("9", "7", EntryState::Done), None, None), Inverse::Blocked(_)));
+    }
+}
