@@ -1,1 +1,4 @@
 //! Connects Sage Intacct through its XML web services.
+
+#[cfg(feature = "sim")]
+pub mod sim;
