@@ -1,0 +1,87 @@
+//! Each check of the contract can fail: a connector that is wrong in one way is caught by the check that is for it.
+
+use crate::toy;
+
+use std::panic::AssertUnwindSafe;
+
+use rightful_core::Descriptor;
+use rightful_testkit::{Check, Contract};
+
+const TOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/toy");
+
+/// What the check says against the connector.
+fn verdict(descriptor: &'static Descriptor, folder: &str, check: Check) -> String {
+    let held = std::panic::catch_unwind(AssertUnwindSafe(|| Contract::load(descriptor, folder, toy::simulator).hold(check)));
+    match held {
+        Ok(()) => "it holds".to_owned(),
+        Err(panic) => panic.downcast_ref::<String>().cloned().unwrap_or_default(),
+    }
+}
+
+#[test]
+fn each_flaw_is_caught_by_its_check() {
+    for (descriptor, check, words) in [
+        (&toy::LOSES_LAST_PAGE, Check::Paging, "7 rows were stated, 6 distinct ones read"),
+        (&toy::LOSES_LAST_PAGE, Check::Scenarios, "users-two-pages"),
+        (&toy::MARKS_THE_FUTURE, Check::Incremental, "lost c1"),
+        (&toy::CLAIMS_NOT_DONE, Check::UnknownFate, "meets `drop-after`: c1: the connector said: not done"),
+        (&toy::CLAIMS_ALL_DONE, Check::PartialWrites, "must be not done, got done 999999999"),
+        (&toy::CLAIMS_ALL_DONE, Check::UnknownFate, "meets `html`"),
+        (&toy::LOGS_THE_KEY, Check::LogSecrecy, "secret `api_key` is printed as it is"),
+        (&toy::PRINTS_THE_KEY, Check::LogSecrecy, "secret `api_key` is printed"),
+        (&toy::PRINTS_THE_KEY, Check::Settings, "a secret is printed by the connector's Debug"),
+        (&toy::FORGETS_REFUSALS, Check::SignIn, "was tried 3 times"),
+        (&toy::CALLS_ALL_PROTOCOL, Check::Errors, "`404` on every request: expected not-found"),
+        (&toy::INVENTS_COMPANY, Check::Settings, "without `company`: connecting succeeded"),
+        (&toy::DECLARES_GHOST, Check::Declared, "kind `ghost`: reading it failed"),
+        (&toy::DECLARES_GHOST, Check::Coverage, "no scenario reads kind `ghost`"),
+    ] {
+        let verdict = verdict(descriptor, TOY, check);
+        assert!(verdict.contains(words), "{check}: expected `{words}`, got:\n{verdict}");
+    }
+}
+
+/// A copy of the toy's `contract.json` and `errors.json` with one member changed, and no scenarios.
+fn changed(change: impl FnOnce(&mut serde_json::Value, &mut serde_json::Value)) -> tempfile::TempDir {
+    let read = |name: &str| serde_json::from_str(&std::fs::read_to_string(format!("{TOY}/{name}")).unwrap()).unwrap();
+    let (mut contract, mut errors) = (read("contract.json"), read("errors.json"));
+    change(&mut contract, &mut errors);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("contract.json"), contract.to_string()).unwrap();
+    std::fs::write(folder.path().join("errors.json"), errors.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn what_the_contract_states_is_checked_too() {
+    type Change = fn(&mut serde_json::Value, &mut serde_json::Value);
+    let cases: [(Change, Check, &str); 10] = [
+        (|_, _| {}, Check::Coverage, "there are 0 scenarios"),
+        (|_, _| {}, Check::Coverage, "no scenario shows the case unknown-fate"),
+        (|_, errors| drop(errors.as_object_mut().unwrap().remove("drop")), Check::Errors, "errors.json has no kind for `drop`"),
+        (|_, errors| errors["404"] = "conflict".into(), Check::Errors, "`404` on every request: expected conflict"),
+        (|_, errors| errors["500"] = "survives".into(), Check::Errors, "`500` on every request: expected survives"),
+        (|contract, _| contract["secrets"]["api_key"] = "short".into(), Check::SignIn, "shorter than 8 characters"),
+        (|contract, _| contract["settings"]["compny"] = "x".into(), Check::SignIn, "did you mean `company`?"),
+        (|contract, _| contract["waivers"] = serde_json::json!({ "paging": "later" }), Check::SignIn, "needs a reason"),
+        (|contract, _| contract["waivers"] = serde_json::json!({ "pagin": "because nobody reads pages" }), Check::SignIn, "names no check"),
+        (
+            |contract, _| drop(contract["writes"]["customer"].as_object_mut().unwrap().remove("create")),
+            Check::PartialWrites,
+            "give writes.customer.create",
+        ),
+    ];
+    for (change, check, words) in cases {
+        let folder = changed(change);
+        let verdict = verdict(&toy::TOY, folder.path().to_str().unwrap(), check);
+        assert!(verdict.contains(words), "expected `{words}`, got:\n{verdict}");
+    }
+}
+
+#[test]
+fn a_waiver_with_a_reason_is_honoured() {
+    let folder = changed(|contract, _| contract["waivers"] = serde_json::json!({ "sign-in": "the toy forgets refusals on purpose" }));
+    let folder = folder.path().to_str().unwrap();
+    assert_eq!(verdict(&toy::FORGETS_REFUSALS, folder, Check::SignIn), "it holds");
+    assert_ne!(verdict(&toy::LOSES_LAST_PAGE, folder, Check::Paging), "it holds");
+}
