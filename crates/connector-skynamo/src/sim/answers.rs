@@ -178,7 +178,7 @@ impl Order {
             }
             left
         };
-        let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let seed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut step = 1 + usize::try_from(seed >> 33).unwrap_or(7) % (count - 1);
         while gcd(step, count) != 1 {
             step = step % (count - 1) + 1;
