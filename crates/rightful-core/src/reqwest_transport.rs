@@ -157,12 +157,28 @@ fn send_error(error: reqwest::Error) -> SendError {
 
 fn read_error(error: reqwest::Error) -> SendError {
     let error = error.without_url();
-    let told = if error.is_decode() {
+    // reqwest calls every failure under its decompressor a failure to decode, a lost connection included.
+    let told = if error.is_decode() && !broke_off(&error) {
         Error::new(ErrorKind::Protocol, "the answer cannot be decompressed").hint("report it")
     } else {
         Error::new(ErrorKind::Unavailable, "the connection broke in the middle of the answer").hint("try again")
     };
     SendError { may_have_acted: true, error: told.source(chain(&error)) }
+}
+
+/// Did the connection end before the answer did?
+fn broke_off(error: &(dyn StdError + 'static)) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | TimedOut)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The error's texts from the outermost to the innermost.
