@@ -1,6 +1,6 @@
 //! Sample writes to records the simulator has, and whether what a connector says of them is true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rightful_core::{
     Connector, FieldChange, FieldName, KindSpec, Outcome, Owner, OwnerChange, Record, RecordId, Role, Rows, Scan, Target, Value, Write,
@@ -93,10 +93,11 @@ async fn owners_for(text: &WriteSample, connector: &dyn Connector, role: &rightf
     if let Some(owners) = text.owners.get(role.role.as_str()) {
         return Ok(owners.clone());
     }
-    let page = connector.read(&Scan::all(role.people.clone()), None).await.map_err(|error| format!("reading people failed: {error:?}"))?;
-    let active = page.items.iter().filter(|record| record.person.as_ref().is_some_and(|person| person.active && !person.service));
-    let keyed =
-        active.filter_map(|record| if role.key == "id" { Some(record.id.to_string()) } else { record.key(&role.key).map(str::to_owned) });
+    let may_own = |record: &Record| record.person.as_ref().is_some_and(|person| person.active && !person.service);
+    let people = first_distinct(connector, &Scan::all(role.people.clone()), 3, may_own).await?;
+    let keyed = people
+        .iter()
+        .filter_map(|record| if role.key == "id" { Some(record.id.to_string()) } else { record.key(&role.key).map(str::to_owned) });
     Ok(keyed.collect())
 }
 
@@ -109,17 +110,36 @@ async fn records_to_touch(
 ) -> Result<Vec<Record>, String> {
     let rows = if text.ids.is_empty() { Rows::All } else { Rows::Ids(text.ids.clone()) };
     let scan = Scan { kind: spec.kind.clone(), rows, fields: fields.to_vec() };
-    let page = connector.read(&scan, None).await.map_err(|error| format!("reading `{}` failed: {error:?}", spec.kind))?;
-    let mut records: Vec<Record> = Vec::new();
-    for record in page.items {
-        if records.len() < count && records.iter().all(|known| known.id != record.id) {
-            records.push(record);
-        }
-    }
+    let records = first_distinct(connector, &scan, count, |_| true).await?;
     if records.len() < count {
         return Err(format!("the simulator shows {} records of `{}` to write to; {count} are needed", records.len(), spec.kind));
     }
     Ok(records)
+}
+
+/// The first so many records that will do, on as many pages as that takes.
+async fn first_distinct(
+    connector: &dyn Connector,
+    scan: &Scan,
+    count: usize,
+    will_do: impl Fn(&Record) -> bool,
+) -> Result<Vec<Record>, String> {
+    let failed = |error: rightful_core::Error| format!("reading `{}` failed: {error:?}", scan.kind);
+    let mut page = connector.read(scan, None).await.map_err(failed)?;
+    let mut open = VecDeque::new();
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        for record in page.items.into_iter().filter(&will_do) {
+            if records.len() < count && records.iter().all(|known| known.id != record.id) {
+                records.push(record);
+            }
+        }
+        open.extend(page.next);
+        match open.pop_front() {
+            Some(cursor) if records.len() < count => page = connector.read(scan, Some(&cursor)).await.map_err(failed)?,
+            _ => return Ok(records),
+        }
+    }
 }
 
 fn touched<'a>(record: &Record, roles: impl Iterator<Item = &'a Role>) -> Touched {
