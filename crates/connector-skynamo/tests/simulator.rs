@@ -1,4 +1,5 @@
 //! The simulator keeps what Skynamo's public documents say, rule by rule.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chrono::{Duration, TimeZone, Utc};
 use connector_skynamo::sim::{
@@ -6,6 +7,8 @@ use connector_skynamo::sim::{
 };
 use rightful_sim::{Bytes, HeaderMap, HeaderValue, Method, SimClock, SimRequest, Simulator};
 use serde_json::{Value, json};
+
+type Headers<'a> = Vec<(&'static str, &'a str)>;
 
 struct Desk {
     sim: SkynamoSim,
@@ -76,7 +79,7 @@ fn the_gateway_answers_in_its_own_words() {
     let desk = Desk::usual();
     let key = ("x-api-key", "sandbox-skynamo-key");
     let client = ("x-api-client", "demo");
-    let cases: [(Method, &str, Vec<(&'static str, &str)>, u16, &str); 8] = [
+    let cases: [(Method, &str, Headers<'_>, u16, &str); 8] = [
         (Method::PATCH, "/v1/customers/4401", vec![key, client], 403, "Missing Authentication Token"),
         (Method::DELETE, "/v1/customers", vec![key, client], 403, "Missing Authentication Token"),
         (Method::POST, "/v1/users", vec![key, client], 403, "Missing Authentication Token"),

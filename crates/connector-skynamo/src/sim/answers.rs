@@ -11,25 +11,33 @@ use super::filter::{self, matching};
 use super::state::{File, State, stamp};
 use super::switches::{Fault, Limit, Switches, UnknownFilter};
 use super::table::{Row, Table};
-use super::write::refused;
+use super::write::{Refused, refused};
 
 const LARGEST_PAGE: usize = 200;
 const USUAL_PAGE: usize = 50;
 
-/// Row ids of recent filters, so that page after page of one filter does not match again.
+/// The rows of one filter at one moment of the instance.
+#[derive(Debug)]
+struct Match {
+    key: String,
+    version: u64,
+    ids: Arc<Vec<i64>>,
+}
+
+/// Rows of recent filters, so that page after page of one filter does not match again.
 #[derive(Debug, Default)]
-pub(super) struct Matches(Mutex<VecDeque<(String, u64, Arc<Vec<i64>>)>>);
+pub(super) struct Matches(Mutex<VecDeque<Match>>);
 
 impl Matches {
     fn ids(&self, key: String, version: u64, find: impl FnOnce() -> Vec<i64>) -> Arc<Vec<i64>> {
         let held = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, ids)) = held().iter().find(|(known, at, _)| *at == version && *known == key) {
-            return ids.clone();
+        if let Some(known) = held().iter().find(|known| known.version == version && known.key == key) {
+            return known.ids.clone();
         }
         let ids = Arc::new(find());
         let mut kept = held();
-        kept.retain(|(known, at, _)| *at == version && *known != key);
-        kept.push_front((key, version, ids.clone()));
+        kept.retain(|known| known.version == version && known.key != key);
+        kept.push_front(Match { key, version, ids: ids.clone() });
         kept.truncate(32);
         ids
     }
@@ -49,12 +57,12 @@ pub(super) struct Query {
 
 impl Query {
     /// Reads the parameters; the gateway refuses paging that is no number.
-    pub(super) fn parse(request: &SimRequest, switches: &Switches) -> Result<Self, SimResponse> {
+    pub(super) fn parse(request: &SimRequest, switches: &Switches) -> Result<Self, Refused> {
         let mut query = Self { page_number: 1, page_size: USUAL_PAGE, filters: Vec::new(), flags: Vec::new() };
         for (name, value) in request.query_pairs() {
             let count = || match value.trim().parse::<usize>() {
                 Ok(number) if number > 0 => Ok(number),
-                _ => Err(refused(400, &format!("{name} must be a whole number above 0."))),
+                _ => Err(Box::new(refused(400, &format!("{name} must be a whole number above 0.")))),
             };
             match name.as_str() {
                 "page_number" => query.page_number = count()?,
@@ -66,7 +74,7 @@ impl Query {
         }
         if query.page_size > LARGEST_PAGE {
             if switches.page_size_over == Limit::Refuse {
-                return Err(refused(400, &format!("page_size must be at most {LARGEST_PAGE}.")));
+                return Err(Box::new(refused(400, &format!("page_size must be at most {LARGEST_PAGE}."))));
             }
             query.page_size = LARGEST_PAGE;
         }
@@ -98,7 +106,7 @@ impl Listing<'_> {
         let total = table.len();
         let ids = match self.ids(state, table) {
             Ok(ids) => ids,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let count = ids.as_ref().map_or(total, |ids| ids.len());
         let start = (self.query.page_number - 1).saturating_mul(self.query.page_size);
@@ -126,14 +134,14 @@ impl Listing<'_> {
         )
     }
 
-    fn ids<R: Row>(&self, state: &State, table: &Table<R>) -> Result<Option<Arc<Vec<i64>>>, SimResponse> {
+    fn ids<R: Row>(&self, state: &State, table: &Table<R>) -> Result<Option<Arc<Vec<i64>>>, Refused> {
         if self.filterable.is_empty() || self.switches.ignore_filters || self.fault == Some(Fault::IgnoreFilters) {
             return Ok(None);
         }
         let mut predicates = Vec::new();
         for text in &self.query.filters {
             let strict = self.switches.unknown_filter == UnknownFilter::Refuse;
-            predicates.extend(filter::parse(text, self.filterable, strict).map_err(|message| refused(400, &message))?);
+            predicates.extend(filter::parse(text, self.filterable, strict).map_err(|message| Box::new(refused(400, &message)))?);
         }
         if predicates.is_empty() && self.switches.newest_last {
             let key = format!("{} in order of version", self.path);

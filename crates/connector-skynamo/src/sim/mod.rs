@@ -151,14 +151,14 @@ impl SkynamoSim {
     }
 
     /// The instance a request may enter: the key must belong to the instance named beside it.
-    fn tenant(&self, request: &SimRequest) -> Result<&Tenant, SimResponse> {
-        let forbidden = || gateway(403, "Forbidden");
+    fn tenant(&self, request: &SimRequest) -> Result<&Tenant, write::Refused> {
+        let forbidden = || Box::new(gateway(403, "Forbidden"));
         let key = request.header("x-api-key").filter(|key| !key.is_empty()).ok_or_else(forbidden)?;
         if !self.tenants.iter().any(|tenant| tenant.api_key == key) {
             return Err(forbidden());
         }
         let client = request.header("x-api-client").filter(|client| !client.is_empty());
-        let client = client.ok_or_else(|| gateway(400, "Missing required request parameters: [x-api-client]"))?;
+        let client = client.ok_or_else(|| Box::new(gateway(400, "Missing required request parameters: [x-api-client]")))?;
         self.tenants.iter().find(|tenant| tenant.instance == client && tenant.api_key == key).ok_or_else(forbidden)
     }
 
@@ -171,7 +171,7 @@ impl SkynamoSim {
         let Some(route) = route else { return wrong_route() };
         let tenant = match self.tenant(request) {
             Ok(tenant) => tenant,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let switches = read(&self.switches).clone();
         let fault = request.fault.as_deref().and_then(Fault::named);
@@ -248,7 +248,7 @@ fn read_rows(
 ) -> SimResponse {
     let query = match Query::parse(request, switches) {
         Ok(query) => query,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let state = read(&tenant.state);
     let listing = |filterable| Listing { path, filterable, query: &query, switches, fault, matches: &tenant.matches };
@@ -293,7 +293,7 @@ fn write_rows(
     }
     let items = match write::items(&request.body) {
         Ok(items) => items,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let counter = format!("{} /{path}", request.method);
     let mut state = write_lock(&tenant.state);

@@ -35,11 +35,14 @@ impl Refusal {
     }
 }
 
+/// The answer to a request that is refused as a whole.
+pub(super) type Refused = Box<SimResponse>;
+
 /// Items one request carries, or what is wrong with its body. The content type does not matter.
-pub(super) fn items(body: &[u8]) -> Result<Vec<Value>, SimResponse> {
+pub(super) fn items(body: &[u8]) -> Result<Vec<Value>, Refused> {
     match serde_json::from_slice(body) {
         Ok(Value::Array(items)) => Ok(items),
-        _ => Err(refused(400, "The body must be a JSON array.")),
+        _ => Err(Box::new(refused(400, "The body must be a JSON array."))),
     }
 }
 

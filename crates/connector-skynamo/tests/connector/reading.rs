@@ -1,13 +1,11 @@
 //! What the connector reads, and that nothing which changes meanwhile is lost.
 
-mod desk;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use crate::desk::{Desk, Mishap, since};
 use connector_skynamo::DESCRIPTOR;
 use connector_skynamo::sim::{Options, Seed, SeedCustomer, SeedUser, Switches, UnknownFilter, VersionKey};
-use desk::{Desk, Mishap, since};
 use proptest::prelude::*;
 use rightful_core::{ErrorKind, KeyName, Owner, Purpose, Role, Rows, Scan, Value, Verb, Verdict};
 use serde_json::json;

@@ -1,9 +1,7 @@
 //! What the connector writes, and that every outcome is the truth.
 
-mod desk;
-
+use crate::desk::{Desk, Mishap};
 use connector_skynamo::sim::{BatchMode, Options, Seed, SeedCustomer, SeedFrequency, SeedUser, Switches};
-use desk::{Desk, Mishap};
 use rightful_core::{ErrorKind, FieldChange, Outcome, Owner, OwnerChange, Role, Target, Value, Write};
 use rightful_sim::Simulator;
 use serde_json::{Value as Json, json};
