@@ -1,11 +1,13 @@
 //! Time is passed in: connectors and the engine never read a clock or sleep by themselves.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
+use tokio::sync::Notify;
 
 use crate::Instant;
 
@@ -35,22 +37,44 @@ impl Clock for SystemClock {
 
 /// A clock for tests: it stands still until someone sleeps or moves it.
 ///
-/// Sleepers that share it wake in the order of their due times, and the clock moves to the earliest one, never by the sum of the waits.
+/// Sleepers that share it wake in the order of their due times, and the clock moves to the earliest one, never by the sum of the waits. A
+/// sleeper that is dropped before its time holds nobody up.
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<ManualState>>);
+pub struct ManualClock(Arc<ManualShared>);
+
+#[derive(Debug)]
+struct ManualShared {
+    state: Mutex<ManualState>,
+    /// Told whenever a sleeper leaves.
+    left: Notify,
+}
 
 #[derive(Debug)]
 struct ManualState {
     now: Instant,
-    sleepers: Vec<(Instant, u64)>,
+    sleepers: BTreeSet<(Instant, u64)>,
     next: u64,
     waits: Vec<Duration>,
+}
+
+/// A sleeper's place in the line; given up when it wakes or is dropped.
+struct Place<'a> {
+    clock: &'a ManualClock,
+    place: (Instant, u64),
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.clock.state().sleepers.remove(&self.place);
+        self.clock.0.left.notify_waiters();
+    }
 }
 
 impl ManualClock {
     /// A clock that shows this time.
     pub fn at(now: Instant) -> Self {
-        Self(Arc::new(Mutex::new(ManualState { now, sleepers: Vec::new(), next: 0, waits: Vec::new() })))
+        let state = ManualState { now, sleepers: BTreeSet::new(), next: 0, waits: Vec::new() };
+        Self(Arc::new(ManualShared { state: Mutex::new(state), left: Notify::new() }))
     }
 
     /// Moves it forward.
@@ -64,7 +88,7 @@ impl ManualClock {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, ManualState> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -75,31 +99,32 @@ impl Clock for ManualClock {
     }
 
     async fn sleep(&self, wait: Duration) {
-        let (due, ticket) = {
+        let place = {
             let mut state = self.state();
-            let due = state.now + wait;
-            let ticket = state.next;
+            let place = (state.now + wait, state.next);
             state.next += 1;
-            state.sleepers.push((due, ticket));
+            state.sleepers.insert(place);
             state.waits.push(wait);
-            (due, ticket)
+            place
         };
-        // Let everything else that can run go first: only when all are asleep may time move.
-        for _ in 0..64 {
-            tokio::task::yield_now().await;
-        }
+        let held = Place { clock: self, place };
         loop {
+            let mut left = std::pin::pin!(self.0.left.notified());
+            left.as_mut().enable();
+            // Let everything else that can run go first: only when all are asleep may time move.
+            for _ in 0..64 {
+                tokio::task::yield_now().await;
+            }
             {
                 let mut state = self.state();
-                let earliest = state.sleepers.iter().min().copied();
-                if earliest == Some((due, ticket)) {
-                    state.sleepers.retain(|sleeper| *sleeper != (due, ticket));
-                    state.now = state.now.max(due);
-                    return;
+                if state.sleepers.first() == Some(&place) {
+                    state.now = state.now.max(place.0);
+                    break;
                 }
             }
-            tokio::task::yield_now().await;
+            left.await;
         }
+        drop(held);
     }
 }
 
@@ -113,5 +138,36 @@ mod tests {
         let clock = ManualClock::at(start);
         futures::future::join(clock.sleep(Duration::from_secs(5)), clock.sleep(Duration::from_secs(2))).await;
         assert_eq!(clock.now() - start, chrono::Duration::seconds(5));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_sleeper_holds_nobody_up() {
+        let start = Utc::now();
+        let clock = ManualClock::at(start);
+        let mut short = clock.sleep(Duration::from_secs(1));
+        assert!(futures::poll!(&mut short).is_pending());
+        drop(short);
+        clock.sleep(Duration::from_secs(9)).await;
+        assert_eq!(clock.now() - start, chrono::Duration::seconds(9));
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_that_sleeps_again_comes_before_a_later_one() {
+        let start = Utc::now();
+        let clock = ManualClock::at(start);
+        let order = Mutex::new(Vec::new());
+        let twice = async {
+            clock.sleep(Duration::from_secs(1)).await;
+            tokio::task::yield_now().await;
+            clock.sleep(Duration::from_secs(1)).await;
+            order.lock().unwrap().push((2, clock.now() - start));
+        };
+        let once = async {
+            clock.sleep(Duration::from_secs(5)).await;
+            order.lock().unwrap().push((5, clock.now() - start));
+        };
+        futures::future::join(once, twice).await;
+        let expected = [2, 5].map(|seconds| (seconds, chrono::Duration::seconds(seconds)));
+        assert_eq!(*order.lock().unwrap(), expected);
     }
 }

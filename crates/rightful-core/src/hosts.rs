@@ -184,3 +184,150 @@ impl BaseUrl {
         Ok(url)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rule(configured: &str) -> HostRule {
+        HostRule { suffixes: &[".intacct.com"], configured: Url::parse(configured).unwrap() }
+    }
+
+    /// IN-10.
+    #[test]
+    fn only_the_vendors_own_hosts_pass() {
+        let rule = rule("https://api.intacct.com/ia/xml/xmlgw.phtml");
+        let refused = [
+            "https://evil.example",
+            "https://intacct.com.evil.example",
+            "https://x.intacct.com@evil.example",
+            "https://notintacct.com",
+            "http://p1.intacct.com",
+            "https://p1.intacct.com:8443",
+            "",
+            " ",
+            "p1.intacct.com",
+            "//p1.intacct.com",
+            "https://intacct.com",
+            "https://.intacct.com",
+            "https://p1.intacct.com..",
+            "https://user@p1.intacct.com",
+            "https://:secret@p1.intacct.com",
+            "https://@p1.intacct.com",
+            "https://evil.example#.intacct.com",
+            "https://evil.example?.intacct.com",
+            "https://evil.example/.intacct.com",
+            "https://evil.example\\.intacct.com",
+            "https://evil.example\t.intacct.com",
+            "https://p1.intac\nct.com",
+            "https://evil.example%2f.intacct.com",
+            "https://10.0.0.1",
+            "https://[::1]/",
+            "ftp://p1.intacct.com",
+            "javascript://p1.intacct.com/%0aalert(1)",
+            "data:text/plain,intacct.com",
+        ];
+        for candidate in refused {
+            let outcome = rule.check(candidate);
+            assert_eq!(outcome.as_ref().err().map(|error| error.kind()), Some(ErrorKind::Protocol), "{candidate:?} gave {outcome:?}");
+        }
+        let accepted = [
+            ("https://p1.intacct.com.", "https://p1.intacct.com/"),
+            ("https://P1.INTACCT.COM", "https://p1.intacct.com/"),
+            ("https://p1.intacct.com:443/ia/xml/xmlgw.phtml", "https://p1.intacct.com/ia/xml/xmlgw.phtml"),
+            ("https://na12.eu.intacct.com/ia?x=1", "https://na12.eu.intacct.com/ia?x=1"),
+            ("https://api.intacct.com", "https://api.intacct.com/"),
+        ];
+        for (candidate, expected) in accepted {
+            assert_eq!(rule.check(candidate).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn the_configured_origin_passes_whatever_it_is() {
+        let rule = rule("http://127.0.0.1:8080/ia/xml/xmlgw.phtml");
+        assert_eq!(rule.check("http://127.0.0.1:8080/other").unwrap().as_str(), "http://127.0.0.1:8080/other");
+        for candidate in [
+            "http://127.0.0.1:8081/",
+            "https://127.0.0.1:8080/",
+            "http://127.0.0.2:8080/",
+            "http://x@127.0.0.1:8080/",
+            "http://localhost:8080/",
+        ] {
+            assert!(rule.check(candidate).is_err(), "{candidate} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_suffix_without_a_dot_allows_the_host_itself() {
+        let rule = HostRule { suffixes: &["example.com"], configured: Url::parse("https://other.example").unwrap() };
+        assert!(rule.check("https://example.com").is_ok());
+        assert!(rule.check("https://a.example.com").is_ok());
+        assert!(rule.check("https://aexample.com").is_err());
+    }
+
+    /// IN-1.
+    #[test]
+    fn a_base_url_is_encrypted_unless_it_stays_on_this_machine() {
+        for text in [
+            "https://api.intacct.com/ia/xml/xmlgw.phtml",
+            "http://127.0.0.1:9000",
+            "http://127.8.0.1",
+            "http://[::1]:9000/x",
+            "http://localhost:80/",
+            " https://api.example ",
+        ] {
+            assert!(base_url(text).is_ok(), "{text} was refused");
+        }
+        for text in [
+            "",
+            "api.intacct.com",
+            "http://api.intacct.com",
+            "http://10.0.0.1",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+            "ftp://localhost",
+            "https://user:word@api.example",
+            "https://api.example?key=1",
+            "https://api.example#x",
+        ] {
+            let error = base_url(text).expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::Config, "{text}");
+            assert!(error.mend().is_some() && !format!("{error:?}").contains("word@"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn joining_keeps_the_base_path_and_encodes_segments() {
+        let table = [
+            ("https://a.example", vec!["users"], "https://a.example/users"),
+            ("https://a.example/v1", vec!["users", "7"], "https://a.example/v1/users/7"),
+            ("https://a.example/v1/", vec!["users"], "https://a.example/v1/users"),
+            ("https://a.example/v1", vec!["a/b", "c?d#e", "ü %"], "https://a.example/v1/a%2Fb/c%3Fd%23e/%C3%BC%20%25"),
+            ("https://a.example/v1", vec![], "https://a.example/v1"),
+        ];
+        for (base, segments, expected) in table {
+            assert_eq!(BaseUrl::parse(base).unwrap().join(&segments).unwrap().as_str(), expected);
+        }
+        for segment in ["", ".", ".."] {
+            assert!(BaseUrl::parse("https://a.example/v1").unwrap().join([segment]).is_err(), "`{segment}` was joined");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_outside_the_rule_passes(
+            scheme in "(https|http|HTTPS|ws)",
+            middle in "(://|:/|:|://@|://a@|:\\\\\\\\)",
+            host in "[a-zA-Z0-9.@:/\\\\#?%-]{0,12}(intacct|INTACCT|intacct\\.com|evil)(\\.com|\\.com\\.|\\.example|:443|:80)?[/?#@.a-z]{0,6}",
+        ) {
+            let candidate = format!("{scheme}{middle}{host}");
+            if let Ok(url) = rule("https://api.intacct.com").check(&candidate) {
+                prop_assert!(url.scheme() == "https" && url.port().is_none() && url.username().is_empty() && url.password().is_none(), "{}", url);
+                prop_assert!(url.host_str().is_some_and(|host| host.ends_with(".intacct.com")), "{} became {}", candidate, url);
+            }
+        }
+    }
+}

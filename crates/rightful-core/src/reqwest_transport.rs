@@ -308,3 +308,111 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        let private = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.255.255.250",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "3fff:123::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ];
+        for text in private {
+            assert!(!is_public_address(text.parse().unwrap()), "{text} counts as public");
+        }
+        let public = [
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "126.1.1.1",
+            "169.253.1.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "192.167.0.1",
+            "198.17.0.1",
+            "198.20.0.1",
+            "203.0.112.1",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "2002:808:808::1",
+        ];
+        for text in public {
+            assert!(is_public_address(text.parse().unwrap()), "{text} counts as private");
+        }
+    }
+
+    #[test]
+    fn only_what_failed_before_a_connection_stood_is_certain() {
+        let none = Failure::default();
+        let table = [
+            (Failure { refused: true, unresolved: true, unconnected: true, ..none }, (ErrorKind::Config, false)),
+            (Failure { unmakeable: true, ..none }, (ErrorKind::Rejected, false)),
+            (Failure { unresolved: true, unconnected: true, ..none }, (ErrorKind::Unavailable, false)),
+            (Failure { unconnected: true, ..none }, (ErrorKind::Unavailable, false)),
+            (Failure { unconnected: true, timed_out: true, ..none }, (ErrorKind::Unavailable, false)),
+            (Failure { timed_out: true, ..none }, (ErrorKind::Unavailable, true)),
+            (none, (ErrorKind::Unavailable, true)),
+        ];
+        for (failure, expected) in table {
+            let (kind, may_have_acted, _) = classified(failure);
+            assert_eq!((kind, may_have_acted), expected, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn proxies_of_the_environment_count_only_where_they_are_used() {
+        let variable = |name: &str| (name == "HTTPS_PROXY").then(|| "proxy.corp.example:3128".to_owned());
+        let used = TransportOptions { use_environment_proxy: true, ..TransportOptions::default() };
+        assert_eq!(proxy_hosts(&used, variable), ["proxy.corp.example"]);
+        assert!(proxy_hosts(&TransportOptions::default(), variable).is_empty());
+        let named = TransportOptions { proxy: Some(Url::parse("http://Named.example:8080").unwrap()), ..used };
+        assert_eq!(proxy_hosts(&named, variable), ["named.example"]);
+    }
+}

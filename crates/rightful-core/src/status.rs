@@ -62,3 +62,64 @@ fn http_date(text: &str) -> Option<Instant> {
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
         .map(|date| date.and_utc())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone as _;
+    use http::{HeaderName, HeaderValue, StatusCode};
+
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&'static str, &'static str)]) -> Response {
+        headers.iter().fold(Response::new(StatusCode::from_u16(status).unwrap(), ""), |answer, (name, value)| {
+            answer.with_header(HeaderName::from_static(name), HeaderValue::from_static(value))
+        })
+    }
+
+    #[test]
+    fn a_status_says_what_to_do() {
+        use ErrorKind::*;
+        let table = [
+            (200, None),
+            (204, None),
+            (302, Some(Config)),
+            (400, Some(Rejected)),
+            (401, Some(Unauthenticated)),
+            (403, Some(Forbidden)),
+            (404, Some(NotFound)),
+            (408, Some(Unavailable)),
+            (409, Some(Conflict)),
+            (412, Some(Conflict)),
+            (413, Some(Rejected)),
+            (422, Some(Rejected)),
+            (429, Some(RateLimited)),
+            (500, Some(Unavailable)),
+            (501, Some(Unsupported)),
+            (503, Some(Unavailable)),
+            (524, Some(Unavailable)),
+            (700, Some(Protocol)),
+        ];
+        for (status, expected) in table {
+            assert_eq!(inspect_status(&answer(status, &[])).err().map(|error| error.kind()), expected, "status {status}");
+        }
+    }
+
+    #[test]
+    fn a_stated_wait_is_read_in_every_form() {
+        let now = Utc.with_ymd_and_hms(2026, 11, 24, 12, 0, 0).unwrap();
+        let table: [(&[(&str, &str)], Option<u64>); 8] = [
+            (&[], None),
+            (&[("retry-after", "30")], Some(30)),
+            (&[("retry-after", " 7 ")], Some(7)),
+            (&[("retry-after", "soon")], None),
+            (&[("retry-after", "Tue, 24 Nov 2026 12:00:45 GMT")], Some(45)),
+            (&[("retry-after", "Tuesday, 24-Nov-26 12:01:00 GMT")], Some(60)),
+            (&[("retry-after", "Tue, 24 Nov 2026 11:00:00 GMT")], Some(0)),
+            (&[("retry-after", "Tue, 24 Nov 2026 13:00:10 GMT"), ("date", "Tue, 24 Nov 2026 13:00:00 GMT")], Some(10)),
+        ];
+        for (headers, expected) in table {
+            assert_eq!(stated_wait(&answer(429, headers), now), expected.map(Duration::from_secs), "{headers:?}");
+        }
+        assert_eq!(stated_wait(&answer(429, &[("retry-after", "-1")]), now), None);
+    }
+}
