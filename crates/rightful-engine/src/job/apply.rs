@@ -247,6 +247,7 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
             let text = format!("{} outcomes came back for {} writes", outcomes.len(), batch.len());
             batch.iter().map(|_| Outcome::Unknown(Error::new(ErrorKind::Protocol, text.clone()))).collect()
         }
+        Err(error) if error.is_fate_unknown() => batch.iter().map(|_| Outcome::Unknown(error.again())).collect(),
         // Nothing of the batch was sent.
         Err(error) => {
             let note = told(&error);

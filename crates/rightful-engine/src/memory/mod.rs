@@ -30,11 +30,13 @@ struct State {
     images: Vec<Stock>,
     tables: HashMap<String, Table>,
     code_counts: HashMap<String, Vec<(String, u64)>>,
-    plans: Vec<(Plan, Vec<Change>, Instant)>,
+    plans: Vec<(Plan, Vec<Change>)>,
     runs: Vec<Run>,
     journal: HashMap<(RunId, String), Json>,
     entries: Vec<Entry>,
     cases: Vec<Case>,
+    /// The newest plan when a case was last seen.
+    case_plans: HashMap<CaseId, PlanId>,
     holds: Vec<Hold>,
     next_hold: i64,
 }
@@ -90,8 +92,8 @@ impl State {
         self.images.iter_mut().find(|stock| stock.id == image).ok_or_else(|| missing(image))
     }
 
-    fn plan(&mut self, plan: PlanId) -> Result<&mut (Plan, Vec<Change>, Instant)> {
-        self.plans.iter_mut().find(|(known, _, _)| known.id == plan).ok_or_else(|| missing(plan))
+    fn plan(&mut self, plan: PlanId) -> Result<&mut (Plan, Vec<Change>)> {
+        self.plans.iter_mut().find(|(known, _)| known.id == plan).ok_or_else(|| missing(plan))
     }
 
     fn run(&mut self, run: RunId) -> Result<&mut Run> {
@@ -99,6 +101,7 @@ impl State {
     }
 
     fn put_cases(&mut self, integration: &str, cases: &[NewCase], now: Instant) {
+        let plan = PlanId(number(self.plans.len()));
         for case in cases {
             let known = self
                 .cases
@@ -110,9 +113,11 @@ impl State {
                 }
                 known.last_seen = now;
                 known.case = case.clone();
+                self.case_plans.insert(known.id, plan);
             } else {
                 let id = CaseId(number(self.cases.len()) + 1);
                 let (integration, case) = (integration.to_owned(), case.clone());
+                self.case_plans.insert(id, plan);
                 self.cases.push(Case { id, integration, case, first_seen: now, last_seen: now, closed: None });
             }
         }
@@ -278,13 +283,13 @@ impl Store for MemoryStore {
 
     async fn begin_plan(&self, fence: &Fence, plan: &Plan) -> Result<PlanId> {
         let mut state = self.fenced(fence)?;
-        for (known, _, _) in state.plans.iter_mut().filter(|(known, _, _)| known.integration == plan.integration) {
+        for (known, _) in state.plans.iter_mut().filter(|(known, _)| known.integration == plan.integration) {
             if !matches!(known.state, PlanState::Applying | PlanState::Applied) {
                 known.state = PlanState::Dropped;
             }
         }
         let id = PlanId(number(state.plans.len()) + 1);
-        state.plans.push((Plan { id, ..plan.clone() }, Vec::new(), plan.created));
+        state.plans.push((Plan { id, ..plan.clone() }, Vec::new()));
         Ok(id)
     }
 
@@ -327,13 +332,13 @@ impl Store for MemoryStore {
         now: Instant,
     ) -> Result<()> {
         let mut state = self.fenced(fence)?;
-        let (known, _, begun) = state.plan(plan)?;
+        let (known, _) = state.plan(plan)?;
         known.counts = counts.clone();
         known.refusals = refusals.to_vec();
         known.state = if refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
-        let begun = *begun;
         if whole {
-            for case in state.cases.iter_mut().filter(|case| case.integration == fence.integration && case.last_seen < begun) {
+            let State { cases, case_plans, .. } = &mut *state;
+            for case in cases.iter_mut().filter(|case| case.integration == fence.integration && case_plans.get(&case.id) < Some(&plan)) {
                 case.closed.get_or_insert(now);
             }
             state.holds.retain(|hold| hold.integration != fence.integration || hold.run == Some(RunId(plan.0)));
@@ -350,7 +355,7 @@ impl Store for MemoryStore {
         run: Option<RunId>,
     ) -> Result<()> {
         let mut held = self.fenced(fence)?;
-        let (known, _, _) = held.plan(plan)?;
+        let (known, _) = held.plan(plan)?;
         known.state = state;
         known.passed = passed.or(known.passed.take());
         known.run = run.or(known.run);
@@ -358,24 +363,17 @@ impl Store for MemoryStore {
     }
 
     async fn plan(&self, plan: PlanId) -> Result<Option<Plan>> {
-        Ok(self.state().plan(plan).ok().map(|(plan, _, _)| plan.clone()))
+        Ok(self.state().plan(plan).ok().map(|(plan, _)| plan.clone()))
     }
 
     async fn plans(&self, integration: &str, limit: usize) -> Result<Vec<Plan>> {
         let state = self.state();
-        Ok(state
-            .plans
-            .iter()
-            .rev()
-            .filter(|(plan, _, _)| plan.integration == integration)
-            .take(limit)
-            .map(|(plan, _, _)| plan.clone())
-            .collect())
+        Ok(state.plans.iter().rev().filter(|(plan, _)| plan.integration == integration).take(limit).map(|(plan, _)| plan.clone()).collect())
     }
 
     async fn changes(&self, plan: PlanId, after: i64, limit: usize) -> Result<Vec<Change>> {
         let mut state = self.state();
-        let (_, changes, _) = state.plan(plan)?;
+        let (_, changes) = state.plan(plan)?;
         Ok(changes.iter().filter(|change| change.number > after).take(limit).cloned().collect())
     }
 
