@@ -107,6 +107,9 @@ pub struct RequestPattern {
     /// A text body, compared to the letter.
     #[serde(default)]
     pub text: Option<String>,
+    /// A short XML body, compared as XML.
+    #[serde(default)]
+    pub xml: Option<String>,
     /// A form body, compared as pairs.
     #[serde(default)]
     pub form: Option<BTreeMap<String, String>>,
@@ -148,6 +151,9 @@ pub struct Reply {
     /// A text body.
     #[serde(default)]
     pub text: Option<String>,
+    /// A short XML body.
+    #[serde(default)]
+    pub xml: Option<String>,
     /// A side file with the body.
     #[serde(default)]
     pub file: Option<String>,
@@ -228,9 +234,10 @@ impl RequestPattern {
         if !self.path.starts_with('/') {
             return Err(format!("path `{}` must begin with `/`", self.path));
         }
-        let bodies = [self.json.is_some(), self.text.is_some(), self.form.is_some(), self.file.is_some(), self.any_body];
+        let bodies =
+            [self.json.is_some(), self.text.is_some(), self.xml.is_some(), self.form.is_some(), self.file.is_some(), self.any_body];
         if bodies.into_iter().filter(|given| *given).count() > 1 {
-            return Err("a request has one body: keep one of `json`, `text`, `form`, `file`, `any_body`".to_owned());
+            return Err("a request has one body: keep one of `json`, `text`, `xml`, `form`, `file`, `any_body`".to_owned());
         }
         self.path = fill(&self.path);
         self.headers.values_mut().for_each(|value| *value = fill(value));
@@ -240,6 +247,8 @@ impl RequestPattern {
             BodyPattern::Json(fill_json(json.clone(), fill))
         } else if let Some(text) = &self.text {
             BodyPattern::Text(fill(text))
+        } else if let Some(text) = &self.xml {
+            BodyPattern::Xml(fill(text))
         } else if let Some(form) = &self.form {
             BodyPattern::Form(form.iter().map(|(key, value)| (key.clone(), fill(value))).collect())
         } else if let Some(name) = &self.file {
@@ -261,10 +270,10 @@ impl RequestPattern {
 
 impl Reply {
     fn complete(&mut self, folder: &Path, used: &mut BTreeSet<String>) -> Result<(), String> {
-        let bodies = [self.json.is_some(), self.text.is_some(), self.file.is_some()];
+        let bodies = [self.json.is_some(), self.text.is_some(), self.xml.is_some(), self.file.is_some()];
         let given = bodies.into_iter().filter(|given| *given).count();
         if given > 1 {
-            return Err("a response has one body: keep one of `json`, `text`, `file`".to_owned());
+            return Err("a response has one body: keep one of `json`, `text`, `xml`, `file`".to_owned());
         }
         if self.lost.is_some() && (given > 0 || self.status.is_some() || !self.headers.is_empty()) {
             return Err("a lost response has neither status, headers nor body".to_owned());
@@ -279,6 +288,9 @@ impl Reply {
             self.content_type = Some("application/json");
         } else if let Some(text) = &self.text {
             self.body = text.clone().into_bytes();
+        } else if let Some(text) = &self.xml {
+            self.body = text.clone().into_bytes();
+            self.content_type = Some("application/xml");
         } else if let Some(name) = &self.file {
             self.body = side_file(folder, name, used)?;
             self.content_type = match extension(name) {

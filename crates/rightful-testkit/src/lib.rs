@@ -29,7 +29,7 @@ pub use scenario::{WholeScan, read_whole, run_scenario};
 /// `fixtures` names the folder below `fixtures/`, which holds the scenarios, `contract.json` and `errors.json`. `simulator` makes a fresh simulator whose
 /// credentials are those of `contract.json`; each check starts several.
 ///
-/// ```ignore
+/// ```text
 /// //! Acme keeps the connector contract.
 /// rightful_testkit::contract!(connector_acme::DESCRIPTOR, fixtures = "acme", simulator = || std::sync::Arc::new(connector_acme::sim::Acme::small()));
 /// ```

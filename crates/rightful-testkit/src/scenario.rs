@@ -111,6 +111,8 @@ impl Case {
 pub(crate) struct Coverage {
     pub read: BTreeSet<String>,
     pub written: BTreeSet<(String, Verb)>,
+    /// Fields that came with a value, by kind.
+    pub fields: BTreeSet<(String, String)>,
     pub cases: BTreeSet<Case>,
 }
 
@@ -122,8 +124,21 @@ pub(crate) fn scenarios(fixtures: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(folders)
 }
 
+/// What the scenarios of a vendor show together.
+pub(crate) fn coverage_of_all(folders: &[PathBuf]) -> Result<Coverage, String> {
+    let mut all = Coverage::default();
+    for folder in folders {
+        let Coverage { read, written, fields, cases } = coverage(folder)?;
+        all.read.extend(read);
+        all.written.extend(written);
+        all.fields.extend(fields);
+        all.cases.extend(cases);
+    }
+    Ok(all)
+}
+
 /// What a scenario shows, from its files alone.
-pub(crate) fn coverage(folder: &Path) -> Result<Coverage, String> {
+fn coverage(folder: &Path) -> Result<Coverage, String> {
     let mut coverage = Coverage::default();
     let cassette = Cassette::load(folder)?;
     let loses = cassette.exchanges.iter().any(|exchange| exchange.response.lost == Some(Lost::AfterActing));
@@ -135,6 +150,8 @@ pub(crate) fn coverage(folder: &Path) -> Result<Coverage, String> {
         let Some(gives) = &step.gives else { continue };
         if let Some(read) = &step.read {
             coverage.read.insert(read.kind.to_string());
+            let values = gives.records.iter().flatten().filter_map(|record| record["values"].as_object()).flatten();
+            coverage.fields.extend(values.filter(|(_, value)| !value.is_null()).map(|(field, _)| (read.kind.to_string(), field.clone())));
         }
         if let (Some(write), Some(outcomes)) = (&step.write, &gives.outcomes) {
             for (text, outcome) in write.batch.iter().zip(outcomes) {

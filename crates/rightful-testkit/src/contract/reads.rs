@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use rightful_core::{
-    Changes, Connector, FieldName, Key, KeyName, Kind, KindSpec, Mark, Owner, Record, RecordId, Rows, Scan, Target, Verb, Write,
+    Changes, Connector, FieldName, Key, KeyName, Kind, KindSpec, Mark, Owner, Record, RecordId, Rows, Scan, Target, Value, Verb, Write,
 };
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::stage::Stage;
 use super::{Check, Contract, Found, samples};
-use crate::scenario::{WholeScan, read_whole};
+use crate::scenario::{Coverage, WholeScan, coverage_of_all, read_whole, scenarios};
 
 pub(super) async fn declared_holds(contract: &Contract) -> Found {
     let mut problems = Vec::new();
+    let shown = coverage_of_all(&scenarios(&contract.folder)?)?;
     let stage = Stage::open(contract).await?;
     let connector = stage.connect()?;
     let declared = (contract.descriptor.kinds)();
@@ -26,7 +27,8 @@ pub(super) async fn declared_holds(contract: &Contract) -> Found {
             problems.push(format!("kind `{}` is declared by the descriptor but not offered by the connection", spec.kind));
             continue;
         }
-        let found = declared_kind_holds(&*connector, &spec).await;
+        let mut found = declared_kind_holds(&*connector, &spec).await;
+        found.extend(fields_never_seen(&*connector, &spec, &shown).await);
         problems.extend(found.into_iter().map(|problem| format!("kind `{}`: {problem}", spec.kind)));
     }
     problems.extend(undeclared_is_refused(contract, &stage, &*connector).await);
@@ -79,6 +81,23 @@ async fn declared_kind_holds(connector: &dyn Connector, spec: &KindSpec) -> Vec<
         problems.extend(key_reads(connector, spec, name, &page.items, first).await);
     }
     problems
+}
+
+/// Declared fields that no record of the simulator and no scenario has a value of.
+async fn fields_never_seen(connector: &dyn Connector, spec: &KindSpec, shown: &Coverage) -> Vec<String> {
+    let fields: Vec<FieldName> = spec.fields.iter().map(|field| field.name.clone()).collect();
+    let whole = match read_whole(connector, &Scan::all(spec.kind.clone()).with_fields(fields.clone()), 4).await {
+        Ok(whole) => whole,
+        Err(error) => return vec![format!("reading all of it failed: {error:?}")],
+    };
+    let seen = |index: usize, field: &FieldName| {
+        whole.records.iter().any(|record| record.values.get(index).is_some_and(|value| *value != Value::Null))
+            || shown.fields.contains(&(spec.kind.to_string(), field.to_string()))
+    };
+    let never = fields.iter().enumerate().filter(|(index, field)| !seen(*index, field));
+    never
+        .map(|(_, field)| format!("field `{field}` is declared, but no record of the simulator and no scenario has a value of it"))
+        .collect()
 }
 
 /// What the nouns of the core promise of every record.
@@ -282,7 +301,7 @@ struct Change {
 
 enum By {
     Write(Box<samples::Sample>),
-    Control(String, Value),
+    Control(String, Json),
 }
 
 impl Change {
@@ -317,7 +336,7 @@ async fn changes_to_make(
         let changes = texts
             .iter()
             .take(3)
-            .map(|text| Change { id: text.id.clone(), by: By::Control(text.control.clone(), Value::Object(text.body.clone())) });
+            .map(|text| Change { id: text.id.clone(), by: By::Control(text.control.clone(), Json::Object(text.body.clone())) });
         return Ok(changes.collect());
     }
     if !spec.verbs.contains(&Verb::Update) {

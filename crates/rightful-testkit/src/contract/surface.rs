@@ -9,7 +9,7 @@ use super::stage::{Stage, settings, settings_without};
 use super::{Check, Contract, Found};
 use crate::network::real;
 use crate::replay::{context, example_settings, usual_start};
-use crate::scenario::{Coverage, coverage, run_scenario, scenarios, uncovered};
+use crate::scenario::{coverage_of_all, run_scenario, scenarios, uncovered};
 
 const ENOUGH: usize = 8;
 
@@ -24,16 +24,10 @@ pub(super) async fn scenarios_hold(contract: &Contract) -> Found {
 }
 
 pub(super) fn coverage_holds(contract: &Contract) -> Found {
-    let mut all = Coverage::default();
     let folders = scenarios(&contract.folder)?;
-    for folder in &folders {
-        let one = coverage(folder)?;
-        all.read.extend(one.read);
-        all.written.extend(one.written);
-        all.cases.extend(one.cases);
-    }
-    let mut problems =
-        uncovered(contract.descriptor, &all, |name| contract.text.waivers.contains_key(&format!("{}:{name}", Check::Coverage)));
+    let all = coverage_of_all(&folders)?;
+    let waived = |name: &str| contract.text.waivers.contains_key(&format!("{}:{name}", Check::Coverage));
+    let mut problems = uncovered(contract.descriptor, &all, waived);
     if folders.len() < ENOUGH {
         problems.push(format!("there are {} scenarios in {}; {ENOUGH} are the least", folders.len(), contract.folder.display()));
     }

@@ -38,7 +38,16 @@ async fn a_scenario_that_fits_passes() {
 #[tokio::test]
 async fn whatever_does_not_fit_fails_and_says_where() {
     type Change = fn(&mut Value, &mut Value);
-    let cases: [(Change, &[&str]); 16] = [
+    let cases: [(Change, &[&str]); 18] = [
+        (
+            |cassette, _| {
+                let mut first = cassette["exchanges"][0].clone();
+                first["request"]["path"] = "/v1/users?page=7".into();
+                cassette["exchanges"].as_array_mut().unwrap().insert(0, first);
+            },
+            &["the next is exchange 1 of 2 (GET /v1/users?page=7)", "query `page`: expected 7, got 1"],
+        ),
+        (|cassette, _| cassette["exchanges"][0]["request"]["xml"] = "<a/>".into(), &["body, part 1: expected <a/>, got the end"]),
         (
             |cassette, _| cassette["exchanges"][0]["request"]["path"] = "/v1/users?page=2".into(),
             &["no exchange for GET /v1/users", "query `page`: expected 2, got 1", "was not asked for"],
