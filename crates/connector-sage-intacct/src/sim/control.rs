@@ -13,7 +13,7 @@ use super::options::{Permissions, Switches};
 use super::request::Element;
 use super::seed;
 use super::session::Caller;
-use super::state::{Account, State};
+use super::state::State;
 use super::table::Row;
 
 const CONTROLS: &str = "set-customer, delete-customer, empty-customers, set-employee, set-contact, set-user, switches, reset, \
@@ -142,7 +142,7 @@ impl SageIntacctSim {
                 state.table_mut(Kind::User).put(row.number, Some(row.into()), None);
             }
         }
-        let account = state.accounts.entry(login).or_insert_with(Account::default);
+        let account = state.accounts.entry(login).or_default();
         if let Some(password) = password {
             account.password = password.as_str().map(Secret::new);
         }

@@ -151,7 +151,8 @@ fn run_operation(state: &mut State, visit: &Visit<'_>, operation: &Element, enve
     let authentication = operation.child("authentication")?;
     let caller = match authenticate(state, visit, authentication) {
         Ok(caller) => caller,
-        Err((echo, complaint)) => {
+        Err(refused) => {
+            let (echo, complaint) = *refused;
             envelope.begin_operation(&echo);
             envelope.errors(&[complaint]);
             envelope.end_operation();
@@ -184,7 +185,7 @@ fn run_operation(state: &mut State, visit: &Visit<'_>, operation: &Element, enve
     None
 }
 
-type Refused = (AuthenticationEcho, Complaint);
+type Refused = Box<(AuthenticationEcho, Complaint)>;
 
 fn authenticate(state: &mut State, visit: &Visit<'_>, authentication: &Element) -> Result<Caller, Refused> {
     let (user, entity, session, expires) = if let Some(login) = authentication.child("login") {
@@ -197,14 +198,14 @@ fn authenticate(state: &mut State, visit: &Visit<'_>, authentication: &Element) 
         }
         let Some(session) = state.resume(id, &visit.endpoint, visit.now) else {
             let shown: String = id.chars().take(4).collect();
-            return Err((AuthenticationEcho::default(), Complaint::new("XL03000006", format!("Invalid session {shown}...."))));
+            return Err(Box::new((AuthenticationEcho::default(), Complaint::new("XL03000006", format!("Invalid session {shown}....")))));
         };
         (session.user, session.entity, id.to_owned(), session.expires)
     };
     let echo = AuthenticationEcho { user: user.clone(), company: state.options.company.clone(), ..AuthenticationEcho::default() };
     if !state.switches.subscribed {
         let text = "This company is not authorized for XML transactions. Please subscribe to the XML Gateway.";
-        return Err((echo, Complaint::new("XL03000006", text)));
+        return Err(Box::new((echo, Complaint::new("XL03000006", text))));
     }
     if visit.sender != state.options.sender_id {
         let complaint = Complaint::new(
@@ -216,7 +217,7 @@ fn authenticate(state: &mut State, visit: &Visit<'_>, authentication: &Element) 
         )
         .described("Invalid Web Services Authorization")
         .correct("Contact the company administrator to grant Web Services authorization to this sender ID.");
-        return Err((echo, complaint));
+        return Err(Box::new((echo, complaint)));
     }
     let number = state.table(Kind::User).named(&user).map_or(0, |row| row.number);
     Ok(Caller { user, number, entity, session, endpoint: visit.endpoint.clone(), now: visit.now, expires })
@@ -228,7 +229,7 @@ fn sign_in(state: &mut State, login: &Element) -> Result<(String, Option<usize>)
     let password = login.text_of("password").unwrap_or_default();
     let refused = || {
         let echo = AuthenticationEcho { user: user.to_owned(), company: company.to_owned(), ..AuthenticationEcho::default() };
-        (echo, Complaint::new("XL03000006", "Sign-in information is incorrect"))
+        Box::new((echo, Complaint::new("XL03000006", "Sign-in information is incorrect")))
     };
     let client = login.word_of("clientid").unwrap_or_default();
     if !client.is_empty() && client != state.options.company {

@@ -30,7 +30,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rightful_sim::{SimClock, SimRequest, SimResponse, Simulator};
 
 pub use formatting::Formatting;
-pub use options::{ContactSeed, CustomField, CustomerSeed, EmployeeSeed, EntitySeed, Options, Permissions, RollBack, Seed, Switches, UserSeed};
+pub use options::{
+    ContactSeed, CustomField, CustomerSeed, EmployeeSeed, EntitySeed, Options, Permissions, RollBack, Seed, Switches, UserSeed,
+};
 
 use state::State;
 
@@ -94,11 +96,7 @@ impl Simulator for SageIntacctSim {
     fn answer(&self, request: &SimRequest, clock: &SimClock) -> SimResponse {
         let width = self.in_flight.fetch_add(1, Ordering::AcqRel) + 1;
         let limit = self.limit.load(Ordering::Relaxed);
-        let response = if limit > 0 && width > limit {
-            faults::Fault::new(Some("gw-0010")).instead(request.number)
-        } else {
-            None
-        };
+        let response = if limit > 0 && width > limit { faults::Fault::new(Some("gw-0010")).instead(request.number) } else { None };
         let response = response.unwrap_or_else(|| self.visit(request, clock));
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
         let mut state = self.held();

@@ -211,7 +211,8 @@ impl Reader<'_> {
         let path = self.state.table(self.kind).field(name).map(super::state::Path::Own).ok_or(Broken)?;
         let field = self.state.field_at(self.kind, &path);
         // A value that is neither quoted nor a number finds nothing.
-        if values.iter().any(|(value, quoted)| !quoted && !(field.data.is_number() && value.parse::<f64>().is_ok())) {
+        let is_bare_word = |value: &str| !field.data.is_number() || value.parse::<f64>().is_err();
+        if values.iter().any(|(value, quoted)| !quoted && is_bare_word(value)) {
             return Ok(Node::Never);
         }
         let values: Vec<String> = values.into_iter().map(|(value, _)| label(field.data, field.choices, test, value)).collect();

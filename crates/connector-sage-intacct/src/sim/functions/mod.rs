@@ -21,7 +21,6 @@ use super::table::Row;
 
 pub use write::edit;
 
-
 /// What was changed, so that it can be undone.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -134,8 +133,10 @@ impl Context<'_> {
             return Ok(Target::Kept(kind));
         }
         let known = UNMODELLED.iter().find(|(name, _)| name.eq_ignore_ascii_case(object));
-        known.map(|(name, _)| Target::Named((*name).to_owned())).ok_or_else(|| {
-            Complaint { number: "Query Failed".to_owned(), description2: format!("Object definition {object} not found"), ..Complaint::default() }
+        known.map(|(name, _)| Target::Named((*name).to_owned())).ok_or_else(|| Complaint {
+            number: "Query Failed".to_owned(),
+            description2: format!("Object definition {object} not found"),
+            ..Complaint::default()
         })
     }
 

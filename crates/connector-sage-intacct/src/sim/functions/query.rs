@@ -179,6 +179,16 @@ pub fn find(state: &State, level: Option<usize>, search: &Search<'_>) -> Found {
         }
         return found;
     }
+    if let [(Path::Own(field), false)] = search.order
+        && table.fields[*field].source == Source::RecordNumber
+    {
+        // Judged in this order, so that row numbers follow it.
+        let mut rows: Vec<&Arc<Row>> = slice.iter().collect();
+        rows.sort_unstable_by_key(|row| row.number);
+        rows.retain(|row| matches(row));
+        let page = rows.iter().skip(search.offset).take(search.limit).map(|row| (*row).clone()).collect();
+        return Found { total: rows.len(), rows: page };
+    }
     let rows: Vec<&Arc<Row>> = slice.iter().filter(|row| matches(row)).collect();
     let total = rows.len();
     Found { total, rows: sorted(state, search, rows) }

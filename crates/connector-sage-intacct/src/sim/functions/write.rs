@@ -5,7 +5,7 @@
 use super::super::answer::{Complaint, Done, Failed, Outcome};
 use super::super::kinds::{Data, Field, Kind};
 use super::super::request::Element;
-use super::super::state::{Account, State, relation};
+use super::super::state::{State, relation};
 use super::super::table::Row;
 use super::super::xml::Xml;
 use super::{Context, Right};
@@ -146,7 +146,7 @@ fn create_one(context: &mut Context<'_>, kind: Kind, object: &Element) -> Result
             .unwrap_or_default();
     }
     let missing = context.state.table(kind).fields.iter().find(|field| {
-        field.required && given(object, &field.id).unwrap_or_default().is_empty() && !(field.id == natural && !name.is_empty())
+        field.required && given(object, &field.id).unwrap_or_default().is_empty() && (name.is_empty() || field.id != natural)
     });
     if let Some(field) = missing {
         return Err(required(&field.id));
@@ -178,7 +178,7 @@ fn create_one(context: &mut Context<'_>, kind: Kind, object: &Element) -> Result
             let contact = user_contact(context, object)?;
             row.set(context.state.table(kind).own("CONTACTKEY"), &contact.to_string());
             check_user(context.state, &row)?;
-            context.state.accounts.entry(name).or_insert_with(Account::default);
+            context.state.accounts.entry(name).or_default();
         }
         Kind::Contact | Kind::Entity | Kind::Location | Kind::Department => {}
     }

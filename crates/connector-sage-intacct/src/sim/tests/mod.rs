@@ -1,6 +1,13 @@
 //! Requests as real clients write them, and what the gateway answers.
 
+mod clients;
+mod faults;
 mod gateway;
+mod legacy;
+mod query;
+mod read;
+mod scale;
+mod write;
 
 use chrono::{DateTime, Utc};
 use rightful_sim::{HeaderMap, Method, SimClock, SimRequest, SimResponse, Simulator};
@@ -73,12 +80,8 @@ impl Company {
 
     /// Runs one call in a session and gives its result.
     pub fn run_in(&self, session: &str, call: &str) -> Element {
-        let body = request(
-            CONTROL,
-            &format!("<sessionid>{session}</sessionid>"),
-            "",
-            &format!("<function controlid=\"f\">{call}</function>"),
-        );
+        let body =
+            request(CONTROL, &format!("<sessionid>{session}</sessionid>"), "", &format!("<function controlid=\"f\">{call}</function>"));
         Answer::of(&self.send(&body, None)).result(0)
     }
 }
@@ -87,8 +90,7 @@ impl Company {
 pub const CONTROL: &str = "<senderid>RightfulSandbox</senderid><password>sender-secret</password><controlid>c 1</controlid>\
      <uniqueid>false</uniqueid><dtdversion>3.0</dtdversion><includewhitespace>false</includewhitespace>";
 /// The default user.
-pub const LOGIN: &str =
-    "<login><userid>ws_rightful</userid><companyid>RIGHTFUL-DEMO</companyid><password>user-secret</password></login>";
+pub const LOGIN: &str = "<login><userid>ws_rightful</userid><companyid>RIGHTFUL-DEMO</companyid><password>user-secret</password></login>";
 
 /// A whole request.
 pub fn request(control: &str, authentication: &str, operation: &str, functions: &str) -> String {
