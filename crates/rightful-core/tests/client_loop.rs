@@ -1,4 +1,5 @@
 //! The client's loop from the outside: what it sends, how long it waits, what it reports.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod common;
 

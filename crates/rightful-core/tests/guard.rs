@@ -1,4 +1,5 @@
 //! The guard from the outside: what is refused before the connector hears of it, and what it may not answer.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,5 @@
 //! The real transport on real sockets of this machine.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 #![cfg(feature = "reqwest")]
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! OAuth 2.0 from the outside: what is sent, what is kept, who exchanges, and what never leaks.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Permits from the outside: width, windows, pauses and what limit headers teach.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

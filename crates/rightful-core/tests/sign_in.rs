@@ -1,4 +1,5 @@
 //! Sign-in from the outside: once for everybody, renewed once, and never tried again with a rejected password.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod common;
 
