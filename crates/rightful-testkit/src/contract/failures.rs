@@ -145,6 +145,9 @@ pub(super) async fn log_secrecy_holds(contract: &Contract) -> Found {
     }
     text.push_str(&spoken?);
     let mut problems = Vec::new();
+    for marker in &contract.text.never_printed {
+        problems.extend(text.lines().find(|line| line.contains(marker)).map(|line| format!("`{marker}` must never be printed: {line}")));
+    }
     for (key, secret) in &contract.text.secrets {
         for (form, spelling) in spellings(secret) {
             if let Some(line) = text.lines().find(|line| line.contains(&spelling)) {

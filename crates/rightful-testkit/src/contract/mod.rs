@@ -104,6 +104,9 @@ pub(crate) struct ContractText {
     /// Where the simulator's dump counts sign-ins, as a JSON pointer, for vendors that have sign-ins.
     #[serde(default)]
     pub sign_ins: Option<String>,
+    /// More that must never be printed: what the simulator's session ids and tokens begin with.
+    #[serde(default)]
+    pub never_printed: Vec<String>,
     /// Vendor faults under which a whole read must still find every row.
     #[serde(default)]
     pub page_faults: Vec<String>,
@@ -200,6 +203,9 @@ impl Contract {
         }
         if let Some((key, _)) = text.secrets.iter().find(|(_, secret)| secret.len() < 8) {
             return Err(format!("secret `{key}` is shorter than 8 characters: finding it in a log would prove nothing"));
+        }
+        if let Some(short) = text.never_printed.iter().find(|marker| marker.len() < 5) {
+            return Err(format!("never_printed `{short}` is shorter than 5 characters: it would be found by chance"));
         }
         let keys: Vec<&str> = self.descriptor.settings.iter().map(|setting| setting.key).collect();
         for key in text.settings.keys().chain(text.secrets.keys()).chain(&text.wrong_secret) {

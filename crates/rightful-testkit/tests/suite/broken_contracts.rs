@@ -55,8 +55,13 @@ fn changed(change: impl FnOnce(&mut serde_json::Value, &mut serde_json::Value)) 
 #[test]
 fn what_the_contract_states_is_checked_too() {
     type Change = fn(&mut serde_json::Value, &mut serde_json::Value);
-    let cases: [(Change, Check, &str); 10] = [
+    let cases: [(Change, Check, &str); 11] = [
         (|_, _| {}, Check::Coverage, "there are 0 scenarios"),
+        (
+            |contract, _| contract["never_printed"] = serde_json::json!(["Customer 3"]),
+            Check::LogSecrecy,
+            "`Customer 3` must never be printed",
+        ),
         (|_, _| {}, Check::Coverage, "no scenario shows the case unknown-fate"),
         (|_, errors| drop(errors.as_object_mut().unwrap().remove("drop")), Check::Errors, "errors.json has no kind for `drop`"),
         (|_, errors| errors["404"] = "conflict".into(), Check::Errors, "`404` on every request: expected conflict"),
