@@ -107,7 +107,8 @@ mod tests {
     #[test]
     fn a_stated_wait_is_read_in_every_form() {
         let now = Utc.with_ymd_and_hms(2026, 11, 24, 12, 0, 0).unwrap();
-        let table: [(&[(&str, &str)], Option<u64>); 8] = [
+        type Row = (&'static [(&'static str, &'static str)], Option<u64>);
+        let table: [Row; 8] = [
             (&[], None),
             (&[("retry-after", "30")], Some(30)),
             (&[("retry-after", " 7 ")], Some(7)),
