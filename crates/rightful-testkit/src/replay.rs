@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rightful_core::{
-    Connector, Context, Descriptor, Guarded, Instant, ManualClock, Permits, Result, Secret, Secrets, SettingType, Settings,
+    Connector, Context, Descriptor, Error, ErrorKind, Guarded, Instant, ManualClock, Permits, Result, Secret, Secrets, SettingType,
+    Settings,
 };
 use serde_json::Value;
 use wiremock::matchers::any;
@@ -129,7 +130,21 @@ impl Replay {
     /// What `Descriptor::connect` said.
     pub fn try_connect(&self, descriptor: &Descriptor) -> Result<Arc<dyn Connector>> {
         let (settings, secrets) = self.settings(descriptor);
+        self.check_addresses(descriptor, &settings)?;
         guarded((descriptor.connect)(&settings, &secrets, self.context())?)
+    }
+
+    /// A replay never reaches a real service: every address among the settings is the mock server's.
+    fn check_addresses(&self, descriptor: &Descriptor, settings: &Settings) -> Result<()> {
+        for setting in descriptor.settings.iter().filter(|setting| setting.takes == SettingType::Url) {
+            if let Some(Value::String(address)) = settings.get(setting)
+                && !address.starts_with(&self.origin())
+            {
+                let message = format!("`{}` = {address} is beyond the cassette", setting.key);
+                return Err(Error::new(ErrorKind::Config, message).hint("name its origin in the cassette's `origin` or `other_origins`"));
+            }
+        }
+        Ok(())
     }
 
     /// What went wrong so far: requests that met no exchange, exchanges that nobody asked for.

@@ -120,6 +120,17 @@ pub(super) async fn sign_in_holds(contract: &Contract) -> Found {
     if stage.asked() != 1 {
         problems.push(format!("a wrong secret was tried {} times in three reads; once is what locks nobody out", stage.asked()));
     }
+    if contract.text.sign_ins.is_some() {
+        let stage = Stage::open(contract).await?;
+        let connector = with_wrong_secret(contract, &stage)?;
+        let accepted = join_all((0..SIDE_BY_SIDE).map(|_| connector.read(&scan, None))).await.into_iter().filter(Result::is_ok).count();
+        if accepted > 0 || stage.asked() != 1 {
+            let asked = stage.asked();
+            problems.push(format!(
+                "{SIDE_BY_SIDE} reads side by side with a wrong secret: {accepted} succeeded, {asked} requests were sent, one may be"
+            ));
+        }
+    }
     Ok(problems)
 }
 

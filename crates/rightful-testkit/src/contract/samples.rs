@@ -57,12 +57,13 @@ pub(super) async fn updates(contract: &Contract, connector: &dyn Connector, spec
         };
         for role in &roles {
             let from = before.owners.get(role.role.as_str()).cloned().flatten();
-            let choice = people
-                .get(&role.role)
-                .into_iter()
-                .flatten()
-                .map(|person| vec![person.clone()])
-                .find(|people| from.as_ref() != Some(people));
+            let owners: Vec<String> = people.get(&role.role).into_iter().flatten().cloned().collect();
+            let single = owners.iter().map(|person| vec![person.clone()]);
+            let mut pair = owners.iter().take(2).cloned().collect::<Vec<_>>();
+            pair.sort_unstable();
+            // The third sample has two owners at once, where the role is for many.
+            let choices = std::iter::once(pair).filter(|pair| role.many && place == 2 && pair.len() == 2).chain(single);
+            let choice = choices.into_iter().find(|people| from.as_ref() != Some(people));
             let to = choice.ok_or_else(|| {
                 format!("role `{}` of `{}`: the simulator has nobody else to give {} to", role.role, spec.kind, record.id)
             })?;

@@ -38,7 +38,11 @@ async fn a_scenario_that_fits_passes() {
 #[tokio::test]
 async fn whatever_does_not_fit_fails_and_says_where() {
     type Change = fn(&mut Value, &mut Value);
-    let cases: [(Change, &[&str]); 18] = [
+    let cases: [(Change, &[&str]); 19] = [
+        (
+            |cassette, _| cassette["origin"] = "https://other.toy.example".into(),
+            &["`base_url` = https://api.toy.example/v1 is beyond the cassette"],
+        ),
         (
             |cassette, _| {
                 let mut first = cassette["exchanges"][0].clone();
