@@ -1,5 +1,7 @@
 //! Why a record belongs to its users: what the ledger says was written, and what the present table would say.
 
+use std::collections::BTreeMap;
+
 use rightful_core::RecordId;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,8 @@ pub struct Explanation {
     pub owners: Option<Vec<OwnerLine>>,
     /// What we wrote to it, newest first.
     pub entries: Vec<Entry>,
+    /// Names of the owners that `entries` speak of, by key.
+    pub names: BTreeMap<String, String>,
     /// Do its owners stand as our last write left them? `None` where we never wrote it.
     pub as_written: Option<bool>,
     /// The source record it is paired with.
@@ -82,6 +86,13 @@ impl Explanation {
     /// The entry that its owners go back to.
     pub fn deciding(&self) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.state == EntryState::Done)
+    }
+
+    fn named(&self, owners: &[String]) -> String {
+        if owners.is_empty() {
+            return "nobody".to_owned();
+        }
+        owners.iter().map(|owner| self.names.get(owner).unwrap_or(owner).as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// The explanation in sentences.
@@ -99,7 +110,7 @@ impl Explanation {
                 entry.settled_at.unwrap_or(entry.intended_at).format("%Y-%m-%d %H:%M UTC")
             )),
             (Some(entry), _) => {
-                told.push(format!("{} wrote [{}]; somebody changed it in the target since.", entry.run, entry.after.join(", ")))
+                told.push(format!("{} gave it to {}; somebody changed that in the target since.", entry.run, self.named(&entry.after)));
             }
             (None, _) => told.push("Rightful never wrote its owners.".to_owned()),
         }
@@ -115,7 +126,7 @@ impl Explanation {
                 told.push(format!("The reason was {label}{version}{by}{reason}."));
             }
             told.extend(why.notes.iter().map(|note| format!("{note}.")));
-            told.push(format!("Before that it belonged to [{}].", entry.before.join(", ")));
+            told.push(format!("Before that it belonged to {}.", self.named(&entry.before)));
         }
         if let Some(source) = &self.source {
             let code = source.code_label.as_deref().unwrap_or("no code");

@@ -135,6 +135,11 @@ impl fmt::Display for JobError {
 
 impl std::error::Error for JobError {}
 
+/// "1 record", "2 records".
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// One integration as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Integration {

@@ -207,10 +207,13 @@ impl Resolved {
     }
 }
 
+/// By (reason, name): the codes that use it, and who answers to it.
+type Problems<'a> = BTreeMap<(&'static str, &'a str), (Vec<&'a str>, Vec<String>)>;
+
 /// Resolves every row of a code table. `label` is what people call the code field.
 pub fn resolve(table: &CodeTable, people: &PeopleIndex, label: &str) -> Resolved {
     let mut resolved = Resolved::default();
-    let mut problems: BTreeMap<(&'static str, &str), (Vec<&str>, Vec<String>)> = BTreeMap::new();
+    let mut problems: Problems<'_> = BTreeMap::new();
     let mut newest: HashMap<&str, i64> = HashMap::new();
     for row in &table.rows {
         let code = row.row.code.as_str();

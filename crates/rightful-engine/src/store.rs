@@ -194,6 +194,7 @@ pub struct EntryFilter {
 }
 
 /// Everything the engine must remember. Every method is one transaction. Methods with a [`Fence`] fail with `Conflict` when the lease was lost.
+#[allow(clippy::too_many_arguments, reason = "what ends a run is one transaction")]
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     // --- leases and integration state -------------------------------------------------------------------------------------------

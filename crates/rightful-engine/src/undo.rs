@@ -2,7 +2,7 @@
 
 use rightful_core::{Owner, OwnerChange, RecordId};
 
-use crate::{Action, Change, Entry, EntryState, NewCase, Row, RunId, Why, same_set};
+use crate::{Action, Change, Entry, EntryState, NewCase, PeopleIndex, Row, RunId, Why, same_set};
 
 /// What undoing one ledger entry comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,17 +15,17 @@ pub enum Inverse {
     Blocked(NewCase),
 }
 
-/// The inverse of an entry, over the record as it is now. `later` is the newest run after it that wrote the same record.
-pub fn inverse(entry: &Entry, now: Option<&Row>, later: Option<RunId>) -> Inverse {
+/// The inverse of an entry, over the record as it is now. `later` is the newest run after it that wrote the same record; `people` gives names.
+pub fn inverse(entry: &Entry, now: Option<&Row>, later: Option<RunId>, people: &PeopleIndex) -> Inverse {
     // A disputed write may or may not stand: the record itself says which.
     if !matches!(entry.state, EntryState::Done | EntryState::Disputed) {
         return Inverse::Nothing;
     }
     let Some(row) = now else {
-        return blocked(entry, "the record is gone from the target");
+        return blocked(entry, "the record is gone from the target", people);
     };
     let Owner::Known(present) = row.record.owner(&entry.role) else {
-        return blocked(entry, "the target does not show who owns it now");
+        return blocked(entry, "the target does not show who owns it now", people);
     };
     let (before, after) = (sorted(&entry.before), sorted(&entry.after));
     if same_set(&before, present) {
@@ -33,7 +33,8 @@ pub fn inverse(entry: &Entry, now: Option<&Row>, later: Option<RunId>) -> Invers
     }
     if !same_set(&after, present) {
         let by = later.map_or_else(|| "somebody".to_owned(), |run| run.to_string());
-        return blocked(entry, &format!("{by} changed its owners since: they are [{}] now", present.join(", ")));
+        let what = format!("{by} changed its owners since, to {}", people.labels(present));
+        return blocked(entry, &what, people);
     }
     Inverse::Change(Box::new(Change {
         number: 0,
@@ -64,17 +65,17 @@ pub fn targets(entries: &[Entry]) -> Vec<RecordId> {
     ids
 }
 
-fn blocked(entry: &Entry, what: &str) -> Inverse {
+fn blocked(entry: &Entry, what: &str, people: &PeopleIndex) -> Inverse {
     Inverse::Blocked(NewCase {
         reason: "undo-blocked".to_owned(),
         subject: format!("{} {}", entry.kind, if entry.code.is_empty() { entry.target.as_str() } else { &entry.code }),
         message: format!(
-            "{} ({}): {what}; {} wrote [{}] over [{}]",
+            "{} ({}): {what}; {} had given it to {} after {}",
             entry.name,
             entry.code,
             entry.run,
-            entry.after.join(", "),
-            entry.before.join(", ")
+            people.labels(&entry.after),
+            people.labels(&entry.before)
         ),
         mend: "decide who owns it and set that in the target by hand".to_owned(),
     })
@@ -154,7 +155,7 @@ mod tests {
             ("9", "7", Stale, "7", "nothing"),
         ];
         for (before, after, state, now, expected) in cases {
-            let spelled = match inverse(&entry(before, after, state), Some(&row(now)), None) {
+            let spelled = match inverse(&entry(before, after, state), Some(&row(now)), None, &PeopleIndex::default()) {
                 Inverse::Nothing => "nothing".to_owned(),
                 Inverse::Change(change) => format!("{} to [{}]", change.why.rule, change.owners.to.join(" ")),
                 Inverse::Blocked(_) => "blocked".to_owned(),
@@ -165,10 +166,11 @@ mod tests {
 
     #[test]
     fn a_blocked_undo_says_who_changed_the_record() {
-        let Inverse::Blocked(case) = inverse(&entry("9", "7", EntryState::Done), Some(&row("12")), Some(RunId(9))) else {
+        let Inverse::Blocked(case) = inverse(&entry("9", "7", EntryState::Done), Some(&row("12")), Some(RunId(9)), &PeopleIndex::default())
+        else {
             panic!("it was not blocked")
         };
         assert!(case.message.contains("run-9 changed its owners since"), "{}", case.message);
-        assert!(matches!(inverse(&entry("9", "7", EntryState::Done), None, None), Inverse::Blocked(_)));
+        assert!(matches!(inverse(&entry("9", "7", EntryState::Done), None, None, &PeopleIndex::default()), Inverse::Blocked(_)));
     }
 }

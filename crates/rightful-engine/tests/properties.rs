@@ -1,5 +1,7 @@
 //! Properties of the whole job: whatever the data, the paging, the faults and the moment of death.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod common;
 
 use std::collections::BTreeMap;

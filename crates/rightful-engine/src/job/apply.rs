@@ -80,7 +80,7 @@ pub(crate) async fn apply_slice(job: Job, plan: PlanId, after: i64) -> Result<Sl
     }
     let stopped = send(&job, items).await?;
     job.failpoint("after-slice");
-    Ok(Sliced { last, end: false, stopped })
+    Ok(Sliced { last, end: changes.len() < limit, stopped })
 }
 
 /// Writes the intents of these changes; those that moved since the plan are settled as stale at once.

@@ -3,7 +3,7 @@
 use rightful_core::{ConnectionName, Connector, Error, ErrorKind, KeyName, Kind, KindSpec, Result, Role, Verb};
 
 use super::Ports;
-use crate::{ImageSpec, Policy};
+use crate::{ImageSpec, MatchRule, Policy};
 
 /// A target kind whose single owner follows a successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,9 @@ impl Layout {
     /// As [`Layout::of`].
     pub fn over(source_side: &dyn Connector, target_side: &dyn Connector, policy: &Policy) -> Result<Self> {
         let (source, target) = (&policy.source, &policy.target);
+        if !policy.rules.contains(&MatchRule::Code) {
+            return Err(Error::new(ErrorKind::Config, "no rule leads from an owner to people").hint("add `code` to `rules`"));
+        }
         let source_kind = kind_spec(source_side, &source.kind, &source.connection)?;
         let target_kind = kind_spec(target_side, &target.kind, &target.connection)?;
         declared_key(source_kind, &source.key, &source.connection)?;

@@ -8,9 +8,9 @@ use rightful_core::{Error, ErrorKind, OwnerChange, Result, State};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::Event;
 use super::context::Job;
 use super::follow::{Candidate, Followers};
+use super::{Event, counted};
 use crate::{
     Action, Authorship, Census, Change, Decision, Evidence, Facts, ImageId, Join, Joined, NewCase, NewHold, NoOwner, Otherwise,
     PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Refusal, Resolved, Row, SourceRow, Stream, TargetPerson, Verdict, Why, ambiguous,
@@ -101,6 +101,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         before: &before,
         table_version,
         tallies: HashMap::new(),
+        total: store.image(&job.layout.source).await?.rows,
         census: Census::default(),
         with_known_code: 0,
         aside: Aside::default(),
@@ -207,7 +208,10 @@ impl Aside {
     fn notes(&self, only: Option<&str>) -> Vec<String> {
         let mut notes = Vec::new();
         if self.newcomers > 0 {
-            notes.push(format!("{} records keep an owner who was first seen too lately to be called wrong", self.newcomers));
+            notes.push(format!(
+                "{} with an owner first seen too lately to be called wrong: left in place",
+                counted(self.newcomers, "record")
+            ));
         }
         if let Some(only) = only
             && self.matched == 0
@@ -251,6 +255,7 @@ struct Planner<'a> {
     before: &'a HashSet<String>,
     table_version: i64,
     tallies: HashMap<String, Tally>,
+    total: u64,
     census: Census,
     with_known_code: u64,
     aside: Aside,
@@ -273,8 +278,8 @@ impl Planner<'_> {
                         Stream::Target => target.next().await?,
                     };
                     join.give(stream, chunk)?;
-                    let (total, changes) = (self.census.source_records, draft.counts.owner_moves + draft.counts.removals);
-                    self.job.ports.progress.report(Event::Planned { pairs, total, changes });
+                    let changes = draft.counts.owner_moves + draft.counts.removals;
+                    self.job.ports.progress.report(Event::Planned { pairs, total: self.total, changes });
                 }
                 Joined::Paired(source, target) => {
                     pairs += 1;

@@ -12,7 +12,7 @@ use super::plan::{Planned, Sources, make_plan, people_index, resolved_table};
 use super::read::{ReadDone, read_image};
 use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
-use super::{Event, Integration, JobError, Layout, Ports, RunOptions, RunReport};
+use super::{Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, step};
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
@@ -178,6 +178,7 @@ impl Ended {
 }
 
 async fn execute(job: &Job, task: &RunTask) -> Result<RunReport> {
+    tracing::info!(integration = job.name(), run = %job.run, resumed = job.resumed, ?task, "run begins");
     job.ports.progress.report(Event::Started { run: job.run, resumed: job.resumed });
     let steps = Journaled::new(job.ports.store.clone(), job.ports.clock.clone(), job.fence.clone(), job.run);
     let mut ended = Ended::new();
@@ -187,6 +188,7 @@ async fn execute(job: &Job, task: &RunTask) -> Result<RunReport> {
     }
     ended.plan = job.plan().or(ended.plan);
     end(job, &mut ended).await?;
+    tracing::info!(integration = job.name(), run = %job.run, outcome = ended.outcome.as_str(), "run ended");
     let Ended { outcome, plan, counts, refusals, stale_plan, notes, .. } = ended;
     Ok(RunReport { run: job.run, outcome, plan, counts, refusals, stale_plan, notes })
 }
@@ -233,7 +235,7 @@ async fn body(job: &Job, steps: &dyn Steps, task: &RunTask, ended: &mut Ended) -
         step(steps, "leftovers", move || async move { settle_leftovers(&job).await }).await?
     };
     if settled > 0 {
-        ended.notes.push(format!("{settled} writes that an earlier run left open were settled by reading them back"));
+        ended.notes.push(format!("{} that an earlier run left open: settled by reading back", counted(settled, "write")));
     }
     match task {
         RunTask::Full => full(job, steps, None, true, ended).await,
@@ -493,10 +495,10 @@ async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) ->
     ended.counts.planned = planned.counts.owner_moves + planned.counts.removals + planned.counts.follows;
     if planned.blocked > 0 {
         ended.is_partial();
-        ended.notes.push(format!("{} records were changed since {undone}: they are left and are cases", planned.blocked));
+        ended.notes.push(format!("{} changed since {undone}: left as found, and a case each", counted(planned.blocked, "record")));
     }
     if planned.nothing > 0 {
-        ended.notes.push(format!("{} records stand already as they stood before {undone}", planned.nothing));
+        ended.notes.push(format!("{} already as before {undone}", counted(planned.nothing, "record")));
     }
     ended.notes.push(format!("the integration is paused; resume it when its next run may decide again: rightful resume {}", job.name()));
     write(job, steps, planned.plan, ended).await
@@ -525,13 +527,13 @@ async fn write(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) ->
             ended.notes.push(format!("writing stopped: {why}"));
             if ended.counts.planned > u64::try_from(after).unwrap_or(0) {
                 let left = ended.counts.planned - u64::try_from(after).unwrap_or(0);
-                ended.notes.push(format!("{left} changes were not begun; the next run plans them again"));
+                ended.notes.push(format!("{} not begun; the next run plans again", counted(left, "change")));
             }
             return Ok(());
         }
+        job.ports.progress.report(Event::Applied { settled: u64::try_from(after).unwrap_or(0), total: ended.counts.planned });
         if sliced.end {
             return Ok(());
         }
-        job.ports.progress.report(Event::Applied { settled: u64::try_from(after).unwrap_or(0), total: ended.counts.planned });
     }
 }

@@ -1,10 +1,11 @@
 //! Settles intents whose fate nobody knows, as their kind declares: read back, repeat, or ask a person.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use rightful_core::{Cursor, Error, ErrorKind, Kind, Owner, Record, RecordId, Result, Scan, Settle};
 
 use super::context::Job;
+use super::plan::people_index;
 use crate::{Change, Entry, EntryFilter, EntryState, NewCase, Settled, same_set};
 
 /// Pages of a read-back beyond which its connector is broken.
@@ -42,15 +43,20 @@ pub(crate) async fn pending(job: &Job, of_this_run: bool) -> Result<Vec<Entry>> 
 pub(crate) async fn settle_leftovers(job: &Job) -> Result<u64> {
     let leftovers = pending(job, false).await?;
     let count = leftovers.len() as u64;
-    let fates = settle(job, leftovers, &HashMap::new()).await?;
-    let mut by_kind: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for entry in fates.again {
-        by_kind.entry(entry.kind.to_string()).or_default().push(entry);
+    // What cannot be looked at: kinds and connections the policy left behind, and kinds that are settled by sending again.
+    let (seen, unseen): (Vec<Entry>, Vec<Entry>) = leftovers.into_iter().partition(|entry| {
+        entry.connection == job.layout.target.connection
+            && job.target_image(&entry.kind).is_ok()
+            && job.target_kind(&entry.kind).is_ok_and(|spec| spec.settle == Settle::ReadBack)
+    });
+    let again = settle(job, seen, &HashMap::new()).await?.again;
+    for entry in again {
+        let kind = entry.kind.clone();
+        record(job, &kind, vec![remark(&entry, EntryState::NotDone, "it was not applied; the next plan decides anew")]).await?;
     }
-    for (kind, entries) in by_kind {
-        let settled =
-            entries.iter().map(|entry| remark(entry, EntryState::NotDone, "it was not applied; the next plan decides anew")).collect();
-        record(job, &Kind::new(kind), settled).await?;
+    for entry in unseen {
+        let note = "its answer was lost with the run that sent it; the next plan decides anew".to_owned();
+        dispute(job, &entry.kind.clone(), vec![(&entry, note)]).await?;
     }
     Ok(count)
 }
@@ -169,6 +175,8 @@ pub(crate) async fn record(job: &Job, kind: &Kind, settled: Vec<Settled>) -> Res
     if settled.is_empty() {
         return Ok(());
     }
+    // An entry of a kind that the policy left behind is settled in the ledger alone.
+    let kind = if job.target_image(kind).is_ok() { kind } else { &job.layout.target.kind };
     let image = job.target_image_id(kind).await?;
     job.failpoint("before-settle");
     job.store().settle(&job.fence, image, &settled, job.now()).await?;
@@ -181,7 +189,14 @@ pub(crate) async fn dispute(job: &Job, kind: &Kind, entries: Vec<(&Entry, String
     if entries.is_empty() {
         return Ok(());
     }
-    let cases: Vec<NewCase> = entries.iter().map(|(entry, note)| case("disputed-write", entry, note)).collect();
+    let people = people_index(job).await?;
+    let cases: Vec<NewCase> = entries
+        .iter()
+        .map(|(entry, note)| {
+            let mend = format!("look at the {} in the target: it was to belong to {}", entry.kind, people.labels(&entry.after));
+            case("disputed-write", entry, note, mend)
+        })
+        .collect();
     job.store().put_cases(&job.fence, &cases, job.now()).await?;
     record(job, kind, entries.iter().map(|(entry, note)| remark(entry, EntryState::Disputed, note)).collect()).await
 }
@@ -191,15 +206,12 @@ pub(crate) async fn refuse(job: &Job, entries: Vec<(&Entry, String)>) -> Result<
     if entries.is_empty() {
         return Ok(());
     }
-    let cases: Vec<NewCase> = entries.iter().map(|(entry, note)| case("refused-write", entry, note)).collect();
+    let mend = |entry: &Entry| format!("mend what the target objects to, then run again: rightful run {}", entry.integration);
+    let cases: Vec<NewCase> = entries.iter().map(|(entry, note)| case("refused-write", entry, note, mend(entry))).collect();
     job.store().put_cases(&job.fence, &cases, job.now()).await
 }
 
-fn case(reason: &str, entry: &Entry, note: &str) -> NewCase {
-    let mend = match reason {
-        "disputed-write" => format!("look at the {} in the target: it was to belong to [{}]", entry.kind, entry.after.join(", ")),
-        _ => format!("mend what the target objects to, then run again: rightful run {}", entry.integration),
-    };
+fn case(reason: &str, entry: &Entry, note: &str, mend: String) -> NewCase {
     NewCase {
         reason: reason.to_owned(),
         subject: format!("{} {}", entry.kind, if entry.code.is_empty() { entry.target.as_str() } else { &entry.code }),

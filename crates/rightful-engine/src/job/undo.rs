@@ -4,7 +4,7 @@ use rightful_core::{Error, ErrorKind, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
-use super::plan::Draft;
+use super::plan::{Draft, people_index};
 use crate::{Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, targets};
 
 /// The plan of an undo.
@@ -42,6 +42,18 @@ pub(crate) async fn begin_undo(job: Job, undone: RunId) -> Result<Vec<Kind>> {
         let Some(last) = entries.last() else { return Ok(kinds) };
         after = Some(last.id);
         for entry in entries {
+            if entry.connection != job.layout.target.connection {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "{undone} wrote to connection `{}`, and `{}` writes to `{}` now",
+                        entry.connection,
+                        job.name(),
+                        job.layout.target.connection
+                    ),
+                )
+                .hint("name the former target connection in the configuration again, then undo"));
+            }
             if !kinds.contains(&entry.kind) {
                 kinds.push(entry.kind);
             }
@@ -76,6 +88,7 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
     let plan = store.begin_plan(&job.fence, &plan).await?;
     job.adopt_plan(plan);
     job.failpoint("after-begin-plan");
+    let people = people_index(&job).await?;
     let mut draft = Draft::new(&job, plan);
     let (mut blocked, mut nothing, mut after) = (0, 0, None);
     loop {
@@ -90,9 +103,9 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
             let rows = store.rows(job.target_image_id(&kind).await?, &targets(&entries)).await?;
             for entry in &entries {
                 let row: Option<&Row> = rows.iter().find(|row| row.record.id == entry.target);
-                let mut found = inverse(entry, row, None);
+                let mut found = inverse(entry, row, None, &people);
                 if matches!(found, Inverse::Blocked(_)) {
-                    found = inverse(entry, row, later(&job, entry).await?);
+                    found = inverse(entry, row, later(&job, entry).await?, &people);
                 }
                 match found {
                     Inverse::Nothing => nothing += 1,

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::plan::collect_people;
 use super::{Integration, Layout, Ports};
 use crate::{
-    Authorship, EntryFilter, Explanation, Facts, Human, Humans, Named, NoOwner, Otherwise, OwnerLine, PeopleIndex, Present, Problem, Row,
-    Situation, SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
+    Authorship, Entry, EntryFilter, Explanation, Facts, Human, Humans, Named, NoOwner, Otherwise, OwnerLine, PeopleIndex, Present, Problem,
+    Row, Situation, SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
 };
 
 /// Who stands behind a code in the source.
@@ -272,6 +272,7 @@ pub async fn explain(ports: &Ports, integration: &Integration, key: &str) -> Res
             name: latest.name.clone(),
             owners: None,
             as_written: Some(false),
+            names: names(&entries, &people),
             entries,
             source: None,
             present: None,
@@ -294,11 +295,17 @@ pub async fn explain(ports: &Ports, integration: &Integration, key: &str) -> Res
         target: row.record.id.clone(),
         name: row.record.name.clone(),
         owners: present.map(|present| lines(&present, &people)),
+        names: names(&entries, &people),
         entries,
         as_written,
         source,
         present: now,
     }))
+}
+
+fn names(entries: &[Entry], people: &PeopleIndex) -> BTreeMap<String, String> {
+    let owners = entries.iter().flat_map(|entry| entry.before.iter().chain(&entry.after));
+    owners.map(|owner| (owner.clone(), people.label(owner).to_owned())).collect()
 }
 
 async fn source_side(

@@ -1,5 +1,6 @@
 //! A scripted vendor in memory and a small world around it: two connections, one integration, one store.
 #![allow(dead_code, missing_docs, reason = "each test binary uses its own part of the world")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
