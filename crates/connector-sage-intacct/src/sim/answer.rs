@@ -20,6 +20,8 @@ pub struct Complaint {
     pub description2: String,
     /// `correction`
     pub correction: String,
+    /// The front gateway writes the first two only.
+    pub is_short: bool,
 }
 
 impl Complaint {
@@ -236,7 +238,9 @@ impl Envelope {
         for complaint in complaints {
             self.xml.open("error");
             self.xml.leaf("errorno", &complaint.number);
-            if self.distortions.missing_children {
+            if complaint.is_short {
+                self.xml.leaf("description", &complaint.description);
+            } else if self.distortions.missing_children {
                 if !complaint.description2.is_empty() {
                     self.xml.leaf("description2", &complaint.description2);
                 }

@@ -69,14 +69,21 @@ impl Fault {
             "gw-0010" => {
                 (429, Complaint { number: "GW-0010".into(), description: format!("Rate limit reached {request}"), ..Complaint::default() })
             }
-            "gw-0011" => {
-                (400, Complaint { number: "GW-0011".into(), description: format!("Invalid Request {request}"), ..Complaint::default() })
-            }
+            "gw-0011" => (
+                400,
+                Complaint {
+                    number: "GW-0011".into(),
+                    description: format!("Invalid Request {request}"),
+                    is_short: true,
+                    ..Complaint::default()
+                },
+            ),
             "xmlgw-jpp0002" => (
                 401,
                 Complaint {
                     number: "XMLGW_JPP0002".into(),
                     description: "Sign-in information is incorrect. Please check your request.".into(),
+                    is_short: true,
                     ..Complaint::default()
                 },
             ),

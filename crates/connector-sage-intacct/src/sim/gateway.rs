@@ -49,11 +49,11 @@ impl SageIntacctSim {
         }
         let tree = match parse(&request.body) {
             Ok(tree) => tree,
-            Err(faults) => return self.unreadable(&faults, true),
+            Err(faults) => return self.unreadable(&faults, &scanned(&request.body), true),
         };
         let faults = objections(&tree);
         if !faults.is_empty() {
-            return self.unreadable(&faults, wants_white_space(&tree));
+            return self.unreadable(&faults, &echo_of(&tree), wants_white_space(&tree));
         }
         let endpoint = format!("{}{}", request.origin, request.path);
         let mut state = self.held();
@@ -61,14 +61,42 @@ impl SageIntacctSim {
     }
 
     /// The answer to a body that is not well-formed or not valid.
-    fn unreadable(&self, faults: &[ParserFault], white_space: bool) -> SimResponse {
+    fn unreadable(&self, faults: &[ParserFault], echo: &ControlEcho, white_space: bool) -> SimResponse {
         let state = self.held();
         let complaints: Vec<Complaint> = faults.iter().map(|fault| Complaint::new("XL03000003", fault.sentence())).collect();
         let distortions = Fault::default().distortions(state.switches.support_ids, state.options.seed);
         let mut envelope = Envelope::new(state.switches.self_closed, distortions);
-        envelope.bare_control(true);
+        envelope.control(false, echo);
         envelope.errors(&complaints);
         xml_response(state.switches.control_failure_status, envelope.into_text(white_space))
+    }
+}
+
+/// What the control block of an answer repeats.
+fn echo_of(tree: &Element) -> ControlEcho {
+    let text = |name: &str| tree.child("control").and_then(|control| control.text_of(name)).unwrap_or_default().to_owned();
+    let version = text("dtdversion");
+    ControlEcho {
+        sender: text("senderid"),
+        control_id: text("controlid"),
+        unique: if matches!(text("uniqueid").trim(), "false" | "0") { "false" } else { "true" }.to_owned(),
+        version: if version.trim().is_empty() { "3.0".to_owned() } else { version.trim().to_owned() },
+    }
+}
+
+/// The same from a body that is not well-formed, as far as it goes.
+fn scanned(body: &[u8]) -> ControlEcho {
+    let body = String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned();
+    let text = |name: &str| {
+        let (_, rest) = body.split_once(&format!("<{name}>"))?;
+        let (value, _) = rest.split_once("</")?;
+        (!value.contains(['<', '&'])).then(|| value.to_owned())
+    };
+    ControlEcho {
+        sender: text("senderid").unwrap_or_default(),
+        control_id: text("controlid").unwrap_or_default(),
+        unique: text("uniqueid").unwrap_or_default(),
+        version: text("dtdversion").unwrap_or_default(),
     }
 }
 
@@ -81,14 +109,8 @@ fn answer(state: &mut State, tree: &Element, endpoint: &str, fault: Fault, now: 
     state.meter.requests += 1;
     state.catch_up(now);
     let Some(control) = tree.child("control") else { return refusal(500, &Complaint::new("XL03000003", "No control block.")) };
-    let text = |name: &str| control.text_of(name).unwrap_or_default().to_owned();
-    let unique = !matches!(control.word_of("uniqueid"), Some("false" | "0"));
-    let echo = ControlEcho {
-        sender: text("senderid"),
-        control_id: text("controlid"),
-        unique: if unique { "true" } else { "false" }.to_owned(),
-        version: control.word_of("dtdversion").unwrap_or("3.0").to_owned(),
-    };
+    let echo = echo_of(tree);
+    let unique = echo.unique == "true";
     let sender = echo.sender.clone();
     let visit = Visit {
         control: echo,
@@ -228,7 +250,12 @@ fn sign_in(state: &mut State, login: &Element) -> Result<(String, Option<usize>)
     let company = login.text_of("companyid").unwrap_or_default();
     let password = login.text_of("password").unwrap_or_default();
     let refused = || {
-        let echo = AuthenticationEcho { user: user.to_owned(), company: company.to_owned(), ..AuthenticationEcho::default() };
+        let echo = AuthenticationEcho {
+            user: user.to_owned(),
+            company: company.to_owned(),
+            location: Some(login.text_of("locationid").unwrap_or_default().to_owned()),
+            ..AuthenticationEcho::default()
+        };
         Box::new((echo, Complaint::new("XL03000006", "Sign-in information is incorrect")))
     };
     let client = login.word_of("clientid").unwrap_or_default();

@@ -16,7 +16,7 @@ pub fn session(context: &mut Context<'_>, call: &Element) -> Outcome {
         Some(location) => context
             .state
             .entity_named(location.text.trim())
-            .map_err(|()| Complaint::new("XL03000006", format!("Location ID '{}' is not valid.", location.text.trim())))?,
+            .map_err(|()| Complaint::new("Get API Session Failed", format!("Location ID '{}' is not valid.", location.text.trim())))?,
     };
     let id = context.state.open_session(&context.caller.user, entity, &context.caller.endpoint, context.caller.now);
     let endpoint =

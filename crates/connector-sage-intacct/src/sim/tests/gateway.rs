@@ -63,6 +63,7 @@ fn failures_at_control_level_have_neither_authentication_nor_results() {
     for (body, number, text) in table {
         let answer = Answer::of(&company.send(&body, None));
         assert_eq!((answer.text("control/status"), answer.at("operation").is_none()), ("failure", true), "{body}");
+        assert_eq!(answer.text("control/controlid"), "c 1");
         let (found, second) = error(&answer.root);
         assert!(found == number && second.contains(text), "{found} {second}");
     }
