@@ -510,3 +510,119 @@ async fn every_failpoint_is_declared_and_met() {
     let declared: std::collections::BTreeSet<String> = FAILPOINTS.iter().map(ToString::to_string).collect();
     assert_eq!(*met.lock().unwrap(), declared);
 }
+
+/// Runs a task that dies the n-th time it meets this failpoint.
+async fn die_at(world: &World, task: RunTask, name: &'static str, nth: usize) {
+    let met = std::sync::atomic::AtomicUsize::new(0);
+    let failpoint: Failpoint = Arc::new(move |at| {
+        if at == name && met.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == nth {
+            std::panic::resume_unwind(Box::new("the process ends here"));
+        }
+    });
+    let (ports, integration) = (world.ports(), world.integration.clone());
+    let options = RunOptions { failpoint: Some(failpoint), width: 1, ..RunOptions::default() };
+    let lived = tokio::spawn(async move { run_job(&ports, &integration, task, options).await }).await.is_ok();
+    assert!(!lived, "{name} was not met {nth} times");
+}
+
+#[tokio::test]
+async fn a_read_that_was_cut_off_goes_on_with_the_pages_it_had_not_stored() {
+    let mut world = twelve().await;
+    world.source.inside().paging.size = 2;
+    world.target.inside().fail_reads = None;
+    die_at(&world, RunTask::Full, "after-put-page", 7).await;
+    let stored = world.source.inside().calls.iter().filter(|call| call.starts_with("read customer")).count();
+    assert!(stored > 1, "the source was under way");
+    world.die();
+    world.source.inside().calls.clear();
+    let report = world.run().await;
+    assert_eq!(report.outcome, RunOutcome::Done, "{:?}", report.notes);
+    let again = world.source.inside().calls.clone();
+    assert!(!again.contains(&"read customer None".to_owned()), "the scan began again: {again:?}");
+}
+
+#[tokio::test]
+async fn an_undo_does_not_continue_a_run_that_was_cut_off() {
+    let mut world = twelve().await;
+    let before = world.owners();
+    die_at(&world, RunTask::Full, "after-write", 1).await;
+    let written = world.target.writes();
+    assert!(written > 0 && written < 8);
+    world.die();
+    let cut_off = world.store.runs(Some("rep-codes"), 1).await.unwrap()[0].id;
+    let report = world.job(RunTask::Undo { run: cut_off }, RunOptions::default()).await.unwrap();
+    assert_eq!((report.outcome, world.owners() == before), (RunOutcome::Done, true), "{:?}", report.notes);
+    assert_eq!(report.counts.done, written as u64, "exactly what had been written was undone");
+    assert!(report.notes[0].contains("not continued, because an undo was asked for"), "{:?}", report.notes);
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_off_is_the_answer_to_a_full_run_and_a_note_to_a_plan() {
+    let mut world = twelve().await;
+    die_at(&world, RunTask::Full, "after-write", 1).await;
+    world.die();
+    let report = world.run().await;
+    assert_eq!((report.run, report.counts.done, report.outcome), (RunId(1), 8, RunOutcome::Done));
+    assert_eq!(world.store.run(RunId(1)).await.unwrap().unwrap().resumed, 1);
+    world.codes(&[("R05", Some("four"), None)]).await;
+    die_at(&world, RunTask::Full, "before-write", 1).await;
+    world.die();
+    let report = world.plan().await;
+    assert!(report.notes[0].contains("run-2 had been cut off; it was taken up and ended done"), "{:?}", report.notes);
+    assert_eq!((report.run, report.counts.planned), (RunId(3), 0));
+}
+
+#[tokio::test]
+async fn what_a_failed_run_left_open_is_settled_by_looking_before_the_next_one_reads() {
+    let world = twelve().await;
+    // Answers are lost, and the vendor can no longer be read either: the run ends with open fates.
+    world.target.inside().faults = [Some(Fault::LostApplied), Some(Fault::LostUnapplied)].into();
+    let (target, broken) = (world.target.clone(), std::sync::atomic::AtomicBool::new(false));
+    let failpoint: Failpoint = Arc::new(move |name| {
+        if name == "after-write" && !broken.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            target.inside().fail_reads = Some((CUSTOMER, ErrorKind::Unavailable));
+        }
+    });
+    let report = world.job(RunTask::Full, RunOptions { failpoint: Some(failpoint), ..RunOptions::default() }).await.unwrap();
+    assert!(report.outcome == RunOutcome::Partial && report.counts.disputed == 2, "{report:?}");
+    world.target.inside().fail_reads = None;
+    let report = world.run().await;
+    assert_eq!(report.outcome, RunOutcome::Done, "{:?}", report.notes);
+    assert!(report.notes[0].contains("2 writes that an earlier run left open"), "{:?}", report.notes);
+    world.target.assert_each_written_once();
+    let states: Vec<EntryState> = world.store.ledger().iter().filter(|entry| entry.run == RunId(1)).map(|entry| entry.state).collect();
+    assert!(states.iter().all(|state| state.is_final()), "{states:?}");
+    // Our own write is not mistaken for a stranger's.
+    assert!(!report.notes.iter().any(|note| note.contains("first seen")), "{:?}", report.notes);
+}
+
+#[tokio::test]
+async fn a_table_saved_while_a_plan_is_made_makes_the_plan_again() {
+    let world = twelve().await;
+    let (store, saved) = (world.store.clone(), std::sync::atomic::AtomicBool::new(false));
+    let failpoint: Failpoint = Arc::new(move |name| {
+        if name == "before-end-plan" && !saved.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            let store = store.clone();
+            let by = Authorship { author: "ben".into(), reason: "late".into(), at: chrono::DateTime::UNIX_EPOCH };
+            let row = CodeRow { code: "R05".into(), user: Some("three".into()), successor: None };
+            let edit = CodeEdit { code: "R05".into(), rows: vec![row] };
+            // The memory store never waits: its futures are ready at once.
+            let save = async move { store.save_codes("rep-codes", 1, &[edit], &by).await };
+            assert!(matches!(futures::FutureExt::now_or_never(save), Some(Ok(Saved::Version(2)))));
+        }
+    });
+    let report = world.job(RunTask::Full, RunOptions { failpoint: Some(failpoint), ..RunOptions::default() }).await.unwrap();
+    assert_eq!((report.outcome, report.plan, world.owner("C00").as_str()), (RunOutcome::Done, Some(PlanId(2)), "3"));
+}
+
+#[tokio::test]
+async fn a_paused_integration_may_be_looked_at_but_not_run() {
+    let world = twelve().await;
+    let by = Authorship { author: "ann".into(), reason: "roll-over".into(), at: chrono::DateTime::UNIX_EPOCH };
+    world.store.pause("rep-codes", Some(by)).await.unwrap();
+    let plan = world.plan().await;
+    assert_eq!((plan.outcome, plan.counts.planned), (RunOutcome::Done, 8));
+    assert!(world.job(RunTask::Apply { plan: plan.plan.unwrap() }, RunOptions::default()).await.is_err());
+    assert!(world.job(RunTask::Full, RunOptions::default()).await.is_err());
+    assert_eq!(world.target.writes(), 0);
+}
