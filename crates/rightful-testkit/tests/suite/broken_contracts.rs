@@ -90,3 +90,22 @@ fn a_waiver_with_a_reason_is_honoured() {
     assert_eq!(verdict(&toy::FORGETS_REFUSALS, folder, Check::SignIn), "it holds");
     assert_ne!(verdict(&toy::LOSES_LAST_PAGE, folder, Check::Paging), "it holds");
 }
+
+#[test]
+fn sign_ins_are_counted_where_there_are_any() {
+    let folder = changed(|contract, _| {
+        contract["sign_ins"] = "/sign_ins".into();
+        contract["never_printed"] = serde_json::json!(["toy-token-"]);
+    });
+    let folder = folder.path().to_str().unwrap();
+    for check in [Check::SignIn, Check::LogSecrecy, Check::UnknownFate, Check::Paging] {
+        assert_eq!(verdict(&toy::SHARES_SESSION, folder, check), "it holds", "{check}");
+    }
+    let many = verdict(&toy::SIGNS_IN_EACH_TIME, folder, Check::SignIn);
+    assert!(many.contains("8 reads side by side signed in 8 times"), "{many}");
+    assert!(many.contains("a wrong secret was tried 3 times"), "{many}");
+    assert!(many.contains("8 reads side by side with a wrong secret: 0 succeeded, 8 requests were sent"), "{many}");
+    let astray = changed(|contract, _| contract["sign_ins"] = "/signins".into());
+    let astray = verdict(&toy::SHARES_SESSION, astray.path().to_str().unwrap(), Check::SignIn);
+    assert!(astray.contains("points at no number"), "{astray}");
+}

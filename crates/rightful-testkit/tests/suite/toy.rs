@@ -1,12 +1,14 @@
 //! A vendor made up for these tests: a small connector over the core's client, its simulator, and ways in which the connector can be wrong.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rightful_core::{
-    Bearer, Call, Changes, Client, Connector, Context, Cursor, Descriptor, Error, ErrorKind, FieldChange, FieldSpec, Finding, Key, KeySpec,
-    Kind, KindSpec, Mark, Method, Outcome, Owner, Page, Person, Purpose, Record, Response, Result, RoleSpec, Rows, Scan, Secrets, Setting,
-    SettingType, Settings, State, Target, Url, Value, VendorId, Verb, Verdict, Write, async_trait, inspect_status,
+    Authorizer, Bearer, BodySession, Call, Changes, Client, Connector, Context, Cursor, Descriptor, Error, ErrorKind, FieldChange,
+    FieldSpec, Finding, Key, KeySpec, Kind, KindSpec, Mark, Method, Outcome, Owner, Page, Person, Purpose, Record, Request, Response,
+    Result, RoleSpec, Rows, Scan, Secret, Secrets, Session, SessionScheme, Setting, SettingType, Settings, State, Target, Url, Value,
+    VendorId, Verb, Verdict, Write, async_trait, inspect_status,
 };
 use rightful_sim::{SimClock, SimRequest, SimResponse, Simulator};
 use serde_json::{Value as Json, json};
@@ -27,6 +29,10 @@ pub enum Flaw {
     CallsAllProtocol,
     InventsCompany,
     DeclaresGhost,
+    /// Not wrong: signs in first and shares the session.
+    SharesSession,
+    /// Signs in for each call.
+    SignsInEachTime,
 }
 
 const BASE_URL: Setting = Setting {
@@ -68,6 +74,8 @@ descriptors!(
     CALLS_ALL_PROTOCOL = CallsAllProtocol,
     INVENTS_COMPANY = InventsCompany,
     DECLARES_GHOST = DeclaresGhost,
+    SHARES_SESSION = SharesSession,
+    SIGNS_IN_EACH_TIME = SignsInEachTime,
 );
 
 fn kinds(flaw: Flaw) -> Vec<KindSpec> {
@@ -119,13 +127,48 @@ fn connect(settings: &Settings, secrets: &Secrets, context: Context, flaw: Flaw)
     if flaw != Flaw::InventsCompany {
         settings.text(&COMPANY)?;
     }
-    let client = client(secrets, context.clone(), flaw)?;
+    let client = client(secrets, base.clone(), context.clone(), flaw)?;
     Ok(Arc::new(Toy { client, base, kinds: kinds(flaw), flaw, secrets: secrets.clone(), context }))
 }
 
-fn client(secrets: &Secrets, context: Context, flaw: Flaw) -> Result<Client> {
+fn client(secrets: &Secrets, base: Url, context: Context, flaw: Flaw) -> Result<Client> {
     let inspect = if flaw == Flaw::CallsAllProtocol { all_protocol } else { inspect };
-    Ok(Client::new(context, Arc::new(Bearer::new(&secrets.get(&API_KEY)?)?), inspect))
+    let key = secrets.get(&API_KEY)?;
+    let authorizer: Arc<dyn Authorizer> = match flaw {
+        Flaw::SharesSession | Flaw::SignsInEachTime => Arc::new(BodySession::new(Sessions { key, base })),
+        _ => Arc::new(Bearer::new(&key)?),
+    };
+    Ok(Client::new(context, authorizer, inspect))
+}
+
+/// Signs in with the key and uses the token it is given.
+#[derive(Debug)]
+struct Sessions {
+    key: Secret,
+    base: Url,
+}
+
+impl SessionScheme for Sessions {
+    fn sign_in(&self) -> Result<Call> {
+        let address = self.base.join("session").expect("the path is plain");
+        Call::post("sign in", address).idempotent().json(&json!({ "key": self.key.expose() }))
+    }
+
+    fn read(&self, response: &Response, _: &Context) -> Result<Session> {
+        inspect_status(response)?;
+        let token = Secret::new(response.json::<Json>()?["token"].as_str().unwrap_or_default());
+        Ok(Session { token, endpoint: None, expires: None, facts: Json::Null })
+    }
+
+    fn apply(&self, session: &Session, request: &mut Request) -> Result<()> {
+        let bearer = format!("Bearer {}", session.token.expose());
+        request.headers.insert(rightful_core::HeaderName::from_static("authorization"), bearer.parse().expect("a token is plain"));
+        Ok(())
+    }
+
+    fn credentials(&self) -> u64 {
+        rightful_core::fingerprint([self.key.expose()])
+    }
 }
 
 fn inspect(response: &Response) -> Result<()> {
@@ -171,12 +214,11 @@ impl Connector for Toy {
             Rows::Keys(name, values) => call.query(name.as_str(), values.join(",")),
         };
         if self.flaw == Flaw::LogsTheKey {
-            tracing::trace!(key = %rightful_core::Secret::expose(&self.secrets.get(&API_KEY)?), "about to read");
+            tracing::trace!(key = %self.secrets.get(&API_KEY)?.expose(), "about to read");
         }
-        let response = if self.flaw == Flaw::ForgetsRefusals {
-            client(&self.secrets, Context { slot: Arc::new(rightful_core::MemorySlot::default()), ..self.context.clone() }, self.flaw)?
-                .call(call)
-                .await?
+        let response = if matches!(self.flaw, Flaw::ForgetsRefusals | Flaw::SignsInEachTime) {
+            let context = Context { slot: Arc::new(rightful_core::MemorySlot::default()), ..self.context.clone() };
+            client(&self.secrets, self.base.clone(), context, self.flaw)?.call(call).await?
         } else {
             self.client.call(call).await?
         };
@@ -261,12 +303,15 @@ fn record(row: &Json, scan: &Scan) -> Record {
 }
 
 /// The vendor: three people, seven customers, three rows a page.
-pub struct ToyVendor(Mutex<BTreeMap<String, Vec<Json>>>);
+pub struct ToyVendor(Mutex<BTreeMap<String, Vec<Json>>>, AtomicU64);
 
 pub fn simulator() -> Arc<dyn Simulator> {
     let users = (1..=3).map(|id| json!({ "id": format!("u{id}"), "name": format!("User {id}"), "email": format!("user{id}@example.com"), "active": id != 3, "stamp": 0 }));
     let customers = (1..=7).map(|id| json!({ "id": format!("c{id}"), "name": format!("Customer {id}"), "code": format!("C-{id}"), "owners": ["u1"], "region": "North", "stamp": 0 }));
-    Arc::new(ToyVendor(Mutex::new(BTreeMap::from([("users".to_owned(), users.collect()), ("customers".to_owned(), customers.collect())]))))
+    Arc::new(ToyVendor(
+        Mutex::new(BTreeMap::from([("users".to_owned(), users.collect()), ("customers".to_owned(), customers.collect())])),
+        AtomicU64::new(0),
+    ))
 }
 
 impl Simulator for ToyVendor {
@@ -275,7 +320,14 @@ impl Simulator for ToyVendor {
     }
 
     fn answer(&self, request: &SimRequest, clock: &SimClock) -> SimResponse {
-        if request.header("authorization") != Some(&format!("Bearer {KEY}")) {
+        if request.path == "/v1/session" {
+            let sign_in = self.1.fetch_add(1, Ordering::SeqCst);
+            let asked: Json = serde_json::from_slice(&request.body).unwrap_or_default();
+            let token = json!({ "token": format!("toy-token-{sign_in}") });
+            return if asked["key"] == KEY { SimResponse::json(200, &token) } else { SimResponse::json(401, &json!({})) };
+        }
+        let bearer = request.header("authorization").and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
+        if bearer != KEY && !bearer.starts_with("toy-token-") {
             return SimResponse::json(401, &json!({ "message": "who are you?" }));
         }
         let mut tables = self.0.lock().unwrap();
@@ -311,7 +363,7 @@ impl Simulator for ToyVendor {
     }
 
     fn dump(&self) -> Json {
-        json!(*self.0.lock().unwrap())
+        json!({ "tables": *self.0.lock().unwrap(), "sign_ins": self.1.load(Ordering::SeqCst) })
     }
 
     fn control(&self, name: &str, _: Json, _: &SimClock) -> std::result::Result<Json, String> {
