@@ -13,7 +13,7 @@ use super::options::{Permissions, Switches};
 use super::request::Element;
 use super::seed;
 use super::session::Caller;
-use super::state::State;
+use super::state::{AuditEntry, State};
 use super::table::Row;
 
 const CONTROLS: &str = "set-customer, delete-customer, empty-customers, set-employee, set-contact, set-user, switches, reset, \
@@ -57,6 +57,8 @@ impl SageIntacctSim {
                 let id = text(fields.get("CUSTOMERID").ok_or("CUSTOMERID is missing")?);
                 let mut state = self.held();
                 let number = state.table(Kind::Customer).named(&id).map(|row| row.number).ok_or(format!("there is no customer {id}"))?;
+                let entry = AuditEntry { kind: Kind::Customer, number, mode: "Delete", user: "admin", source: "ui" };
+                state.note(&entry, now);
                 state.table_mut(Kind::Customer).put(number, None, None);
                 Ok(json!({ "deleted": 1 }))
             }

@@ -150,8 +150,18 @@ pub fn compile(state: &State, kind: Kind, operator: &Element, formatting: &Forma
     let name = operator.word_of("field").unwrap_or_default();
     let path = state.path(kind, name, true).ok_or_else(|| BadFilter::Field(name.to_owned()))?;
     let values: Vec<String> = operator.children.iter().filter(|child| child.name == "value").map(|child| child.text.clone()).collect();
-    let operands = operands(state.field_at(kind, &path).data, test, &values, formatting, fold)?;
+    let field = state.field_at(kind, &path);
+    // The one field that `query` filters by code and readByQuery by word.
+    let values = match (kind, &*field.id) {
+        (Kind::Audit, "ACCESSMODE") => values.into_iter().map(|value| word_of_code(field.choices, value)).collect(),
+        _ => values,
+    };
+    let operands = operands(field.data, test, &values, formatting, fold)?;
     Ok(Node::Condition(Condition { path, test, operands, fold }))
+}
+
+fn word_of_code(choices: &[(&str, &str)], code: String) -> String {
+    choices.iter().find(|(_, known)| *known == code).map_or(code, |(word, _)| (*word).to_owned())
 }
 
 /// The part of the (WHENMODIFIED, RECORDNO) order in which a filter's records lie.

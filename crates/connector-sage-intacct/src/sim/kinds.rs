@@ -23,10 +23,13 @@ pub enum Kind {
     Location,
     /// DEPARTMENT
     Department,
+    /// AUDITHISTORY
+    Audit,
 }
 
 /// Every kept object.
-pub const KINDS: [Kind; 7] = [Kind::Customer, Kind::Employee, Kind::Contact, Kind::User, Kind::Entity, Kind::Location, Kind::Department];
+pub const KINDS: [Kind; 8] =
+    [Kind::Customer, Kind::Employee, Kind::Contact, Kind::User, Kind::Entity, Kind::Location, Kind::Department, Kind::Audit];
 
 /// What the vendor's describe calls the type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +214,8 @@ const USER_TYPES: &[(&str, &str)] = &[
     ("writeup user", "W"),
 ];
 const ADMIN: &[(&str, &str)] = &[("Full", "F"), ("Limited", "L"), ("Off", "O")];
+const ACCESS_MODES: &[(&str, &str)] =
+    &[("Access", "A"), ("Modify", "M"), ("Create", "C"), ("Delete", "D"), ("Workflow", "W"), ("Activity", "T"), ("User Action", "U")];
 const RESTRICTION: &[(&str, &str)] = &[("Unrestricted", "Unrestricted"), ("RootOnly", "RootOnly"), ("Restricted", "Restricted")];
 
 impl Kind {
@@ -224,6 +229,7 @@ impl Kind {
             Self::Entity => "LOCATIONENTITY",
             Self::Location => "LOCATION",
             Self::Department => "DEPARTMENT",
+            Self::Audit => "AUDITHISTORY",
         }
     }
 
@@ -237,6 +243,7 @@ impl Kind {
             Self::Entity => "locationentity",
             Self::Location => "location",
             Self::Department => "department",
+            Self::Audit => "audithistory",
         }
     }
 
@@ -250,6 +257,7 @@ impl Kind {
             Self::Entity => "Entity",
             Self::Location => "Location",
             Self::Department => "Department",
+            Self::Audit => "Audit history",
         }
     }
 
@@ -262,6 +270,7 @@ impl Kind {
             Self::User => "LOGINID",
             Self::Entity | Self::Location => "LOCATIONID",
             Self::Department => "DEPARTMENTID",
+            Self::Audit => "ID",
         }
     }
 
@@ -276,7 +285,7 @@ impl Kind {
             Self::Customer => CUSTOMER_RELATIONS,
             Self::Employee => EMPLOYEE_RELATIONS,
             Self::User => USER_RELATIONS,
-            Self::Contact | Self::Entity | Self::Location | Self::Department => &[],
+            Self::Contact | Self::Entity | Self::Location | Self::Department | Self::Audit => &[],
         }
     }
 
@@ -291,6 +300,10 @@ impl Kind {
             Self::Entity => entity_fields(&mut fields),
             Self::Location => location_fields(&mut fields),
             Self::Department => department_fields(&mut fields),
+            Self::Audit => {
+                audit_history_fields(&mut fields);
+                return fields;
+            }
         }
         fields.extend(audit_fields());
         fields
@@ -530,6 +543,20 @@ fn department_fields(fields: &mut Vec<Field>) {
     texts(fields, &["PARENTKEY", "PARENTID", "SUPERVISORKEY", "SUPERVISORID", "SUPERVISORNAME", "CUSTTITLE"]);
 }
 
+/// Who did what to which record; words of ACCESSMODE come back in both queries, but `query` filters by their codes.
+fn audit_history_fields(fields: &mut Vec<Field>) {
+    fields.extend([
+        field("ID", "ID", Data::Text),
+        field("OBJECTTYPE", "Object type", Data::Text),
+        field("OBJECTKEY", "Object key", Data::Text),
+        field("OBJECTDESC", "Object description", Data::Text),
+        field("USERID", "User ID", Data::Text),
+        computed("ACCESSTIME", "Access time", Data::Timestamp, Source::Created),
+        Field { choices: ACCESS_MODES, ..field("ACCESSMODE", "Access mode", Data::Text) },
+        field("SOURCE", "Source", Data::Text),
+    ]);
+}
+
 /// Objects of a company that this simulator knows by name only: they answer, and hold nothing.
 pub const UNMODELLED: &[(&str, &str)] = &[
     ("AFFILIATEENTITY", "Affiliate entity"),
@@ -546,7 +573,6 @@ pub const UNMODELLED: &[(&str, &str)] = &[
     ("ARINVOICEITEM", "Invoice detail"),
     ("ARPYMT", "AR payment"),
     ("ARPYMTDETAIL", "AR payment detail"),
-    ("AUDITHISTORY", "Audit history"),
     ("CCTRANSACTION", "Credit card transaction"),
     ("CHECKINGACCOUNT", "Checking account"),
     ("CLASS", "Class"),

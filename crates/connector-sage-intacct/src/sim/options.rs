@@ -121,6 +121,8 @@ pub struct Switches {
     pub subscribed: bool,
     /// Error texts end in a Support ID.
     pub support_ids: bool,
+    /// A customer's rep may be a code that is no employee's.
+    pub any_rep: bool,
 }
 
 impl Default for Switches {
@@ -137,6 +139,7 @@ impl Default for Switches {
             company_expired: false,
             subscribed: true,
             support_ids: false,
+            any_rep: false,
         }
     }
 }

@@ -92,6 +92,21 @@ pub enum Path {
     },
 }
 
+/// One line of the audit history.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditEntry<'a> {
+    /// The object.
+    pub kind: Kind,
+    /// The record.
+    pub number: u64,
+    /// `Create`, `Modify` or `Delete`.
+    pub mode: &'a str,
+    /// LOGINID
+    pub user: &'a str,
+    /// `api` or `ui`.
+    pub source: &'a str,
+}
+
 /// The company.
 #[derive(Debug)]
 pub struct State {
@@ -268,6 +283,29 @@ impl State {
         Some(Path::Via { key: table.field(relation.key)?, to: relation.to, then: Box::new(then) })
     }
 
+    /// Notes in the audit history who did what; the record's number is the object's key, a user's is the LOGINID.
+    pub fn note(&mut self, entry: &AuditEntry<'_>, now: i64) -> u64 {
+        let table = self.table(entry.kind);
+        let name = table.row(entry.number).and_then(|row| row.value(table.natural())).unwrap_or_default().to_owned();
+        let key = if entry.kind == Kind::User { name.clone() } else { entry.number.to_string() };
+        let audit = self.table_mut(Kind::Audit);
+        let number = audit.next_number();
+        let mut row = Row::new(number, now, 0);
+        for (field, value) in [
+            ("ID", number.to_string().as_str()),
+            ("OBJECTTYPE", entry.kind.lower()),
+            ("OBJECTKEY", &key),
+            ("OBJECTDESC", &name),
+            ("USERID", entry.user),
+            ("ACCESSMODE", entry.mode),
+            ("SOURCE", entry.source),
+        ] {
+            row.set(audit.own(field), value);
+        }
+        audit.put(number, Some(Arc::new(row)), None);
+        number
+    }
+
     /// Writes the value at a path as one user sees it.
     pub fn render(&self, kind: Kind, row: &Row, path: &Path, formatting: &Formatting, out: &mut String) {
         let Some((kind, row, field)) = self.follow(kind, row, path) else { return };
@@ -308,6 +346,6 @@ fn first_number(kind: Kind) -> u64 {
         Kind::Contact => 200,
         Kind::User => 10,
         Kind::Entity | Kind::Location => 7,
-        Kind::Department => 1,
+        Kind::Department | Kind::Audit => 1,
     }
 }

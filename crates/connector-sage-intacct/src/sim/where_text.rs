@@ -215,7 +215,8 @@ impl Reader<'_> {
         if values.iter().any(|(value, quoted)| !quoted && is_bare_word(value)) {
             return Ok(Node::Never);
         }
-        let values: Vec<String> = values.into_iter().map(|(value, _)| label(field.data, field.choices, test, value)).collect();
+        let choices = if self.kind == Kind::Audit { &[] } else { field.choices };
+        let values: Vec<String> = values.into_iter().map(|(value, _)| label(field.data, choices, test, value)).collect();
         let operands = operands(field.data, test, &values, self.formatting, false).map_err(|_| Broken)?;
         Ok(Node::Condition(Condition { path, test, operands, fold: false }))
     }

@@ -129,6 +129,35 @@ pub fn formatting(context: &Context<'_>, call: &Element) -> Outcome {
     Ok(Done::Data(xml.into_text()))
 }
 
+/// `getDimensions`
+pub fn dimensions(context: &Context<'_>) -> Outcome {
+    const DIMENSIONS: &[(&str, &str)] = &[
+        ("DEPARTMENT", "Department"),
+        ("LOCATION", "Location"),
+        ("PROJECT", "Project"),
+        ("CUSTOMER", "Customer"),
+        ("VENDOR", "Vendor"),
+        ("EMPLOYEE", "Employee"),
+        ("ITEM", "Item"),
+        ("CLASS", "Class"),
+    ];
+    let mut xml = Xml::new(context.state.switches.self_closed);
+    xml.open("data");
+    xml.open("dimensions");
+    for (object, label) in DIMENSIONS {
+        xml.open("dimension");
+        xml.leaf("objectName", object);
+        xml.leaf("objectLabel", label);
+        xml.leaf("termLabel", label);
+        xml.leaf("userDefinedDimension", "false");
+        xml.leaf("enabledInGL", "true");
+        xml.close("dimension");
+    }
+    xml.close("dimensions");
+    xml.close("data");
+    Ok(Done::Data(xml.into_text()))
+}
+
 /// `readEntityDetails`: the entity of the session; at the top level the company itself, without id.
 pub fn entity(context: &Context<'_>) -> Outcome {
     let entity = context.caller.entity.and_then(|position| context.state.entity(position));

@@ -27,6 +27,29 @@ pub fn update_customer(context: &mut Context<'_>, call: &Element) -> Outcome {
     Ok(Done::Key(id))
 }
 
+/// `create_contact`
+pub fn create_contact(context: &mut Context<'_>, call: &Element) -> Outcome {
+    let name = call.word_of("contactname").unwrap_or_default().to_owned();
+    let is_kept = context.state.table(Kind::Contact).named(&name).is_some();
+    if !(is_kept && call.attribute("ignoreduplicates") == Some("true")) {
+        let object = Element { name: "CONTACT".to_owned(), ..upper(call) };
+        write::create_object(context, &object).map_err(|complaints| Failed { data: None, complaints })?;
+    }
+    Ok(Done::Key(name))
+}
+
+/// `update_contact`
+pub fn update_contact(context: &mut Context<'_>, call: &Element) -> Outcome {
+    let name = call.attribute("contactname").unwrap_or_default().to_owned();
+    let mut object = Element { name: "CONTACT".to_owned(), ..upper(call) };
+    object
+        .children
+        .retain(|child| call.attribute("set_nulls") == Some("true") || !child.text.trim().is_empty() || !child.children.is_empty());
+    object.children.push(Element { name: "CONTACTNAME".to_owned(), text: name.clone(), ..Element::default() });
+    write::update_object(context, &object).map_err(|complaints| Failed { data: None, complaints })?;
+    Ok(Done::Key(name))
+}
+
 /// `delete_customer` and its kin: the natural key is an attribute.
 pub fn delete(context: &mut Context<'_>, call: &Element, kind: Kind, attribute: &str) -> Outcome {
     context.permit(Right::Delete, "DELETE", kind.object())?;
@@ -75,5 +98,6 @@ fn group(in_full: &str, by_name: &str, element: &Element) -> Element {
 }
 
 fn upper(element: &Element) -> Element {
-    Element { name: element.name.to_ascii_uppercase(), children: element.children.iter().map(upper).collect(), ..element.clone() }
+    let name = if element.name == "isocountrycode" { "COUNTRYCODE".to_owned() } else { element.name.to_ascii_uppercase() };
+    Element { name, children: element.children.iter().map(upper).collect(), ..element.clone() }
 }

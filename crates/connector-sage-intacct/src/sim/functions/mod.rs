@@ -16,7 +16,7 @@ use super::formatting::Formatting;
 use super::kinds::{Kind, UNMODELLED};
 use super::request::Element;
 use super::session::Caller;
-use super::state::State;
+use super::state::{AuditEntry, State};
 use super::table::Row;
 
 pub use write::edit;
@@ -144,8 +144,27 @@ impl Context<'_> {
     pub fn save(&mut self, kind: Kind, number: u64, row: Option<Row>) {
         let lag = self.state.switches.lag_seconds;
         let visible_at = (lag > 0).then_some(self.caller.now + lag);
+        let mode = match (self.state.table(kind).row(number), &row) {
+            (_, None) => "Delete",
+            (None, Some(_)) => "Create",
+            (Some(_), Some(_)) => "Modify",
+        };
+        let source = if self.request == 0 { "ui" } else { "api" };
+        let note = |state: &mut State| {
+            let entry = AuditEntry { kind, number, mode, user: &self.caller.user, source };
+            (Kind::Audit, state.note(&entry, self.caller.now), None)
+        };
+        // What is deleted is noted while its name is known.
+        if mode == "Delete" {
+            let noted = note(self.state);
+            self.journal.entries.push(noted);
+        }
         let before = self.state.table_mut(kind).put(number, row.map(Arc::new), visible_at);
         self.journal.entries.push((kind, number, before));
+        if mode != "Delete" {
+            let noted = note(self.state);
+            self.journal.entries.push(noted);
+        }
     }
 
     /// Where the journal stands.
@@ -185,6 +204,9 @@ pub fn run(context: &mut Context<'_>, call: &Element) -> Outcome {
         "getUserPermissions" => company::permissions(context, call),
         "readUserFormatting" => company::formatting(context, call),
         "readEntityDetails" => company::entity(context),
+        "getDimensions" => company::dimensions(context),
+        "create_contact" => legacy::create_contact(context, call),
+        "update_contact" => legacy::update_contact(context, call),
         "create_customer" => legacy::create_customer(context, call),
         "update_customer" => legacy::update_customer(context, call),
         "delete_customer" => legacy::delete(context, call, Kind::Customer, "customerid"),

@@ -95,6 +95,12 @@ fn one(context: &mut Context<'_>, object: &Element, action: Action) -> Result<(K
         return Err(vec![complaint]);
     };
     only_administrators(context, kind, operation).map_err(|complaint| vec![complaint])?;
+    if kind == Kind::Audit {
+        return Err(vec![Complaint::new(
+            "PL04000005",
+            format!("You do not have permission for API operation {operation} on objects of type audithistory"),
+        )]);
+    }
     let mark = context.mark();
     let result = match action {
         Action::Create => create_one(context, kind, object),
@@ -180,7 +186,7 @@ fn create_one(context: &mut Context<'_>, kind: Kind, object: &Element) -> Result
             check_user(context.state, &row)?;
             context.state.accounts.entry(name).or_default();
         }
-        Kind::Contact | Kind::Entity | Kind::Location | Kind::Department => {}
+        Kind::Contact | Kind::Entity | Kind::Location | Kind::Department | Kind::Audit => {}
     }
     context.save(kind, number, Some(row));
     Ok(number)
@@ -223,7 +229,7 @@ pub fn edit(context: &mut Context<'_>, kind: Kind, object: &Element) -> Result<u
         }
         Kind::Employee => choose_contacts(context, kind, &mut row, object)?,
         Kind::User => check_user(context.state, &row)?,
-        Kind::Contact | Kind::Entity | Kind::Location | Kind::Department => {}
+        Kind::Contact | Kind::Entity | Kind::Location | Kind::Department | Kind::Audit => {}
     }
     row.modified = context.caller.now;
     row.modified_by = context.caller.number;
@@ -319,6 +325,7 @@ fn defaults(state: &State, kind: Kind, row: &mut Row) {
 fn check_customer(state: &State, row: &Row) -> Result<(), Refusal> {
     let table = state.table(Kind::Customer);
     if let Some(rep) = row.value(table.own("CUSTREPID"))
+        && !state.switches.any_rep
         && state.table(Kind::Employee).named(rep).is_none()
     {
         return Err(vec![Complaint::new("BL01001973", format!("Invalid Sales Rep '{rep}' selected.")).correct("Select a valid employee.")]);
@@ -440,6 +447,11 @@ pub fn delete(context: &mut Context<'_>, call: &Element) -> Outcome {
         return Err(cannot_find(object, call.word_of("keys").unwrap_or_default()).into());
     };
     only_administrators(context, kind, "DELETE")?;
+    if kind == Kind::Audit {
+        return Err(
+            Complaint::new("PL04000005", "You do not have permission for API operation DELETE on objects of type audithistory").into()
+        );
+    }
     let mut complaints = Vec::new();
     for key in call.word_of("keys").unwrap_or_default().split(',').map(str::trim) {
         let number = key.parse().ok().filter(|number| context.state.table(kind).row(*number).is_some_and(|row| context.sees(row, true)));

@@ -57,6 +57,20 @@ macro_rules! customer_sequence {
 const CREATE_CUSTOMER: &[(&str, usize, usize)] = customer_sequence![("customerid", 1), ("name", 1)];
 const UPDATE_CUSTOMER: &[(&str, usize, usize)] = customer_sequence![("name", 0)];
 
+/// The legacy contact functions: everything after the key.
+macro_rules! contact_sequence {
+    ($(($name:literal, $least:literal)),*) => {
+        &[
+            $(($name, $least, 1),)*
+            ("companyname", 0, 1), ("taxable", 0, 1), ("taxgroup", 0, 1), ("prefix", 0, 1), ("firstname", 0, 1), ("lastname", 0, 1),
+            ("initial", 0, 1), ("phone1", 0, 1), ("phone2", 0, 1), ("cellphone", 0, 1), ("pager", 0, 1), ("fax", 0, 1), ("email1", 0, 1),
+            ("email2", 0, 1), ("url1", 0, 1), ("url2", 0, 1), ("status", 0, 1), ("mailaddress", 0, 1), ("taxid", 0, 1), ("externalid", 0, 1),
+        ]
+    };
+}
+const CREATE_CONTACT: &[(&str, usize, usize)] = contact_sequence![("contactname", 1), ("printas", 1)];
+const UPDATE_CONTACT: &[(&str, usize, usize)] = contact_sequence![("printas", 0)];
+
 /// Functions of the published schema that this simulator knows by name only.
 const NAMED_ONLY: &[&str] = &[
     "validate",
@@ -71,7 +85,6 @@ const NAMED_ONLY: &[&str] = &[
     "getTransactionsToApprove",
     "getApprovalHistory",
     "getFinancialSetup",
-    "getDimensions",
     "getDimensionRestrictions",
     "getDimensionRelationships",
     "getDimensionAutofillDetails",
@@ -133,9 +146,11 @@ pub fn function_content(name: &str) -> Option<Content> {
         "delete" => Content::All(&[("object", true), ("keys", true)]),
         "getUserPermissions" => Content::All(&[("userId", true)]),
         "readUserFormatting" => Content::Choice { names: &["key", "userId"], least: 1, most: 1 },
-        "readEntityDetails" | "delete_customer" | "delete_contact" | "delete_employee" => Content::Nothing,
+        "readEntityDetails" | "getDimensions" | "delete_customer" | "delete_contact" | "delete_employee" => Content::Nothing,
         "create_customer" => Content::Sequence(CREATE_CUSTOMER),
         "update_customer" => Content::Sequence(UPDATE_CUSTOMER),
+        "create_contact" => Content::Sequence(CREATE_CONTACT),
+        "update_contact" => Content::Sequence(UPDATE_CONTACT),
         _ => return None,
     })
 }

@@ -148,7 +148,8 @@ impl Judge {
     fn call(&mut self, call: &Element) {
         let attributes: &[&str] = match call.name.as_str() {
             "inspect" => &["detail"],
-            "create_customer" => &["ignoreduplicates"],
+            "create_customer" | "create_contact" => &["ignoreduplicates"],
+            "update_contact" => &["contactname", "set_nulls", "externalkey"],
             "update_customer" => &["customerid", "set_nulls", "externalkey"],
             "delete_customer" => &["customerid", "externalkey"],
             "delete_contact" => &["contactname", "externalkey"],
@@ -157,7 +158,7 @@ impl Judge {
         };
         let Some(content) = function_content(&call.name) else { return };
         self.attributes(call, attributes);
-        if matches!(call.name.as_str(), "update_customer" | "delete_customer" | "delete_contact" | "delete_employee")
+        if matches!(call.name.as_str(), "update_customer" | "update_contact" | "delete_customer" | "delete_contact" | "delete_employee")
             && call.attribute(attributes[0]).is_none()
         {
             self.object(call, 1868, format!("Element '{}': The attribute '{}' is required but missing.", call.name, attributes[0]));
@@ -165,7 +166,7 @@ impl Judge {
         self.content(call, &content);
         if call.name == "query" {
             self.query(call);
-        } else if !matches!(content, Content::AnyElements) && !call.name.ends_with("_customer") {
+        } else if !matches!(content, Content::AnyElements) && !call.name.ends_with("_customer") && !call.name.ends_with("_contact") {
             for child in &call.children {
                 self.content(child, &Content::Text);
             }

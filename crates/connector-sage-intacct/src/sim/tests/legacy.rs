@@ -57,3 +57,24 @@ fn version_2_1_knows_the_old_functions_only() {
     assert_eq!(send("<delete_customer customerid=\"C-0399\"/>"), "success");
     assert_eq!(send("<readEntityDetails/>"), "failure");
 }
+
+#[test]
+fn a_contact_is_created_changed_and_deleted_the_old_way() {
+    let company = Company::new();
+    let created = company.run(
+        "<create_contact><contactname>Old, Way</contactname><printas>Way Old</printas><email1>old@rightful.example</email1><mailaddress>\
+         <isocountrycode>GB</isocountrycode></mailaddress></create_contact>",
+    );
+    assert_eq!(created.text_of("key"), Some("Old, Way"), "{:?}", error(&created));
+    company.run("<update_contact contactname=\"Old, Way\"><printas></printas><email1>new@rightful.example</email1></update_contact>");
+    let query = "<query><object>CONTACT</object><select><field>PRINTAS</field><field>EMAIL1</field><field>MAILADDRESS.COUNTRYCODE</field></select>\
+                 <filter><equalto><field>CONTACTNAME</field><value>Old, Way</value></equalto></filter></query>";
+    let found = company.run(query);
+    assert_eq!(
+        (column(&found, "EMAIL1"), column(&found, "PRINTAS")),
+        (vec!["new@rightful.example".to_owned()], vec!["Way Old".to_owned()])
+    );
+    assert_eq!(column(&found, "MAILADDRESS.COUNTRYCODE"), ["GB"]);
+    assert_eq!(company.run("<delete_contact contactname=\"Old, Way\"/>").text_of("status"), Some("success"));
+    assert!(column(&company.run(query), "EMAIL1").is_empty());
+}

@@ -236,3 +236,34 @@ fn permissions_are_told_and_kept() {
         assert_eq!(ask(call), ("PL04000005".to_owned(), format!("You do not have permission for API operation {text}")));
     }
 }
+
+#[test]
+fn deletions_are_found_in_the_audit_history() {
+    let company = Company::new();
+    company.run("<create><CUSTOMER><CUSTOMERID>A-1</CUSTOMERID><NAME>A</NAME></CUSTOMER></create>");
+    company.run("<delete_customer customerid=\"A-1\"/>");
+    company.sim.control("delete-customer", json!({ "CUSTOMERID": "C-0400" }), &company.clock).unwrap();
+    let query = "<query><object>AUDITHISTORY</object><select><field>OBJECTKEY</field><field>ACCESSMODE</field><field>SOURCE</field><field>ACCESSTIME</field>\
+                 </select><filter><and><equalto><field>OBJECTTYPE</field><value>customer</value></equalto><in><field>ACCESSMODE</field><value>C</value>\
+                 <value>D</value></in><greaterthanorequalto><field>ACCESSTIME</field><value>02/03/2026 00:00:00</value></greaterthanorequalto></and></filter>\
+                 <orderby><order><field>RECORDNO</field></order></orderby></query>";
+    let found = company.run(query);
+    assert_eq!(column(&found, "ACCESSMODE"), ["Create", "Delete", "Delete"]);
+    assert_eq!(column(&found, "OBJECTKEY"), ["826", "826", "801"]);
+    assert_eq!(column(&found, "SOURCE"), ["api", "api", "ui"]);
+    assert_eq!(column(&found, "ACCESSTIME")[0], "02/03/2026 04:05:06");
+    let words = "<readByQuery><object>AUDITHISTORY</object><fields>OBJECTKEY</fields><query>ACCESSMODE = 'Delete' AND OBJECTTYPE = 'customer'</query></readByQuery>";
+    assert_eq!(column(&company.run(words), "OBJECTKEY"), ["826", "801"]);
+}
+
+#[test]
+fn dimensions_are_listed() {
+    let company = Company::new();
+    let dimensions = company.run("<getDimensions/>").child("data").unwrap().child("dimensions").unwrap().clone();
+    assert!(
+        dimensions
+            .children
+            .iter()
+            .any(|one| one.text_of("objectName") == Some("CUSTOMER") && one.text_of("userDefinedDimension") == Some("false"))
+    );
+}

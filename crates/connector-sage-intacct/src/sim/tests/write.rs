@@ -104,6 +104,8 @@ fn refused_writes_say_why() {
         assert_eq!(result.text_of("status"), Some("failure"), "{call}");
         assert_eq!(error(&result), (number.to_owned(), text.to_owned()), "{call}");
     }
+    company.sim.control("switches", json!({ "any_rep": true }), &company.clock).unwrap();
+    assert_eq!(company.run(&update("C-0400", "nobody")).text_of("status"), Some("success"));
     let twice = errors(&company.run("<create><CUSTOMER><CUSTOMERID>C-0399</CUSTOMERID><NAME>x</NAME></CUSTOMER></create>"));
     assert_eq!(
         (twice[0].3.as_str(), twice[1].0.as_str(), twice[1].2.as_str()),
