@@ -329,7 +329,8 @@ fn sk_20_the_loser_of_a_merge_is_gone() {
     desk.sim.control("merge-customers", json!({"keep": 4401, "lose": 4403}), &desk.clock).unwrap();
     let (status, answer) = desk.get("/v1/customers/4403");
     assert_eq!((status, &answer["errors"][0]["index"]), (404, &json!(0)));
-    assert_eq!(desk.call(Method::PATCH, "/v1/customers", &json!([{"id": 4403, "active": true}])).0, 404);
+    let (status, answer) = desk.call(Method::PATCH, "/v1/customers", &json!([{"id": 4403, "active": true}]));
+    assert_eq!((status, &answer["errors"][0]["index"]), (400, &json!(0)), "404 is for single rows");
     assert_eq!(ids(&desk.get("/v1/visitfrequencies").1), [901, 902]);
 }
 
@@ -434,6 +435,73 @@ fn an_order_hides_its_user_behind_its_interaction() {
 }
 
 #[test]
+fn orders_keep_their_items_and_forms() {
+    let desk = Desk::usual();
+    let order = json!([{"customer_id": 4401, "user_id": 7, "discount": 10, "items": [{"product_code": "CRATE-6", "unit_name": "Unit", "quantity": 4, "unit_price": 2.5}],
+        "forms": [{"id": 5, "custom_fields": [{"id": 41, "value": "left at the gate"}]}]}]);
+    let (status, answer) = desk.call(Method::POST, "/v1/orders", &order);
+    assert_eq!(status, 200, "{answer}");
+    let row = desk.get(&format!("/v1/orders/{}?flags=show_nulls", answer["data"][0]["id"])).1;
+    assert_eq!(
+        (&row["total_amount"], &row["items"][0]["product_name"], &row["reference"]),
+        (&json!(9.0), &json!("Crate of six"), &Value::Null)
+    );
+    assert!(row["items"][0].as_object().unwrap().contains_key("tax_rate_id"), "nulls inside rows are shown on request");
+    let interaction = desk.get(&format!("/v1/interactions/{}", row["interaction_id"])).1;
+    let form = desk.get(&format!("/v1/completedforms/{}", interaction["completed_form_ids"][0])).1;
+    assert_eq!(
+        (&form["form_name"], &form["user_name"], &form["custom_fields"][0]["value"]),
+        (&json!("Order"), &json!("nadia.o"), &json!("left at the gate"))
+    );
+}
+
+#[test]
+fn prices_and_stock_levels_are_upserts_that_delete_by_leaving_out() {
+    let desk = Desk::usual();
+    let count = |path: &str| desk.get(&format!("/v1/{path}")).1["page"]["total_item_count"].as_i64().unwrap();
+    let price = json!([{"product_code": "CRATE-12", "order_unit_name": "Case", "price": 20, "price_list_name": "Retail"}]);
+    assert_eq!(desk.call(Method::POST, "/v1/prices", &price), (200, json!({"message": "Success"})));
+    assert_eq!(desk.call(Method::POST, "/v1/prices", &price).0, 200);
+    assert_eq!(count("prices"), 2, "the second one replaced the first");
+    let stock = desk.get("/v1/stocklevels?filters=[%22equals(warehouse_id,null)%22]").1;
+    assert_eq!(stock["page"]["filtered_item_count"], 0);
+    assert_eq!(desk.call(Method::POST, "/v1/stocklevels", &json!([{"product_id": 6, "order_unit_id": 9, "level": 3}])).0, 200);
+    let stock = desk.get("/v1/stocklevels?filters=[%22equals(warehouse_id,null)%22]").1;
+    assert_eq!((&stock["page"]["filtered_item_count"], stock["data"][0].get("id")), (&json!(1), None));
+    assert_eq!(desk.call(Method::POST, "/v1/prices", &json!([{"product_id": 7, "order_unit_id": 7, "price_list_id": 3}])).0, 200);
+    assert_eq!(count("prices"), 1);
+    let (status, answer) =
+        desk.call(Method::POST, "/v1/prices", &json!([{"product_id": 999, "order_unit_id": 9, "price": 1, "price_list_id": 3}]));
+    assert_eq!((status, answer["errors"][0]["detail"].as_array().unwrap().len()), (400, 2));
+    assert_eq!(desk.get("/v1/prices/1").0, 403, "prices have no ids");
+}
+
+#[test]
+fn price_lists_products_and_invoices_can_be_written() {
+    let desk = Desk::usual();
+    assert_eq!(
+        desk.call(Method::POST, "/v1/pricelists", &json!([{"name": "Export", "prices_include_vat": true}])),
+        (200, json!({"message": "Success"}))
+    );
+    assert_eq!(desk.call(Method::PATCH, "/v1/customers", &json!([{"id": 4401, "price_list_name": "Export"}])).0, 200);
+    assert_eq!(desk.customer(4401)["price_list_id"], 4);
+    let (_, product) = desk.call(Method::POST, "/v1/products", &json!([{"code": "LID", "name": "Lid", "order_units": [{"name": "Unit"}]}]));
+    let row = desk.get(&format!("/v1/products/{}", product["data"][0]["id"])).1;
+    assert_eq!((&row["order_units"][0]["multiplier"], &row["order_units"][0]["active"]), (&json!(1), &json!(true)));
+    assert_eq!(desk.call(Method::POST, "/v1/products", &json!([{"code": "LID", "name": "Twin"}])).0, 400);
+    assert_eq!(ids(&desk.get("/v1/products?filters=[%22starts_with(code,CRATE)%22]").1), [6, 7]);
+    let invoice = json!([{"customer_code": "CAPE-001", "date": "2026-02-01T00:00:00", "external_id": "INV-1", "status": "OutStanding",
+        "items": [{"product_code": "LID", "quantity": 2, "value": 5}]}]);
+    assert_eq!(desk.call(Method::POST, "/v1/invoicesbyexternalid", &invoice).0, 200);
+    let row = desk.get("/v1/invoicesbyexternalid/INV-1").1;
+    assert_eq!((&row["status"], &row["items"][0]["product_id"]), (&json!("Outstanding"), &product["data"][0]["id"]));
+    assert_eq!(desk.call(Method::PATCH, "/v1/invoicesbyexternalid", &json!([{"external_id": "INV-1", "status": "Paid"}])).0, 200);
+    assert_eq!(desk.get("/v1/invoices").1["data"][0]["status"], "Paid");
+    assert_eq!(desk.call(Method::DELETE, "/v1/invoicesbyexternalid", &json!(["INV-1"])).0, 200);
+    assert_eq!(desk.get("/v1/invoicesbyexternalid/INV-1").0, 404);
+}
+
+#[test]
 fn an_upload_expires_unless_a_customer_holds_it() {
     let desk =
         Desk { sim: SkynamoSim::new(Options::default()), clock: SimClock::fixed(Utc.with_ymd_and_hms(2026, 5, 1, 8, 0, 0).unwrap()) };
@@ -446,7 +514,13 @@ fn an_upload_expires_unless_a_customer_holds_it() {
     let (kept, lost) = (upload(), upload());
     assert_eq!(desk.call(Method::PATCH, "/v1/customers", &json!([{"id": 4401, "files": [kept]}])).0, 200);
     desk.clock.advance(Duration::minutes(11));
-    assert_eq!((desk.get(&format!("/v1/files/{kept}")).0, desk.get(&format!("/v1/files/{lost}")).0), (200, 404));
+    let (status, file) = desk.get(&format!("/v1/files/{kept}"));
+    assert_eq!(
+        (status, &file["id"], &file["data"][0]["id"]),
+        (200, &json!(kept), &json!(kept)),
+        "bare as specified, in a list as clients read it"
+    );
+    assert_eq!(desk.get(&format!("/v1/files/{lost}")).0, 404);
     let (_, answer) = desk.call(Method::PATCH, "/v1/customers", &json!([{"id": 4401, "files": [lost]}]));
     assert!(answer["errors"][0]["detail"][0].as_str().unwrap().starts_with("F002"), "{answer}");
 }
@@ -460,7 +534,7 @@ fn instances_do_not_see_each_other() {
     };
     assert_eq!(as_other(Method::GET, "/v1/customers", "").1["page"]["total_item_count"], 3);
     assert_eq!(as_other(Method::GET, "/v1/customers/4406", "").0, 404);
-    assert_eq!(as_other(Method::PATCH, "/v1/customers", r#"[{"id":4406,"active":false}]"#).0, 404);
+    assert_eq!(as_other(Method::PATCH, "/v1/customers", r#"[{"id":4406,"active":false}]"#).0, 400);
     assert_eq!(desk.send(Method::GET, "/v1/customers", "", &[("x-api-key", "other-key"), ("x-api-client", "demo")], None).0, 403);
     assert_eq!(desk.customer(4406)["active"], true);
 }

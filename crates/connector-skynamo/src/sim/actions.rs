@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use rightful_sim::SimResponse;
 use serde_json::{Map, Value, json};
 
+use super::documents;
 use super::rows::FormField;
-use super::state::{File, State};
-use super::write::{Refusal, integer, text, whole};
+use super::state::{File, State, stamp};
+use super::write::{Mode, Refusal, integer, text, whole};
 
 /// Types of custom fields: as creation spells them, as form definitions do.
 const FIELD_TYPES: &[(&str, &str)] = &[
@@ -70,10 +71,7 @@ fn add_fields(state: &mut State, given: &Map<String, Value>, now: DateTime<Utc>)
         let name = field.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).ok_or("The name is required.")?;
         let kind = field.get("type").and_then(Value::as_str).unwrap_or_default();
         let shown = FIELD_TYPES.iter().find(|(known, _)| *known == kind).ok_or_else(|| format!("Unknown field type {kind}."))?.1;
-        let known = state.forms.row(form).ok_or_else(|| format!("Unknown form id {form}."))?;
-        if known.fields.iter().any(|field| field.name == name) {
-            return Err(format!("A field named {name} already exists."));
-        }
+        state.forms.row(form).ok_or_else(|| format!("Unknown form id {form}."))?;
         planned.push((form, name.to_owned(), shown));
     }
     let mut added = Vec::new();
@@ -94,7 +92,7 @@ pub(super) fn rename_field(state: &mut State, item: &Map<String, Value>, now: Da
     let id = integer(item, "id")?.ok_or_else(|| Refusal::bad("The id is required."))?;
     let name = text(item, "name")?.filter(|name| !name.is_empty()).ok_or_else(|| Refusal::bad("The name is required."))?;
     let form = state.forms.iter().find(|form| form.fields.iter().any(|field| field.id == id)).cloned();
-    let mut form = form.ok_or_else(|| Refusal::missing(format!("Unknown custom field id {id}.")))?;
+    let mut form = form.ok_or_else(|| Refusal::bad(format!("Unknown custom field id {id}.")))?;
     for field in form.fields.iter_mut().filter(|field| field.id == id) {
         field.name.clone_from(&name);
     }
@@ -110,19 +108,50 @@ pub(super) fn upload(state: &mut State, body: &[u8], now: DateTime<Utc>) -> SimR
     let number = state.fresh_version();
     let guid = format!("{number:08x}-0000-4000-8000-{:012x}", number.wrapping_mul(0x9e37_79b9) & 0xffff_ffff_ffff);
     state.files.insert(guid.clone(), File { content: Value::Object(content), uploaded: now, attached: false });
-    SimResponse::json(200, &json!({"message": "Success", "data": [{"id": guid}]}))
+    let file = &state.files[&guid];
+    let shown = |name: &str| file.content.get(name).cloned().unwrap_or_default();
+    let row = json!({"id": guid, "filename": shown("filename"), "expire_time": stamp(now + chrono::Duration::minutes(10)),
+        "content_hash": shown("content_hash"), "transaction_id": shown("transaction_id")});
+    SimResponse::json(200, &json!({"message": "Success", "data": [row]}))
 }
 
 /// One id of a DELETE body.
 pub(super) fn remove(state: &mut State, path: &'static str, item: &Value) -> Result<Value, Refusal> {
-    let id = whole(item).ok_or_else(|| Refusal::bad("The body holds ids only."))?;
+    let id = match (path, item) {
+        ("invoicesbyexternalid", Value::String(external)) => invoice_of(state, external),
+        _ => whole(item),
+    };
+    let id = id.ok_or_else(|| Refusal::bad("The body holds ids only."))?;
+    let path = if path == "invoicesbyexternalid" { "invoices" } else { path };
     let removed = match path {
         "visitfrequencies" => state.remove_frequency(id).is_some(),
         _ => state.remove_document(path, id).is_some(),
     };
     if !removed {
-        return Err(Refusal::missing(format!("Unknown id {id}.")));
+        return Err(Refusal::bad(format!("Unknown id {id}.")));
     }
     state.fresh_version();
     Ok(Value::Null)
+}
+
+/// The invoice of that external id.
+pub(super) fn invoice_of(state: &State, external: &str) -> Option<i64> {
+    let named = |row: &super::rows::Document| row.members.get("external_id").and_then(Value::as_str) == Some(external);
+    state.documents.get("invoices")?.iter().find(|row| named(row)).map(|row| row.id)
+}
+
+/// An invoice known by the id it has elsewhere.
+pub(super) fn write_invoice(state: &mut State, item: &Map<String, Value>, mode: Mode, now: DateTime<Utc>) -> Result<Value, Refusal> {
+    let external = text(item, "external_id")?.ok_or_else(|| Refusal::bad("The external_id is required."))?;
+    let kind = documents::kind_at("invoices").ok_or_else(|| Refusal::bad("This cannot be written."))?;
+    let known = invoice_of(state, &external);
+    let mut item = item.clone();
+    item.remove("id");
+    match (mode, known) {
+        (Mode::Create, Some(_)) => return Err(Refusal::bad("An invoice with this external id already exists.")),
+        (Mode::Create, None) => {}
+        (_, Some(id)) => drop(item.insert("id".into(), id.into())),
+        (_, None) => return Err(Refusal::bad(format!("Unknown external id {external}."))),
+    }
+    documents::write(state, kind, &item, mode, now)
 }

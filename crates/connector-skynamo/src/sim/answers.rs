@@ -81,11 +81,24 @@ impl Query {
         Ok(query)
     }
 
-    fn shown(&self, mut row: Map<String, Value>) -> Value {
+    fn shown(&self, row: Map<String, Value>) -> Value {
+        let mut row = Value::Object(row);
         if !self.flags.iter().any(|flag| flag == "show_nulls") {
-            row.retain(|_, value| !value.is_null());
+            without_nulls(&mut row);
         }
-        Value::Object(row)
+        row
+    }
+}
+
+/// Leaves null members out, also those of rows inside the row.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(without_nulls);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_nulls),
+        _ => {}
     }
 }
 
@@ -217,9 +230,12 @@ pub(super) fn log_entries(state: &State, query: &Query) -> SimResponse {
     let data: Vec<Value> = state
         .log
         .iter()
-        .filter(|entry| entry.time >= from)
+        .zip(1..)
+        .filter(|(entry, _)| entry.time >= from)
         .take(LARGEST_PAGE)
-        .map(|entry| json!({"time": stamp(entry.time), "message": entry.message}))
+        .map(|(entry, id)| {
+            json!({"id": id, "time": stamp(entry.time), "tag": "Import", "error_level": "Info", "user": "Integration", "message": entry.message})
+        })
         .collect();
     SimResponse::json(200, &json!({"data": data}))
 }
@@ -235,23 +251,9 @@ pub(super) fn integration_form(state: &State) -> SimResponse {
 pub(super) fn configuration(instance: &str) -> SimResponse {
     SimResponse::json(
         200,
-        &json!({"company_name": instance, "currency_code": "ZAR", "time_zone": "Africa/Johannesburg", "prices_include_vat": false}),
-    )
-}
-
-/// Names by id: price lists, warehouses.
-pub(super) fn names(rows: &std::collections::BTreeMap<i64, String>, id: Option<&str>, path: &str, query: &Query) -> SimResponse {
-    let shown = |(id, name): (&i64, &String)| json!({"id": id, "name": name, "active": true});
-    if let Some(id) = id {
-        let row = id.parse::<i64>().ok().and_then(|id| rows.get_key_value(&id));
-        return row.map_or_else(|| not_found(path, id), |row| SimResponse::json(200, &shown(row)));
-    }
-    let skip = (query.page_number - 1).saturating_mul(query.page_size);
-    let data: Vec<Value> = rows.iter().skip(skip).take(query.page_size).map(shown).collect();
-    SimResponse::json(
-        200,
-        &json!({"data": data, "page": {"page_number": query.page_number, "page_size": query.page_size,
-            "total_item_count": rows.len(), "filtered_item_count": rows.len()}}),
+        &json!({"company_name": instance, "allow_offsite_visits": true, "default_price_list_id": 1, "default_tax_rate_id": 1, "warehouse_required": false,
+            "currency": {"code": "ZAR", "is_multi_currency_enabled": false, "symbol": "R", "decimal_separator": "."},
+            "time_zone": {"id": 1, "utc_offset": "+02:00", "country_code": "ZA", "country_name": "South Africa"}}),
     )
 }
 
@@ -266,6 +268,10 @@ pub(super) fn file(state: &State, guid: &str, now: DateTime<Utc>) -> SimResponse
         Some(file) => {
             let mut content = file.content.clone();
             content["id"] = guid.into();
+            content["expire_time"] = stamp(file.uploaded + chrono::Duration::minutes(10)).into();
+            // The specification has a bare object, a live client reads `data[0]`: both find what they look for.
+            let row = content.clone();
+            content["data"] = json!([row]);
             SimResponse::json(200, &content)
         }
         None => not_found("files", guid),

@@ -40,7 +40,7 @@ pub(super) fn write(
     note(files(state, item, &mut row, now));
     note(plain_members(item, &mut row));
     if !detail.is_empty() {
-        return Err(Refusal { missing: false, detail });
+        return Err(Refusal { detail });
     }
     if row.code.is_empty() {
         row.code = free_code(state, row.id);
@@ -61,12 +61,12 @@ pub(super) fn write(
 /// The customer an item is for. By id; by code only where the switch says so, since a live instance refused that.
 fn named(state: &State, item: &Map<String, Value>, allow_code_key: bool) -> Result<Customer, Refusal> {
     if let Some(id) = integer(item, "id")? {
-        return state.customers.row(id).cloned().ok_or_else(|| Refusal::missing(format!("Unknown customer id {id}.")));
+        return state.customers.row(id).cloned().ok_or_else(|| Refusal::bad(format!("Unknown customer id {id}.")));
     }
     match text(item, "code")? {
         Some(code) if allow_code_key => {
             let row = state.codes.get(&code).and_then(|id| state.customers.row(*id));
-            row.cloned().ok_or_else(|| Refusal::missing(format!("Unknown customer code {code}.")))
+            row.cloned().ok_or_else(|| Refusal::bad(format!("Unknown customer code {code}.")))
         }
         _ => Err(Refusal::bad("The id is required.")),
     }
@@ -136,7 +136,7 @@ fn assigned(state: &State, item: &Map<String, Value>, row: &mut Customer) -> Res
     };
     let unknown: Vec<String> = ids.iter().filter(|id| state.users.row(**id).is_none()).map(|id| format!("Unknown user id {id}.")).collect();
     if !unknown.is_empty() {
-        return Err(Refusal { missing: false, detail: unknown });
+        return Err(Refusal { detail: unknown });
     }
     row.assigned_users = distinct(ids);
     Ok(())
@@ -144,18 +144,17 @@ fn assigned(state: &State, item: &Map<String, Value>, row: &mut Customer) -> Res
 
 fn prices(state: &State, item: &Map<String, Value>, row: &mut Customer) -> Result<(), Refusal> {
     if let Some(id) = integer(item, "price_list_id")? {
-        if !state.price_lists.contains_key(&id) {
+        if state.name_of("pricelists", id).is_none() {
             return Err(Refusal::bad("Unknown price list id."));
         }
         row.price_list_id = Some(id);
     } else if let Some(name) = text(item, "price_list_name")? {
-        let found = state.price_lists.iter().find(|(_, known)| **known == name);
-        row.price_list_id = Some(*found.ok_or_else(|| Refusal::bad("Unknown price list name."))?.0);
+        row.price_list_id = Some(state.id_named("pricelists", &name).ok_or_else(|| Refusal::bad("Unknown price list name."))?);
     } else if item.contains_key("price_list_id") || item.contains_key("price_list_name") {
         row.price_list_id = None;
     }
     if let Some(id) = integer(item, "default_warehouse_id")? {
-        if !state.warehouses.contains_key(&id) {
+        if state.name_of("warehouses", id).is_none() {
             return Err(Refusal::bad("Unknown warehouse id."));
         }
         row.default_warehouse_id = Some(id);
@@ -184,6 +183,11 @@ fn custom_fields(state: &State, item: &Map<String, Value>, row: &mut Customer, m
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => fields.push((id, text.clone())),
             Some(Value::Number(number)) => fields.push((id, number.to_string())),
+            // Several values are one text, parted by commas.
+            Some(Value::Array(several)) => {
+                let several: Vec<String> = several.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
+                fields.push((id, several.join(",")));
+            }
             Some(_) => return Err(Refusal::bad(format!("The value of custom field {id} must be text."))),
         }
     }
@@ -243,7 +247,7 @@ pub(super) fn write_frequency(state: &mut State, item: &Map<String, Value>, mode
         Mode::Create => None,
         Mode::Replace | Mode::Merge => {
             let id = integer(item, "id")?.ok_or_else(|| Refusal::bad("The id is required."))?;
-            Some(state.frequencies.row(id).cloned().ok_or_else(|| Refusal::missing(format!("Unknown visit frequency id {id}.")))?)
+            Some(state.frequencies.row(id).cloned().ok_or_else(|| Refusal::bad(format!("Unknown visit frequency id {id}.")))?)
         }
     };
     let kept = before.as_ref();

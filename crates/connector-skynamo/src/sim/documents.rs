@@ -1,25 +1,40 @@
-//! Kinds whose members are kept as written: contacts, tasks, scheduled visits, comments, products, orders and their like.
+//! Kinds whose members are kept as written: contacts, tasks, scheduled visits, comments, price lists, products, orders and their like.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::filter;
 use super::rows::Document;
 use super::state::{State, stamp};
 use super::write::{Mode, Refusal, customer_of, integer, text, user_of};
+use super::{catalogue, filter};
 
 /// Members that name a user by id, each with the member that shows the login name.
 pub(super) const USER_PAIRS: &[(&str, &str)] =
     &[("assigned_user_id", "assigned_user_name"), ("creator_user_id", "creator_user_name"), ("user_id", "user_name")];
 
+/// What rows of a kind show besides their members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Id, row version, creation and change.
+    Created,
+    /// Id, row version and change.
+    Versioned,
+    /// Id and change.
+    Plain,
+    /// Change only: prices and stock levels have no id.
+    Keyed,
+}
+
 /// One such kind.
+#[derive(Debug)]
 pub(super) struct DocumentKind {
     pub(super) path: &'static str,
     pub(super) verbs: &'static [&'static str],
     pub(super) filterable: &'static [&'static str],
-    /// Does it carry a row version and a creation date?
-    pub(super) versioned: bool,
+    pub(super) shape: Shape,
     pub(super) first_id: i64,
+    /// Members that the answer to a creation echoes. Empty: the answer has a message only.
+    pub(super) echoes: &'static [&'static str],
 }
 
 const FULL: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -31,35 +46,59 @@ const fn kind(
     path: &'static str,
     verbs: &'static [&'static str],
     filterable: &'static [&'static str],
-    versioned: bool,
+    shape: Shape,
     first_id: i64,
+    echoes: &'static [&'static str],
 ) -> DocumentKind {
-    DocumentKind { path, verbs, filterable, versioned, first_id }
+    DocumentKind { path, verbs, filterable, shape, first_id, echoes }
 }
 
-/// All of them.
+/// All of them. Deal groups and order statuses can be listed (there are none), not written.
 pub(super) const KINDS: &[DocumentKind] = &[
-    kind("contacts", NO_DELETE, &["id", "active", "create_date", "row_version", "customer_id", "customer_code"], true, 1501),
-    kind("tasks", FULL, &["id", "create_date", "row_version"], true, 300),
-    kind("scheduledvisits", FULL, &["id", "create_date", "row_version"], true, 600),
-    kind("customercomments", CREATE, &["id", "row_version", "customer_id", "customer_code"], true, 2001),
-    kind("products", NO_DELETE, &["id", "row_version", "customer_id", "customer_code", "user_id", "code"], true, 7001),
-    kind("orders", CREATE, &[], false, 5120),
-    kind("quotes", CREATE, &[], false, 5620),
-    kind("creditrequests", CREATE, &[], false, 5820),
-    kind("interactions", READ, &[], false, 77_001),
-    kind("emailinteractions", READ, &[], false, 78_001),
-    kind("completedforms", READ, &[], false, 79_001),
-    kind("invoices", READ, &[], false, 8001),
-    kind("prices", READ, &[], false, 1),
-    kind("stocklevels", READ, &["warehouse_id"], false, 1),
-    kind("taxrates", READ, &[], false, 1),
-    kind("currencies", READ, &[], false, 1),
-    kind("dealgroups", READ, &[], false, 1),
-    kind("customerdealgroupallocations", READ, &[], false, 1),
-    kind("dealgroupcustomerallocations", READ, &[], false, 1),
-    kind("orderstatuses", READ, &["id", "document_id", "date"], false, 1),
-    kind("orderitemstatuses", READ, &[], false, 1),
+    kind(
+        "contacts",
+        NO_DELETE,
+        &["id", "active", "create_date", "row_version", "customer_id", "customer_code"],
+        Shape::Created,
+        1501,
+        &["id", "name", "row_version"],
+    ),
+    kind("tasks", FULL, &["id", "create_date", "row_version"], Shape::Created, 300, &["id", "description", "row_version"]),
+    kind("scheduledvisits", FULL, &["id", "create_date", "row_version"], Shape::Created, 600, &["id", "comment", "row_version"]),
+    kind(
+        "customercomments",
+        CREATE,
+        &["id", "row_version", "customer_id", "customer_code"],
+        Shape::Versioned,
+        2001,
+        &["id", "comment", "row_version"],
+    ),
+    kind(
+        "products",
+        NO_DELETE,
+        &["id", "row_version", "customer_id", "customer_code", "user_id", "code"],
+        Shape::Versioned,
+        6,
+        &["id", "code"],
+    ),
+    kind("invoices", FULL, &["row_version"], Shape::Versioned, 8001, &["id"]),
+    kind("orders", CREATE, &[], Shape::Plain, 5120, &["id", "interaction_id"]),
+    kind("quotes", CREATE, &[], Shape::Plain, 5620, &["id", "interaction_id"]),
+    kind("creditrequests", CREATE, &[], Shape::Plain, 5820, &["id", "interaction_id"]),
+    kind("interactions", READ, &[], Shape::Plain, 77_001, &[]),
+    kind("emailinteractions", READ, &[], Shape::Plain, 78_001, &[]),
+    kind("completedforms", READ, &[], Shape::Plain, 79_001, &[]),
+    kind("pricelists", NO_DELETE, &[], Shape::Plain, 1, &[]),
+    kind("warehouses", NO_DELETE, &[], Shape::Plain, 1, &[]),
+    kind("taxrates", NO_DELETE, &[], Shape::Plain, 1, &[]),
+    kind("currencies", NO_DELETE, &[], Shape::Plain, 1, &["id", "code", "rate_to_base"]),
+    kind("prices", CREATE, &[], Shape::Keyed, 1, &[]),
+    kind("stocklevels", CREATE, &["warehouse_id"], Shape::Keyed, 1, &[]),
+    kind("dealgroups", READ, &[], Shape::Plain, 1, &[]),
+    kind("customerdealgroupallocations", READ, &[], Shape::Plain, 1, &[]),
+    kind("dealgroupcustomerallocations", READ, &[], Shape::Plain, 1, &[]),
+    kind("orderstatuses", READ, &["id", "document_id", "date"], Shape::Plain, 1, &[]),
+    kind("orderitemstatuses", READ, &[], Shape::Plain, 1, &[]),
 ];
 
 /// The kind of that path.
@@ -75,12 +114,15 @@ pub(super) fn write(
     mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Value, Refusal> {
+    if kind.shape == Shape::Keyed {
+        return catalogue::write_keyed(state, kind, given, now);
+    }
     let before = match mode {
         Mode::Create => None,
         Mode::Replace | Mode::Merge => {
             let id = integer(given, "id")?.ok_or_else(|| Refusal::bad("The id is required."))?;
             let row = state.documents.get(kind.path).and_then(|table| table.row(id));
-            Some(row.cloned().ok_or_else(|| Refusal::missing(format!("Unknown id {id}.")))?)
+            Some(row.cloned().ok_or_else(|| Refusal::bad(format!("Unknown id {id}.")))?)
         }
     };
     let mut members = match (&before, mode) {
@@ -101,24 +143,26 @@ pub(super) fn write(
             members.insert((*id).into(), user.into());
         }
     }
-    check(kind.path, given, &mut members, mode)?;
-    let interaction =
-        if matches!(kind.path, "orders" | "quotes" | "creditrequests") { Some(interaction(state, &mut members, now)) } else { None };
     let id = before.as_ref().map_or_else(|| state.fresh_document_id(kind.path), |row| row.id);
+    check(state, kind.path, id, given, &mut members, mode)?;
+    if matches!(kind.path, "orders" | "quotes" | "creditrequests") {
+        catalogue::complete_order(state, kind.path, id, given, &mut members, now)?;
+    }
     let row_version = state.fresh_version();
     let created = before.map_or(now, |row| row.created);
-    let mut answer = json!({"id": id});
-    if let Some(interaction) = interaction {
-        answer["interaction_id"] = interaction.into();
-    } else {
-        // Creation answers spell row versions as text where lists use numbers.
-        answer["row_version"] = row_version.to_string().into();
-        if let Some(description) = members.get("description") {
-            answer["description"] = description.clone();
-        }
+    let mut answer = Map::new();
+    for name in kind.echoes {
+        let value = match *name {
+            "id" => id.into(),
+            // Several creation answers spell row versions as text where lists use numbers.
+            "row_version" if kind.path == "contacts" => row_version.into(),
+            "row_version" => row_version.to_string().into(),
+            other => members.get(other).cloned().unwrap_or_default(),
+        };
+        answer.insert((*name).into(), value);
     }
-    state.put_document(kind.path, Document { id, members, versioned: kind.versioned, row_version, modified: now, created });
-    Ok(answer)
+    state.put_document(kind.path, Document { id, members, shape: kind.shape, row_version, modified: now, created });
+    Ok(Value::Object(answer))
 }
 
 /// Members that the vendor computes: sent ones are ignored.
@@ -137,22 +181,37 @@ const COMPUTED: &[&str] = &[
     "creator_user_name",
     "user_id",
     "user_name",
+    "forms",
 ];
 
 fn defaults(path: &str, before: Option<&Document>, now: DateTime<Utc>) -> Map<String, Value> {
     let value = match path {
-        "contacts" | "products" => json!({"active": true}),
+        "contacts" => json!({"active": true}),
+        "products" => json!({"active": true, "order_units": [], "custom_fields": [], "files": []}),
         "tasks" => json!({"description": null, "due_date": null, "anytime": false, "reminder_offset": null, "completed_date": null}),
         "scheduledvisits" => {
             json!({"comment": null, "due_date": null, "all_day": true, "end_time": null, "reminder_offset": null, "completed_date": null, "completer_visit_id": null})
         }
         "customercomments" => json!({"comment": null, "date": stamp(now)}),
-        "orders" | "quotes" | "creditrequests" => json!({"date": stamp(now), "discount": 0, "items": []}),
+        "pricelists" => {
+            json!({"name": null, "active": true, "prices_include_vat": false, "currency_code": null, "currency_rate_to_base": null})
+        }
+        "warehouses" => json!({"name": null, "active": true, "order_email": "", "credit_request_email": "", "quote_email": ""}),
+        "taxrates" => json!({"name": null, "active": true, "rate": 0}),
+        "currencies" => json!({"code": null, "rate_to_base": 1}),
+        "invoices" => {
+            json!({"date": stamp(now), "reference": null, "status": null, "due_date": null, "external_id": null, "tax_inclusion": null, "tax": null,
+                "total": null, "outstanding_balance": null, "currency_code": null, "currency_rate_to_base": null, "items": []})
+        }
+        "orders" | "quotes" | "creditrequests" => {
+            json!({"date": stamp(now), "reference": null, "discount": 0, "discount_amount": 0, "total_amount": 0, "prices_include_vat": null,
+                "warehouse_id": null, "warehouse_name": null, "email_recipients": null, "currency_code": null, "currency_rate_to_base": null, "items": []})
+        }
         _ => json!({}),
     };
     let Value::Object(mut members) = value else { return Map::new() };
     // The keys of what is replaced stay.
-    for name in ["customer_id", "creator_user_id", "code"] {
+    for name in ["customer_id", "creator_user_id", "code", "name"] {
         if let Some(value) = before.and_then(|row| row.members.get(name)) {
             members.insert(name.into(), value.clone());
         }
@@ -160,7 +219,14 @@ fn defaults(path: &str, before: Option<&Document>, now: DateTime<Utc>) -> Map<St
     members
 }
 
-fn check(path: &str, given: &Map<String, Value>, members: &mut Map<String, Value>, mode: Mode) -> Result<(), Refusal> {
+fn check(
+    state: &mut State,
+    path: &'static str,
+    id: i64,
+    given: &Map<String, Value>,
+    members: &mut Map<String, Value>,
+    mode: Mode,
+) -> Result<(), Refusal> {
     let wants = |members: &Map<String, Value>, name: &str| match members.get(name) {
         None | Some(Value::Null) => Err(Refusal::bad(format!("The {name} is required."))),
         Some(Value::String(text)) if text.is_empty() => Err(Refusal::bad(format!("The {name} is required."))),
@@ -192,10 +258,19 @@ fn check(path: &str, given: &Map<String, Value>, members: &mut Map<String, Value
             members.insert("all_day".into(), (!ends).into());
             Ok(())
         }
-        "customercomments" => wants(members, "customer_id"),
+        "customercomments" => {
+            wants(members, "comment")?;
+            wants(members, "customer_id")
+        }
+        "pricelists" | "warehouses" | "taxrates" => wants(members, "name"),
+        "currencies" => wants(members, "code"),
         "products" => {
-            wants(members, "code")?;
-            wants(members, "name")
+            wants(members, "name")?;
+            catalogue::complete_product(state, id, members)
+        }
+        "invoices" => {
+            wants(members, "customer_id")?;
+            catalogue::complete_invoice(state, given, members)
         }
         "orders" | "quotes" | "creditrequests" => {
             wants(members, "customer_id")?;
@@ -203,17 +278,4 @@ fn check(path: &str, given: &Map<String, Value>, members: &mut Map<String, Value
         }
         _ => Ok(()),
     }
-}
-
-/// An order does not show who made it: its interaction does.
-fn interaction(state: &mut State, members: &mut Map<String, Value>, now: DateTime<Utc>) -> i64 {
-    let id = state.fresh_document_id("interactions");
-    let user = members.remove("user_id").unwrap_or(Value::Null);
-    let Value::Object(seen) = json!({"user_id": user, "customer_id": members.get("customer_id"), "date": members.get("date")}) else {
-        return id;
-    };
-    let row_version = state.fresh_version();
-    state.put_document("interactions", Document { id, members: seen, versioned: false, row_version, modified: now, created: now });
-    members.insert("interaction_id".into(), id.into());
-    id
 }

@@ -2,10 +2,11 @@
 //!
 //! It keeps users, customers, visit frequencies, contacts, tasks, scheduled visits, comments, forms and integration settings per instance
 //! and answers as <https://apidocs.skynamo.com/> and the help centre at <https://support.skynamo.com/> describe. Where those are silent a
-//! [`Switches`] member holds our assumption. Prices, stock and invoices are listed (empty), not written.
+//! [`Switches`] member holds our assumption. Deal groups and order statuses can be listed (there are none), not written.
 
 mod actions;
 mod answers;
+mod catalogue;
 mod control;
 mod customers;
 mod documents;
@@ -209,8 +210,7 @@ const PATHS: &[(&str, &[&str], bool)] = &[
     ("customers", &["GET", "POST", "PUT", "PATCH"], true),
     ("visitfrequencies", &["GET", "POST", "PUT", "PATCH", "DELETE"], true),
     ("formdefinitions", &["GET"], true),
-    ("pricelists", &["GET"], true),
-    ("warehouses", &["GET"], true),
+    ("invoicesbyexternalid", &["POST", "PUT", "PATCH", "DELETE"], true),
     ("files", &["POST"], true),
     ("customfields", &["PATCH"], false),
     ("configurations", &["GET"], false),
@@ -228,6 +228,8 @@ impl<'a> Route<'a> {
             .or_else(|| documents::kind_at(path).map(|kind| (kind.path, kind.verbs, true)))?;
         match id {
             // Single rows are read-only: every write goes to the collection.
+            // Prices and stock levels have no ids.
+            Some(_) if matches!(path, "prices" | "stocklevels") => None,
             Some(id) if items && *method == Method::GET && !id.is_empty() && !id.contains('/') => Some(Self::Read(path, Some(id))),
             Some(_) => None,
             None if !verbs.contains(&method.as_str()) => None,
@@ -265,8 +267,11 @@ fn read_rows(
         "customers" => rows!(&state.customers, &["id", "code", "active", "create_date", "row_version"]),
         "visitfrequencies" => rows!(&state.frequencies, &["id", "create_date", "row_version"]),
         "formdefinitions" => rows!(&state.forms, &["id", "active", "type"]),
-        "pricelists" => answers::names(&state.price_lists, id, path, &query),
-        "warehouses" => answers::names(&state.warehouses, id, path, &query),
+        "invoicesbyexternalid" => {
+            let wanted = id.unwrap_or_default();
+            let found = actions::invoice_of(&state, wanted).map(|id| id.to_string());
+            listing(&[]).item(&state, &state.documents["invoices"], found.as_deref().unwrap_or(wanted))
+        }
         "configurations" => answers::configuration(&tenant.instance),
         "integrationformvalues" => answers::integration_form(&state),
         "logentries" => answers::log_entries(&state, &query),
@@ -306,13 +311,15 @@ fn write_rows(
         }
         _ => Mode::Create,
     };
-    let answers = mode == Mode::Create;
+    let echoes = documents::kind_at(path).is_none_or(|kind| !kind.echoes.is_empty());
+    let answers = mode == Mode::Create && echoes;
     write::batch(state, counter, &items, partial, answers, |state, item| {
         let item = write::object(item)?;
         match path {
             "customers" => customers::write(state, item, mode, switches.allow_code_key, now),
             "visitfrequencies" => customers::write_frequency(state, item, mode, now),
             "customfields" => actions::rename_field(state, item, now),
+            "invoicesbyexternalid" => actions::write_invoice(state, item, mode, now),
             _ => match documents::kind_at(path) {
                 Some(kind) => documents::write(state, kind, item, mode, now),
                 None => Err(write::Refusal::bad("This cannot be written.")),

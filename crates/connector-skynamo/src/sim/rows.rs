@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use super::documents::Shape;
 use super::state::{State, stamp};
 use super::table::{Fact, Row};
 
@@ -76,7 +77,7 @@ pub(super) struct Document {
     pub(super) id: i64,
     /// Members besides id, version and times. People and customers are kept by id; their names are looked up when shown.
     pub(super) members: Map<String, Value>,
-    pub(super) versioned: bool,
+    pub(super) shape: Shape,
     pub(super) row_version: u64,
     pub(super) modified: DateTime<Utc>,
     pub(super) created: DateTime<Utc>,
@@ -154,10 +155,10 @@ impl Row for Customer {
         let mut row = object(json!({
             "id": self.id, "code": self.code, "name": self.name, "active": self.active,
             "location": self.location.clone().unwrap_or_else(nowhere),
-            "price_list_id": self.price_list_id, "price_list_name": self.price_list_id.and_then(|id| state.price_lists.get(&id)),
+            "price_list_id": self.price_list_id, "price_list_name": self.price_list_id.and_then(|id| state.name_of("pricelists", id)),
             "assigned_users": self.assigned_users, "default_discount": self.default_discount,
             "default_warehouse_id": self.default_warehouse_id,
-            "default_warehouse_name": self.default_warehouse_id.and_then(|id| state.warehouses.get(&id)),
+            "default_warehouse_name": self.default_warehouse_id.and_then(|id| state.name_of("warehouses", id)),
             "last_modified_time": stamp(self.modified), "create_date": stamp(self.created),
             "custom_fields": fields, "files": self.files,
         }));
@@ -224,7 +225,9 @@ impl Row for Form {
             .map(|field| {
                 let mut shown = object(json!({"id": field.id, "name": field.name, "required": field.required, "type": field.kind}));
                 if enums && field.kind.contains("Enumeration") {
-                    shown.insert("enumeration_values".into(), json!(field.choices));
+                    let choices =
+                        field.choices.iter().zip(1..).map(|(label, place)| json!({"id": field.id * 1000 + place, "label": label}));
+                    shown.insert("enumeration_values".into(), choices.collect());
                 }
                 Value::Object(shown)
             })
@@ -265,7 +268,9 @@ impl Row for Document {
 
     fn render(&self, state: &State, _: &[String]) -> Map<String, Value> {
         let mut row = Map::with_capacity(self.members.len() + 8);
-        row.insert("id".into(), self.id.into());
+        if self.shape != Shape::Keyed {
+            row.insert("id".into(), self.id.into());
+        }
         for (name, value) in &self.members {
             row.insert(name.clone(), value.clone());
         }
@@ -281,8 +286,10 @@ impl Row for Document {
             }
         }
         row.insert("last_modified_time".into(), stamp(self.modified).into());
-        if self.versioned {
+        if self.shape == Shape::Created {
             row.insert("create_date".into(), stamp(self.created).into());
+        }
+        if matches!(self.shape, Shape::Created | Shape::Versioned) {
             versions(&mut row, self.row_version, state);
         }
         row

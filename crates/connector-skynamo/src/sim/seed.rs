@@ -203,6 +203,26 @@ impl Default for Seed {
             visit_frequencies: vec![frequency(901, 4401, 7), frequency(902, 4402, 12), frequency(903, 4403, 9)],
             documents: vec![
                 document(
+                    "products",
+                    serde_json::json!({"code": "CRATE-6", "name": "Crate of six", "active": true, "custom_fields": [], "files": [],
+                    "order_units": [{"id": 9, "name": "Unit", "multiplier": 1, "active": true}]}),
+                ),
+                document(
+                    "products",
+                    serde_json::json!({"code": "CRATE-12", "name": "Crate of twelve", "active": true, "custom_fields": [], "files": [],
+                    "order_units": [{"id": 8, "name": "Unit", "multiplier": 1, "active": true}, {"id": 7, "name": "Case", "multiplier": 12, "active": true}]}),
+                ),
+                document(
+                    "prices",
+                    serde_json::json!({"price": 118.5, "price_list_id": 3, "price_list_name": "Retail", "product_id": 6, "product_code": "CRATE-6",
+                    "product_name": "Crate of six", "order_unit_id": 9, "order_unit_name": "Unit", "tax_rate_id": 1}),
+                ),
+                document(
+                    "stocklevels",
+                    serde_json::json!({"product_id": 6, "product_code": "CRATE-6", "product_name": "Crate of six", "order_unit_id": 9,
+                    "order_unit_name": "Unit", "warehouse_id": 1, "warehouse_name": "Main", "level": 40, "label": null}),
+                ),
+                document(
                     "contacts",
                     serde_json::json!({"name": "Contact One", "customer_id": 4401, "email": "contact1@example.com", "active": true}),
                 ),

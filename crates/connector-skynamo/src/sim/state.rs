@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, FixedOffset, Utc};
 use serde_json::Value;
 
-use super::documents;
 use super::rows::{Customer, Document, Form, FormField, Frequency, User};
 use super::seed::Seed;
 use super::table::Table;
+use super::{catalogue, documents};
 
 /// The instance's own time zone; times on the wire carry its offset.
 pub(super) fn offset() -> FixedOffset {
@@ -85,8 +85,7 @@ pub(super) struct State {
     pub(super) field_names: HashMap<i64, String>,
     pub(super) next_field: i64,
     pub(super) integration: IntegrationForm,
-    pub(super) price_lists: BTreeMap<i64, String>,
-    pub(super) warehouses: BTreeMap<i64, String>,
+    next_unit: i64,
     pub(super) files: HashMap<String, File>,
     pub(super) log: Vec<LogEntry>,
     pub(super) imports: Vec<ImportRun>,
@@ -115,8 +114,7 @@ impl State {
             field_names: HashMap::new(),
             next_field: 100,
             integration: IntegrationForm { id: 3, name: "Skynamo Services".into(), read_at: now, fields: seed.integration_fields.clone() },
-            price_lists: BTreeMap::from([(1, "Wholesale".into()), (3, "Retail".into())]),
-            warehouses: BTreeMap::from([(1, "Main".into()), (2, "Coast".into())]),
+            next_unit: 9,
             files: HashMap::new(),
             log: Vec::new(),
             imports: Vec::new(),
@@ -139,6 +137,9 @@ impl State {
                 })
                 .collect();
             state.put_form(Form { id, name: name.into(), kind: "Static".into(), active: true, modified: now, fields });
+        }
+        for (id, name) in [(5, "Order"), (6, "Quote"), (7, "CreditRequest")] {
+            state.put_form(Form { id, name: name.into(), kind: name.into(), active: true, modified: now, fields: Vec::new() });
         }
         for user in &seed.users {
             state.users.put(User {
@@ -171,6 +172,8 @@ impl State {
                 writes: 0,
             };
             state.put_customer(row);
+            // A seed is never taken back: what would be needed for it must not pile up.
+            state.keep();
         }
         for frequency in &seed.visit_frequencies {
             let id = frequency.id.unwrap_or_else(|| state.frequencies.fresh_id());
@@ -187,13 +190,12 @@ impl State {
             };
             state.put_frequency(row);
         }
-        for (path, members) in &seed.documents {
-            if let Some(kind) = documents::KINDS.iter().find(|kind| kind.path == path) {
+        let basics = catalogue::basics().into_iter().map(|(path, value)| (path.to_owned(), value));
+        for (path, value) in basics.chain(seed.documents.iter().map(|(path, members)| (path.clone(), Value::Object(members.clone())))) {
+            if let (Some(kind), Value::Object(members)) = (documents::kind_at(&path), value) {
                 let id = state.fresh_document_id(kind.path);
                 let row_version = state.fresh_version();
-                let members = members.clone();
-                state
-                    .put_document(kind.path, Document { id, members, versioned: kind.versioned, row_version, modified: now, created: now });
+                state.put_document(kind.path, Document { id, members, shape: kind.shape, row_version, modified: now, created: now });
             }
         }
         state.undo.clear();
@@ -207,6 +209,22 @@ impl State {
 
     pub(super) fn fresh_document_id(&mut self, path: &'static str) -> i64 {
         self.documents.get_mut(path).expect("every kind has its table").fresh_id()
+    }
+
+    /// An id for a product's order unit.
+    pub(super) fn fresh_unit_id(&mut self) -> i64 {
+        self.next_unit += 1;
+        self.next_unit
+    }
+
+    /// The name of a price list or warehouse.
+    pub(super) fn name_of(&self, path: &str, id: i64) -> Option<String> {
+        self.documents.get(path)?.row(id)?.members.get("name")?.as_str().map(str::to_owned)
+    }
+
+    /// The price list or warehouse of that name.
+    pub(super) fn id_named(&self, path: &str, name: &str) -> Option<i64> {
+        self.documents.get(path)?.iter().find(|row| row.members.get("name").and_then(Value::as_str) == Some(name)).map(|row| row.id)
     }
 
     pub(super) fn put_form(&mut self, form: Form) {

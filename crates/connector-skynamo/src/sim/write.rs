@@ -20,18 +20,12 @@ pub(super) enum Mode {
 /// Why one item was refused.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    /// There is no such row (404) rather than something wrong with the item (400).
-    pub(super) missing: bool,
     pub(super) detail: Vec<String>,
 }
 
 impl Refusal {
     pub(super) fn bad(detail: impl Into<String>) -> Self {
-        Self { missing: false, detail: vec![detail.into()] }
-    }
-
-    pub(super) fn missing(detail: impl Into<String>) -> Self {
-        Self { missing: true, detail: vec![detail.into()] }
+        Self { detail: vec![detail.into()] }
     }
 }
 
@@ -63,12 +57,10 @@ pub(super) fn batch(
     state.keep();
     let mut data = Vec::new();
     let mut errors = Vec::new();
-    let mut all_missing = true;
     for (index, item) in items.iter().enumerate() {
         match apply(state, item) {
             Ok(answer) => data.push(answer),
             Err(refusal) => {
-                all_missing &= refusal.missing;
                 errors.push(json!({"index": index, "detail": refusal.detail}));
             }
         }
@@ -90,8 +82,8 @@ pub(super) fn batch(
         }
         return SimResponse::json(200, &answer);
     }
-    let status = if all_missing { 404 } else { 400 };
-    SimResponse::json(status, &json!({"message": "Some items were rejected", "errors": errors}))
+    // 404 is the answer of single rows only: an unknown id in an array is a refused item.
+    SimResponse::json(400, &json!({"message": "Some items were rejected", "errors": errors}))
 }
 
 /// The item as an object.
