@@ -1,11 +1,14 @@
 //! What a caller gives a job and what it gets back. The bodies are in the modules below.
 
 mod apply;
+mod aside;
 mod context;
+mod draft;
 mod follow;
 mod journal;
 mod layout;
 mod plan;
+mod prefetch;
 mod read;
 mod run;
 mod settle;

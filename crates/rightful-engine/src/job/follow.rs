@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rightful_core::{Kind, Owner, OwnerChange, RecordId, Result, Role};
 
 use super::context::Job;
-use super::plan::Draft;
+use super::draft::Draft;
 use crate::{Action, Change, ImageId, ImageSpec, NewCase, SourceRow, Succession, Why};
 
 /// Candidates looked up at once.

@@ -3,24 +3,21 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::Duration;
-use futures::StreamExt;
 use rightful_core::{Error, ErrorKind, OwnerChange, Result, State};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
+use super::Event;
+use super::aside::Aside;
 use super::context::Job;
+use super::draft::Draft;
 use super::follow::{Candidate, Followers};
-use super::{Event, counted};
+use super::prefetch::Prefetch;
 use crate::{
     Action, Authorship, Census, Change, Decision, Evidence, Facts, ImageId, Join, Joined, NewCase, NewHold, NoOwner, Otherwise,
-    PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Refusal, Resolved, Row, SourceRow, Stream, TargetPerson, Verdict, Why, ambiguous,
-    code_of, decide, is_planned, refusals, resolve, source_only, target_only,
+    PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Refusal, Resolved, Row, SourceRow, Stream, Verdict, Why, ambiguous, code_of, decide,
+    is_planned, refusals, resolve, source_only, target_only,
 };
 
-/// Changes written out at once.
-const CHUNK: usize = 1_000;
-/// Cases listed one by one for each reason; what is beyond is one case that counts them.
-const LISTED: u64 = 10_000;
 /// Distinct codes beyond which the code field is no code field.
 const CODES: usize = 100_000;
 
@@ -193,60 +190,6 @@ struct Tally {
     concerns: bool,
 }
 
-/// Things that are told once with a count, not once per record.
-#[derive(Debug, Default)]
-struct Aside {
-    without_owner: Few,
-    unseen: Few,
-    source_without_key: Few,
-    target_without_key: Few,
-    newcomers: u64,
-    matched: u64,
-}
-
-impl Aside {
-    fn notes(&self, only: Option<&str>) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.newcomers > 0 {
-            notes.push(format!(
-                "{} with an owner first seen too lately to be called wrong: left in place",
-                counted(self.newcomers, "record")
-            ));
-        }
-        if let Some(only) = only
-            && self.matched == 0
-        {
-            notes.push(format!("no paired record has the code or key `{only}` (case and leading zeros count)"));
-        }
-        notes
-    }
-}
-
-/// A count and the first few names.
-#[derive(Debug, Default)]
-struct Few {
-    count: u64,
-    names: Vec<String>,
-}
-
-impl Few {
-    fn add(&mut self, name: &str) {
-        self.count += 1;
-        if self.names.len() < 5 {
-            self.names.push(name.to_owned());
-        }
-    }
-
-    fn case(&self, reason: &str, subject: &str, what: &str, mend: &str) -> Option<NewCase> {
-        (self.count > 0).then(|| NewCase {
-            reason: reason.to_owned(),
-            subject: subject.to_owned(),
-            message: format!("{} {what}, among them {}", self.count, self.names.join(", ")),
-            mend: mend.to_owned(),
-        })
-    }
-}
-
 struct Planner<'a> {
     job: &'a Job,
     facts: &'a Facts,
@@ -351,8 +294,10 @@ impl Planner<'_> {
         if let Some(code) = code {
             self.census.with_code += 1;
             self.with_known_code += u64::from(self.before.contains(&*code));
-            if !self.tallies.contains_key(&*code) {
-                if self.tallies.len() >= CODES {
+            let known = self.tallies.len();
+            let tally = match self.tallies.get_mut(&*code) {
+                Some(tally) => tally,
+                None if known >= CODES => {
                     let field = &self.job.integration.policy.code.field;
                     return Err(Error::new(
                         ErrorKind::Config,
@@ -360,9 +305,8 @@ impl Planner<'_> {
                     )
                     .hint("name the field that holds the owner code in the integration's `code`"));
                 }
-                self.tallies.insert(code.clone().into_owned(), Tally::default());
-            }
-            let tally = self.tallies.get_mut(&*code).expect("it was inserted above");
+                None => self.tallies.entry(code.clone().into_owned()).or_default(),
+            };
             tally.seen += 1;
             tally.paired += u64::from(paired);
             tally.concerns |= concerns;
@@ -503,34 +447,7 @@ impl Planner<'_> {
                 mend: format!("map it: rightful codes set {} {code} USER", self.job.integration.name),
             });
         }
-        let aside = &self.aside;
-        let cases = [
-            aside.without_owner.case(
-                "no-owner",
-                label,
-                &format!("records have no {label} and are left as they are"),
-                "give them one in the source, or set `no_owner`",
-            ),
-            aside.unseen.case(
-                "owner-unseen",
-                policy.target.kind.as_str(),
-                "records do not show their owners",
-                "give the connections' users the right to see them",
-            ),
-            aside.source_without_key.case(
-                "no-key",
-                "source",
-                &format!("source records have no {}", policy.source.key),
-                "give each its key: without one it cannot be paired",
-            ),
-            aside.target_without_key.case(
-                "no-key",
-                "target",
-                &format!("target records have no {}", policy.target.key),
-                "give each its key: without one it cannot be paired",
-            ),
-        ];
-        cases.into_iter().flatten().for_each(|case| draft.case(case));
+        self.aside.cases(policy).into_iter().for_each(|case| draft.case(case));
         draft.conclude();
     }
 }
@@ -541,121 +458,4 @@ fn largest(moves: HashMap<(Vec<String>, Vec<String>), u64>, people: &PeopleIndex
     moves.sort_unstable_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     moves.truncate(50);
     moves
-}
-
-/// A plan while it is written: one chunk at a time.
-pub(crate) struct Draft<'a> {
-    job: &'a Job,
-    plan: PlanId,
-    number: i64,
-    changes: Vec<Change>,
-    holds: Vec<NewHold>,
-    cases: Vec<NewCase>,
-    pub counts: PlanCounts,
-}
-
-impl<'a> Draft<'a> {
-    pub fn new(job: &'a Job, plan: PlanId) -> Self {
-        Self { job, plan, number: 0, changes: Vec::new(), holds: Vec::new(), cases: Vec::new(), counts: PlanCounts::default() }
-    }
-
-    /// Adds a change and gives it its number. Changes to other kinds than the paired one count as follows.
-    pub fn change(&mut self, mut change: Change) {
-        self.number += 1;
-        change.number = self.number;
-        match change.action {
-            _ if change.kind != self.job.layout.target.kind => self.counts.follows += 1,
-            Action::OwnerMove => self.counts.owner_moves += 1,
-            Action::Removal => self.counts.removals += 1,
-        }
-        self.changes.push(change);
-    }
-
-    pub fn hold(&mut self, hold: NewHold) {
-        self.counts.holds += 1;
-        self.holds.push(hold);
-    }
-
-    pub fn case(&mut self, case: NewCase) {
-        let count = match self.counts.cases.get_mut(&case.reason) {
-            Some(count) => count,
-            None => self.counts.cases.entry(case.reason.clone()).or_default(),
-        };
-        *count += 1;
-        if *count <= LISTED {
-            self.cases.push(case);
-        }
-    }
-
-    /// Says how many cases were not listed one by one.
-    fn conclude(&mut self) {
-        for (reason, count) in self.counts.cases.iter().filter(|(_, count)| **count > LISTED) {
-            self.cases.push(NewCase {
-                reason: reason.clone(),
-                subject: "(more)".to_owned(),
-                message: format!("{} more of these are not listed", count - LISTED),
-                mend: "mend what the listed ones have in common, then run again".to_owned(),
-            });
-        }
-    }
-
-    pub async fn flush_if_full(&mut self) -> Result<()> {
-        if self.changes.len() + self.holds.len() + self.cases.len() >= CHUNK {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    pub async fn flush(&mut self) -> Result<()> {
-        if self.changes.is_empty() && self.holds.is_empty() && self.cases.is_empty() {
-            return Ok(());
-        }
-        let job = self.job;
-        job.failpoint("before-add-to-plan");
-        job.store().add_to_plan(&job.fence, self.plan, &self.changes, &self.holds, &self.cases, job.now()).await?;
-        job.failpoint("after-add-to-plan");
-        self.changes.clear();
-        self.holds.clear();
-        self.cases.clear();
-        Ok(())
-    }
-}
-
-/// An ordered image, read ahead in the background.
-struct Prefetch(mpsc::Receiver<Option<Result<Vec<Row>>>>);
-
-impl Prefetch {
-    fn of(mut rows: futures::stream::BoxStream<'static, Result<Vec<Row>>>) -> Self {
-        let (sender, receiver) = mpsc::channel(2);
-        tokio::spawn(async move {
-            while let Some(chunk) = rows.next().await {
-                if sender.send(Some(chunk)).await.is_err() {
-                    return;
-                }
-            }
-            // The end is said, so that a reader that broke down is never taken for it; nobody listening any more is no fault.
-            sender.send(None).await.ok();
-        });
-        Self(receiver)
-    }
-
-    async fn next(&mut self) -> Result<Option<Vec<Row>>> {
-        match self.0.recv().await {
-            Some(Some(chunk)) => chunk.map(Some),
-            Some(None) => Ok(None),
-            None => Err(Error::new(ErrorKind::Protocol, "reading the image broke off").hint("report this with the log of the run")),
-        }
-    }
-}
-
-/// Everyone of the target's people image.
-pub(crate) async fn collect_people(
-    mut rows: futures::stream::BoxStream<'static, Result<Vec<Row>>>,
-    mut each: impl FnMut(Row) -> Option<TargetPerson>,
-) -> Result<PeopleIndex> {
-    let mut people = Vec::new();
-    while let Some(chunk) = rows.next().await {
-        people.extend(chunk?.into_iter().filter_map(&mut each));
-    }
-    Ok(PeopleIndex::new(people))
 }

@@ -4,7 +4,8 @@ use rightful_core::{Error, ErrorKind, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
-use super::plan::{Draft, people_index};
+use super::draft::Draft;
+use super::plan::people_index;
 use crate::{Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, targets};
 
 /// The plan of an undo.

@@ -6,7 +6,6 @@ use futures::StreamExt;
 use rightful_core::{Instant, Kind, Owner, RecordId, Result, State};
 use serde::{Deserialize, Serialize};
 
-use super::plan::collect_people;
 use super::{Integration, Layout, Ports};
 use crate::{
     Authorship, Entry, EntryFilter, Explanation, Facts, Human, Humans, Named, NoOwner, Otherwise, OwnerLine, PeopleIndex, Present, Problem,
@@ -102,7 +101,12 @@ pub struct PeopleOverview {
 /// The target's people, indexed.
 pub(crate) async fn people_index(store: &dyn Store, layout: &Layout) -> Result<PeopleIndex> {
     let image = store.image(&layout.people).await?;
-    collect_people(store.ordered(image.id), |row| TargetPerson::of(&row.record, &layout.owner_key, &layout.login_key)).await
+    let mut rows = store.ordered(image.id);
+    let mut people = Vec::new();
+    while let Some(chunk) = rows.next().await {
+        people.extend(chunk?.iter().filter_map(|row| TargetPerson::of(&row.record, &layout.owner_key, &layout.login_key)));
+    }
+    Ok(PeopleIndex::new(people))
 }
 
 async fn humans(store: &dyn Store, layout: &Layout) -> Result<Humans> {

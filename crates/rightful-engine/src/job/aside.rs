@@ -1,0 +1,93 @@
+//! What a plan tells once with a count, not once per record.
+
+use super::counted;
+use crate::{NewCase, Policy};
+
+/// Things that are told once with a count, not once per record.
+#[derive(Debug, Default)]
+pub(crate) struct Aside {
+    pub without_owner: Few,
+    pub unseen: Few,
+    pub source_without_key: Few,
+    pub target_without_key: Few,
+    pub newcomers: u64,
+    pub matched: u64,
+}
+
+impl Aside {
+    /// What these come to, one case each.
+    pub fn cases(&self, policy: &Policy) -> Vec<NewCase> {
+        let label = &policy.code.label;
+        let cases = [
+            self.without_owner.case(
+                "no-owner",
+                label,
+                &format!("record without a {label}"),
+                "give it one in the source, or set `no_owner`",
+            ),
+            self.unseen.case(
+                "owner-unseen",
+                policy.target.kind.as_str(),
+                "record that does not show its owners",
+                "give the connections' users the right to see owners and the code field",
+            ),
+            self.source_without_key.case(
+                "no-key",
+                "source",
+                &format!("source record without a {}", policy.source.key),
+                "give it its key: without one it cannot be paired",
+            ),
+            self.target_without_key.case(
+                "no-key",
+                "target",
+                &format!("target record without a {}", policy.target.key),
+                "give it its key: without one it cannot be paired",
+            ),
+        ];
+        cases.into_iter().flatten().collect()
+    }
+
+    pub fn notes(&self, only: Option<&str>) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.newcomers > 0 {
+            notes.push(format!(
+                "{} with an owner first seen too lately to be called wrong: left in place",
+                counted(self.newcomers, "record")
+            ));
+        }
+        if let Some(only) = only
+            && self.matched == 0
+        {
+            notes.push(format!("no paired record has the code or key `{only}` (case and leading zeros count)"));
+        }
+        notes
+    }
+}
+
+/// A count and the first few names.
+#[derive(Debug, Default)]
+pub(crate) struct Few {
+    count: u64,
+    names: Vec<String>,
+}
+
+impl Few {
+    pub fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.names.len() < 5 {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    fn case(&self, reason: &str, subject: &str, what: &str, mend: &str) -> Option<NewCase> {
+        (self.count > 0).then(|| NewCase {
+            reason: reason.to_owned(),
+            subject: subject.to_owned(),
+            message: {
+                let more = if self.count > self.names.len() as u64 { " and others" } else { "" };
+                format!("{} of this sort: {what}, left as it is ({}{more})", counted(self.count, "record"), self.names.join(", "))
+            },
+            mend: mend.to_owned(),
+        })
+    }
+}
