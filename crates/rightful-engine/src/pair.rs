@@ -312,6 +312,31 @@ mod tests {
         assert!(error.to_string().contains("not in order"), "{error}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn the_join_is_what_a_table_of_keys_says(
+            source in proptest::collection::vec("[ab]{0,2}", 0..12), target in proptest::collection::vec("[ab]{0,2}", 0..12), chunk in 1..5_usize,
+        ) {
+            let side = |mut keys: Vec<String>| { keys.sort(); keys };
+            let (source, target) = (side(source), side(target));
+            let count = |keys: &[String], key: &str| keys.iter().filter(|known| *known == key).count();
+            let mut expected = std::collections::BTreeMap::new();
+            for key in source.iter().chain(&target).filter(|key| !key.is_empty()) {
+                expected.insert(key.clone(), (count(&source, key), count(&target, key)));
+            }
+            let source_rows: Vec<(&str, &str)> = source.iter().map(|key| (key.as_str(), key.as_str())).collect();
+            let target_rows: Vec<(&str, &str)> = target.iter().map(|key| (key.as_str(), key.as_str())).collect();
+            let seen: Vec<String> = join(&source_rows, &target_rows, chunk).into_iter().filter(|step| !step.contains('?')).collect();
+            let spelled: Vec<String> = expected.iter().map(|(key, counts)| match counts {
+                (1, 1) => format!("{key}={key}"),
+                (1, 0) => format!("{key}<"),
+                (0, 1) => format!(">{key}"),
+                (sources, targets) => format!("{key}:{sources}x{targets}"),
+            }).collect();
+            proptest::prop_assert_eq!(seen, spelled);
+        }
+    }
+
     #[test]
     fn sk_22_a_code_longer_than_the_target_keeps_has_its_own_case() {
         let long = "é".repeat(41);

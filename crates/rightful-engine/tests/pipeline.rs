@@ -626,3 +626,60 @@ async fn a_paused_integration_may_be_looked_at_but_not_run() {
     assert!(world.job(RunTask::Full, RunOptions::default()).await.is_err());
     assert_eq!(world.target.writes(), 0);
 }
+
+#[tokio::test]
+async fn a_run_that_lost_its_lease_writes_nothing_more() {
+    let world = twelve().await;
+    let (store, holder) = (world.store.clone(), world.holder());
+    let now = rightful_core::Clock::now(&world.clock);
+    let failpoint: Failpoint = Arc::new(move |name| {
+        if name == "before-intend" {
+            store.bury(&holder);
+            let other = Holder { machine: "m".into(), process: 2, born: 2 };
+            let taken = futures::FutureExt::now_or_never(store.lease("rep-codes", &other, now, now + chrono::Duration::minutes(5)));
+            assert!(matches!(taken, Some(Ok(Leased::Held(_)))));
+        }
+    });
+    let error = world.job(RunTask::Full, RunOptions { failpoint: Some(failpoint), ..RunOptions::default() }).await.unwrap_err();
+    assert!(matches!(&error, JobError::Failed(error) if error.kind() == ErrorKind::Conflict), "{error:?}");
+    assert_eq!(world.target.writes(), 0);
+}
+
+#[tokio::test]
+async fn unknown_fate_is_settled_as_the_kind_declares() {
+    use rightful_core::Settle;
+    for (settle, faults, done, disputed, writes) in [
+        // Repeating is harmless there, so an applied change is sent again and lands once more.
+        (Settle::Repeat, vec![Some(Fault::LostApplied), Some(Fault::LostUnapplied)], 8, 0, 9),
+        (Settle::Ask, vec![Some(Fault::LostApplied), Some(Fault::LostUnapplied)], 6, 2, 7),
+        (Settle::ReadBack, vec![Some(Fault::LostApplied), Some(Fault::LostUnapplied)], 8, 0, 8),
+    ] {
+        let mut world = twelve().await;
+        let target = Arc::get_mut(&mut world.target).expect("nobody else holds the vendor yet");
+        target.kinds.iter_mut().for_each(|kind| kind.settle = settle);
+        world.target.inside().faults = faults.into();
+        let report = world.run().await;
+        assert_eq!((report.counts.done, report.counts.disputed, world.target.writes()), (done, disputed, writes), "{settle:?}");
+        assert_eq!(report.outcome == RunOutcome::Done, disputed == 0, "{settle:?}");
+        // Attempts of one change share one key.
+        let inside = world.target.inside();
+        let keys: std::collections::BTreeMap<_, std::collections::BTreeSet<_>> = inside.written.iter().fold(
+            Default::default(),
+            |mut keys: std::collections::BTreeMap<_, std::collections::BTreeSet<_>>, (id, key)| {
+                keys.entry(id.clone()).or_default().insert(key.clone());
+                keys
+            },
+        );
+        assert!(keys.values().all(|keys| keys.len() == 1), "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn merge_keeps_owners_from_outside_the_table() {
+    let mut world = World::new().with_users();
+    world.integration.policy.assignment = Assignment::Merge;
+    world.customer("C1", "R05", &["2", "4"]);
+    world.codes(&[("R05", Some("one"), None), ("R11", Some("two"), None)]).await;
+    world.run().await;
+    assert_eq!(world.owner("C1"), "1 4");
+}

@@ -60,9 +60,70 @@ impl Steps for Journaled {
             let clock = self.clock.clone();
             crate::step(self, name, move || async move { Ok(clock.now() + wait) }).await?
         };
-        if let Ok(rest) = (due - self.clock.now()).to_std() {
+        if let Ok(rest) = (due - self.clock.now()).to_std()
+            && !rest.is_zero()
+        {
             self.clock.sleep(rest).await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rightful_core::ManualClock;
+
+    use super::*;
+    use crate::memory::MemoryStore;
+    use crate::{Holder, Leased, RunTask, step};
+
+    async fn journaled(store: &Arc<MemoryStore>, clock: &ManualClock, run: Option<RunId>) -> (Journaled, RunId) {
+        let holder = Holder { machine: "m".into(), process: 1, born: 1 };
+        store.bury(&holder);
+        let Leased::Held(fence) = store.lease("i", &holder, clock.now(), clock.now()).await.unwrap() else {
+            panic!("nobody else is there")
+        };
+        let run = match run {
+            Some(run) => run,
+            None => store.begin_run(&fence, &RunTask::Full, 1, clock.now()).await.unwrap(),
+        };
+        (Journaled::new(store.clone(), Arc::new(clock.clone()), fence, run), run)
+    }
+
+    #[tokio::test]
+    async fn a_step_that_ended_answers_what_it_answered_then() {
+        let (store, clock) = (Arc::new(MemoryStore::default()), ManualClock::at(chrono::DateTime::UNIX_EPOCH));
+        let (steps, run) = journaled(&store, &clock, None).await;
+        let first: u32 = step(&steps, "count", || async { Ok(3) }).await.unwrap();
+        let failed: Result<u32> = step(&steps, "fail", || async { Err(Error::new(ErrorKind::Unavailable, "down")) }).await;
+        assert!(failed.is_err());
+        // Another process takes the run up.
+        let (steps, _) = journaled(&store, &clock, Some(run)).await;
+        let again: u32 = step(&steps, "count", || async { panic!("it ended already") }).await.unwrap();
+        let retried: u32 = step(&steps, "fail", || async { Ok(4) }).await.unwrap();
+        assert_eq!((first, again, retried), (3, 3, 4));
+    }
+
+    #[tokio::test]
+    async fn names_are_unique_and_results_small() {
+        let (store, clock) = (Arc::new(MemoryStore::default()), ManualClock::at(chrono::DateTime::UNIX_EPOCH));
+        let (steps, _) = journaled(&store, &clock, None).await;
+        let _: u32 = step(&steps, "count", || async { Ok(1) }).await.unwrap();
+        let twice: Result<u32> = step(&steps, "count", || async { Ok(1) }).await;
+        assert!(twice.unwrap_err().to_string().contains("used twice"));
+        let large: Result<String> = step(&steps, "large", || async { Ok("x".repeat(STEP_RESULT_CAP)) }).await;
+        assert!(large.unwrap_err().to_string().contains("bytes"));
+    }
+
+    #[tokio::test]
+    async fn a_wait_goes_on_where_it_stood() {
+        let (store, clock) = (Arc::new(MemoryStore::default()), ManualClock::at(chrono::DateTime::UNIX_EPOCH));
+        let (steps, run) = journaled(&store, &clock, None).await;
+        steps.sleep("wait", Duration::from_secs(60)).await.unwrap();
+        assert_eq!(clock.waits(), [Duration::from_secs(60)]);
+        // Taken up when the time is over already: no second wait.
+        let (steps, _) = journaled(&store, &clock, Some(run)).await;
+        steps.sleep("wait", Duration::from_secs(60)).await.unwrap();
+        assert_eq!(clock.waits().len(), 1);
     }
 }

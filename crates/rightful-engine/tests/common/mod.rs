@@ -70,7 +70,7 @@ pub struct Inside {
 
 #[derive(Debug)]
 pub struct Vendor {
-    kinds: Vec<KindSpec>,
+    pub kinds: Vec<KindSpec>,
     inside: Mutex<Inside>,
 }
 
