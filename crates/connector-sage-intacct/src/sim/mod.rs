@@ -40,6 +40,29 @@ use state::State;
 const PATH: &str = "/ia/xml/xmlgw.phtml";
 
 /// A simulated Sage Intacct company behind its gateway.
+///
+/// What a person would do in the product goes through [`Simulator::control`], with a JSON object as body:
+///
+/// | Control | Body | Does |
+/// | --- | --- | --- |
+/// | `set-customer` | `CUSTOMERID` and fields | changes a customer, with the product's checks |
+/// | `delete-customer` | `CUSTOMERID` | deletes one |
+/// | `empty-customers` | | deletes them all at once |
+/// | `set-employee` | `EMPLOYEEID` and fields; `CONTACTNAME` is the person | changes an employee |
+/// | `set-contact` | `CONTACTNAME` and fields | changes a contact |
+/// | `set-user` | `LOGINID` and fields; also `CONTACTNAME`, `password`, `permissions`, `formatting` | changes a user |
+/// | `switches` | some of [`Switches`] | changes how the simulator behaves |
+/// | `expire-sessions` | | ends every session |
+/// | `sign-ins`, `meter` | | counters: good and refused sign-ins; pages, writes, calls by function |
+/// | `reset` | | back to the first records and switches |
+///
+/// ```
+/// use connector_sage_intacct::sim::{Options, SageIntacctSim};
+/// use rightful_sim::Simulator;
+///
+/// let sim = SageIntacctSim::new(Options { customers: Some(100), ..Options::default() });
+/// assert_eq!(sim.dump()["customers"].as_array().map(Vec::len), Some(100));
+/// ```
 #[derive(Debug)]
 pub struct SageIntacctSim {
     state: Mutex<State>,

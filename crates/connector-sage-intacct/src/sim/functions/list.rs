@@ -13,7 +13,7 @@ use super::query::{Records, Search, find};
 use super::{Context, Right, Target};
 
 /// Results remembered at once.
-const RESULTS: usize = 1000;
+const RESULTS: usize = 200;
 
 /// `readByQuery`
 pub fn read_by_query(context: &mut Context<'_>, call: &Element) -> Outcome {
@@ -124,6 +124,7 @@ fn next_page(context: &mut Context<'_>, id: &str) -> Outcome {
     let from = result.given;
     let to = (from + result.page).min(result.rows.len());
     result.given = to;
+    let is_last = to == result.rows.len();
     let Some(result) = context.state.results.get(id) else { return Err(broken().into()) };
     let records = Records {
         state: context.state,
@@ -132,7 +133,7 @@ fn next_page(context: &mut Context<'_>, id: &str) -> Outcome {
         columns: &result.columns,
         rows: &result.rows[from..to],
     };
-    Ok(match result.format.as_str() {
+    let done = match result.format.as_str() {
         "json" => Done::Bare("application/json", records.json()),
         "csv" => Done::Bare("text/csv; charset=UTF-8", records.csv()),
         _ => {
@@ -155,7 +156,12 @@ fn next_page(context: &mut Context<'_>, id: &str) -> Outcome {
             }
             Done::Data(xml.into_text())
         }
-    })
+    };
+    // A result that is handed out whole is remembered without its rows.
+    if is_last && let Some(result) = context.state.results.get_mut(id) {
+        result.rows = Vec::new();
+    }
+    Ok(done)
 }
 
 fn broken() -> Complaint {

@@ -33,7 +33,8 @@ fn read(context: &mut Context<'_>, call: &Element, operation: &str, find: impl F
     context.state.meter.pages += 1;
     let keys: Vec<&str> = call.word_of("keys").unwrap_or_default().split(',').map(str::trim).filter(|key| !key.is_empty()).collect();
     if keys.len() > KEYS {
-        return Err(Complaint::new("XL03000003", format!("A read takes at most {KEYS} keys; {} were given.", keys.len())).into());
+        let text = format!("A read takes at most {KEYS} keys; {} were given.", keys.len());
+        return Err(Complaint::new("DL02000001", text).described("Error").into());
     }
     let kind = match target {
         Target::Named(name) => return Ok(Done::Data(empty(context, &name))),

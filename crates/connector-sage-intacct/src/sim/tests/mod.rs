@@ -4,6 +4,7 @@ mod clients;
 mod faults;
 mod gateway;
 mod legacy;
+mod properties;
 mod query;
 mod read;
 mod scale;

@@ -232,3 +232,16 @@ fn people_change_things_in_the_product_through_controls() {
     assert!(control("nonsense", json!({})).unwrap_err().contains("set-customer"));
     assert!(control("set-customer", json!({ "CUSTOMERID": "C-0399", "NOPE": 1 })).unwrap_err().contains("NOPE"));
 }
+
+#[test]
+fn what_an_entity_creates_belongs_to_it() {
+    let company = Company::new();
+    let (top, north, south) = (company.session(""), company.session("NORTH"), company.session("SOUTH"));
+    company.run_in(&north, "<create><CUSTOMER><CUSTOMERID>N-1</CUSTOMERID><NAME>Private</NAME></CUSTOMER></create>");
+    let read = "<readByName><object>CUSTOMER</object><keys>N-1</keys><fields>CUSTOMERID,MEGAENTITYID</fields></readByName>";
+    assert_eq!(column(&company.run_in(&north, read), "MEGAENTITYID"), ["NORTH"]);
+    assert_eq!(column(&company.run_in(&top, read), "MEGAENTITYID"), ["NORTH"]);
+    assert!(column(&company.run_in(&south, read), "MEGAENTITYID").is_empty());
+    assert_eq!(error(&company.run_in(&south, &update("N-1", "7"))).0, "Cannot update non-existing CUSTOMER with CUSTOMERID=N-1.");
+    assert_eq!(company.run_in(&top, &update("N-1", "7")).text_of("status"), Some("success"));
+}
