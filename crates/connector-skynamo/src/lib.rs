@@ -17,8 +17,8 @@ mod write;
 use std::sync::Arc;
 
 use rightful_core::{
-    Changes, Client, Connector, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, HeaderKeys, HeaderName, KeySpec, Kind,
-    KindSpec, Result, Role, RoleSpec, Secret, Secrets, Setting, SettingType, Settings, Settle, Url, VendorId, Verb,
+    Changes, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, HeaderKeys, HeaderName, KeySpec, Kind, KindSpec, Result,
+    Role, RoleSpec, Secret, Secrets, Setting, SettingType, Settings, Settle, Url, VendorId, Verb,
 };
 
 pub use connector::SkynamoConnector;
@@ -98,7 +98,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     settings: &[BASE_URL, INSTANCE, API_KEY, PAGE_SIZE, BATCH, WIDTH, LOOKBACK],
     sign_in: "An access token per instance, sent in a header with the instance's name.",
     kinds: || kinds(100),
-    connect,
+    connect: |settings, secrets, context| Ok(Arc::new(SkynamoConnector::connect(settings, secrets, context)?)),
 };
 
 /// What each kind can do, with this many changes per request.
@@ -210,19 +210,25 @@ fn instance(settings: &Settings) -> Result<String> {
     Err(Error::new(ErrorKind::Config, format!("`{name}` is no instance name")).hint(hint))
 }
 
-fn connect(settings: &Settings, secrets: &Secrets, context: Context) -> Result<Arc<dyn Connector>> {
-    let base = base_url(settings)?;
-    let instance = instance(settings)?;
-    let key = secrets.get(&API_KEY)?;
-    let page_size = bounded(settings, &PAGE_SIZE, 1, 200)?;
-    let batch = usize::try_from(bounded(settings, &BATCH, 1, 1000)?).expect("a thousand fits");
-    let width = usize::try_from(bounded(settings, &WIDTH, 1, 64)?).expect("sixty-four fits");
-    let lookback = bounded(settings, &LOOKBACK, 0, 1_000_000)?;
-    context.permits.set_width(width);
-    // The instance's name goes with the key: a key refused for one instance may be right for another.
-    let keys = [(HeaderName::from_static("x-api-key"), key), (HeaderName::from_static("x-api-client"), Secret::new(instance.clone()))];
-    let client = Client::new(context, Arc::new(HeaderKeys::new(keys)?), inspect::inspect);
-    let reader = read::Reader { api: api::Api { client, base }, page_size, lookback };
-    let writer = write::Writer { reader: reader.clone(), batch };
-    Ok(Arc::new(SkynamoConnector { instance, kinds: kinds(batch), reader, writer }))
+impl SkynamoConnector {
+    /// A connector to one instance. Sends nothing.
+    ///
+    /// # Errors
+    /// `Config` where a setting or secret is missing or cannot be right; the text names it.
+    pub fn connect(settings: &Settings, secrets: &Secrets, context: Context) -> Result<Self> {
+        let base = base_url(settings)?;
+        let instance = instance(settings)?;
+        let key = secrets.get(&API_KEY)?;
+        let page_size = bounded(settings, &PAGE_SIZE, 1, 200)?;
+        let batch = usize::try_from(bounded(settings, &BATCH, 1, 1000)?).expect("a thousand fits");
+        let width = usize::try_from(bounded(settings, &WIDTH, 1, 64)?).expect("sixty-four fits");
+        let lookback = bounded(settings, &LOOKBACK, 0, 1_000_000)?;
+        context.permits.set_width(width);
+        // The instance's name goes with the key: a key refused for one instance may be right for another.
+        let keys = [(HeaderName::from_static("x-api-key"), key), (HeaderName::from_static("x-api-client"), Secret::new(instance.clone()))];
+        let client = Client::new(context, Arc::new(HeaderKeys::new(keys)?), inspect::inspect);
+        let reader = read::Reader { api: api::Api { client, base }, page_size, lookback };
+        let writer = write::Writer { reader: reader.clone(), batch };
+        Ok(Self { instance, kinds: kinds(batch), reader, writer })
+    }
 }

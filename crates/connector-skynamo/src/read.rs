@@ -181,7 +181,7 @@ impl Reader {
                 Ok(Page { items: page.records, ..Page::default() })
             }
             (Some(Place::Chunk { from, columns }), Rows::Ids(ids)) => self.by_ids(&table, ids, from, &columns).await,
-            (Some(Place::Chunk { from, .. }), Rows::Keys(_, codes)) => self.by_codes(scan, codes, from).await,
+            (Some(Place::Chunk { from, columns }), Rows::Keys(_, codes)) => self.by_codes(&table, codes, from, &columns).await,
             (Some(_), _) => Err(dead_cursor()),
             (None, Rows::All) => {
                 let columns = self.columns(scan).await?;
@@ -200,8 +200,9 @@ impl Reader {
                 Ok(page)
             }
             (None, Rows::Keys(key, codes)) if *key == map::CODE && scan.kind == map::CUSTOMER => {
-                let mut page = self.by_codes(scan, codes, 0).await?;
-                page.next = chunks(scan, codes.len(), &[]);
+                let columns = self.columns(scan).await?;
+                let mut page = self.by_codes(&table, codes, 0, &columns).await?;
+                page.next = chunks(scan, codes.len(), &columns);
                 Ok(page)
             }
             (None, Rows::Keys(key, _)) => {
@@ -341,10 +342,8 @@ impl Reader {
     }
 
     /// Customers by code, one request per code: the vendor has no list operator.
-    async fn by_codes(&self, scan: &Scan, codes: &[String], from: usize) -> Result<Page> {
-        let columns = self.columns(scan).await?;
-        let table = table(&map::CUSTOMER)?;
-        let found = codes.iter().skip(from).take(CHUNK).map(|code| self.by_code(&table, code, &columns));
+    async fn by_codes(&self, table: &Table, codes: &[String], from: usize, columns: &[Column]) -> Result<Page> {
+        let found = codes.iter().skip(from).take(CHUNK).map(|code| self.by_code(table, code, columns));
         let items = try_join_all(found).await?.into_iter().flatten().collect();
         Ok(Page { items, ..Page::default() })
     }

@@ -166,7 +166,6 @@ impl SkynamoSim {
     fn route(&self, request: &SimRequest, now: DateTime<Utc>) -> SimResponse {
         let wrong_route = || gateway(403, "Missing Authentication Token");
         let Some(rest) = request.path.strip_prefix("/v1/") else { return wrong_route() };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (path, id) = rest.split_once('/').map_or((rest, None), |(path, id)| (path, Some(id)));
         let route = Route::find(path, id, &request.method);
         let Some(route) = route else { return wrong_route() };

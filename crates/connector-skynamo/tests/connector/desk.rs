@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use connector_skynamo::DESCRIPTOR;
+use connector_skynamo::SkynamoConnector;
 use connector_skynamo::sim::{Options, Seed, SkynamoSim};
 use rightful_core::{
     Connector, Context, Error, ErrorKind, ManualClock, Mark, Record, RecordId, Request, Response, Result, Rows, Scan, Secret, Secrets,
@@ -82,7 +82,7 @@ impl Transport for Wire {
 /// A connector with its simulator.
 pub struct Desk {
     pub wire: Arc<Wire>,
-    pub connector: Arc<dyn Connector>,
+    pub connector: Arc<SkynamoConnector>,
     pub clock: ManualClock,
 }
 
@@ -105,7 +105,7 @@ impl Desk {
         let mut context = Context::new("skynamo", wire.clone());
         context.clock = Arc::new(clock.clone());
         context.permits = Arc::new(rightful_core::Permits::new(context.clock.clone()));
-        let connector = (DESCRIPTOR.connect)(&all, &secrets, context).unwrap();
+        let connector = Arc::new(SkynamoConnector::connect(&all, &secrets, context).unwrap());
         Self { wire, connector, clock }
     }
 
@@ -138,8 +138,8 @@ impl Desk {
         *self.wire.meddler.lock().unwrap() = Some(Box::new(meddler));
     }
 
-    pub fn control(&self, name: &str, body: serde_json::Value) {
-        self.wire.sim.control(name, body, &self.wire.clock).unwrap();
+    pub fn control(&self, name: &str, body: serde_json::Value) -> serde_json::Value {
+        self.wire.sim.control(name, body, &self.wire.clock).unwrap()
     }
 
     /// Requests since the last time this was asked.

@@ -7,7 +7,7 @@ use crate::desk::{Desk, Mishap, since};
 use connector_skynamo::DESCRIPTOR;
 use connector_skynamo::sim::{Options, Seed, SeedCustomer, SeedUser, Switches, UnknownFilter, VersionKey};
 use proptest::prelude::*;
-use rightful_core::{ErrorKind, KeyName, Owner, Purpose, Role, Rows, Scan, Value, Verb, Verdict};
+use rightful_core::{Connector, ErrorKind, KeyName, Owner, Purpose, Role, Rows, Scan, Value, Verb, Verdict};
 use serde_json::json;
 
 fn many(count: usize) -> Seed {
@@ -294,6 +294,14 @@ fn sk_26_users_can_only_be_read() {
     let writable: Vec<(&str, &[Verb])> =
         kinds.iter().filter(|spec| !spec.verbs.is_empty()).map(|spec| (spec.kind.as_str(), spec.verbs.as_slice())).collect();
     assert_eq!(writable, [("customer", [Verb::Update].as_slice()), ("visit-frequency", [Verb::Update].as_slice())]);
+}
+
+#[tokio::test]
+async fn sk_11_the_vendors_own_run_can_be_asked_for() {
+    let desk = Desk::usual();
+    desk.connector.import_now().await.unwrap();
+    let log = desk.control("import-log", json!({}));
+    assert_eq!((log["runs"].as_array().unwrap().len(), &log["runs"][0]["asked"]), (1, &json!(true)));
 }
 
 /// What a reader has after keeping every row it was given, the newest answer last.

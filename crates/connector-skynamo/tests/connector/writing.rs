@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, Mishap};
 use connector_skynamo::sim::{BatchMode, Options, Seed, SeedCustomer, SeedFrequency, SeedUser, Switches};
-use rightful_core::{ErrorKind, FieldChange, Outcome, Owner, OwnerChange, Role, Target, Value, Write};
+use rightful_core::{Connector, ErrorKind, FieldChange, Outcome, Owner, OwnerChange, Role, Target, Value, Write};
 use rightful_sim::Simulator;
 use serde_json::{Value as Json, json};
 
