@@ -683,3 +683,22 @@ async fn merge_keeps_owners_from_outside_the_table() {
     world.run().await;
     assert_eq!(world.owner("C1"), "1 4");
 }
+
+#[tokio::test]
+async fn rows_behind_the_mark_are_found_by_their_number_at_once_and_by_the_next_full_read_at_the_latest() {
+    let world = twelve().await;
+    world.run().await;
+    let late = |key: &str, code: &str| {
+        let mut customer = record(&format!("s{key}"), &[("customer-id", key)], "Late");
+        customer.values = vec![Value::text(code)];
+        world.source.put_late(&CUSTOMER, customer);
+    };
+    late("NEW", "R05");
+    world.target_customer("NEW", &["4"]);
+    assert_eq!((world.run().await.counts.done, world.owner("NEW").as_str()), (1, "1"));
+    // A change behind the mark moves no number: only a full read can show it.
+    late("C00", "R11");
+    assert_eq!((world.run().await.counts.done, world.owner("C00").as_str()), (0, "1"));
+    world.hours(25);
+    assert_eq!((world.run().await.counts.done, world.owner("C00").as_str()), (1, "2 3"));
+}
