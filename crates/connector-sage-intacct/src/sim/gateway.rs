@@ -250,12 +250,7 @@ fn sign_in(state: &mut State, login: &Element) -> Result<(String, Option<usize>)
     let company = login.text_of("companyid").unwrap_or_default();
     let password = login.text_of("password").unwrap_or_default();
     let refused = || {
-        let echo = AuthenticationEcho {
-            user: user.to_owned(),
-            company: company.to_owned(),
-            location: Some(login.text_of("locationid").unwrap_or_default().to_owned()),
-            ..AuthenticationEcho::default()
-        };
+        let echo = AuthenticationEcho { user: user.to_owned(), company: company.to_owned(), ..AuthenticationEcho::default() };
         Box::new((echo, Complaint::new("XL03000006", "Sign-in information is incorrect")))
     };
     let client = login.word_of("clientid").unwrap_or_default();

@@ -287,7 +287,7 @@ impl State {
     pub fn note(&mut self, entry: &AuditEntry<'_>, now: i64) -> u64 {
         let table = self.table(entry.kind);
         let name = table.row(entry.number).and_then(|row| row.value(table.natural())).unwrap_or_default().to_owned();
-        let key = if entry.kind == Kind::User { name.clone() } else { entry.number.to_string() };
+        let key = if entry.kind == Kind::User { name.clone() } else { format!("{}--REC", entry.number) };
         let audit = self.table_mut(Kind::Audit);
         let number = audit.next_number();
         let mut row = Row::new(number, now, 0);

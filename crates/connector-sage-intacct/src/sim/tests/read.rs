@@ -249,11 +249,11 @@ fn deletions_are_found_in_the_audit_history() {
                  <orderby><order><field>RECORDNO</field></order></orderby></query>";
     let found = company.run(query);
     assert_eq!(column(&found, "ACCESSMODE"), ["Create", "Delete", "Delete"]);
-    assert_eq!(column(&found, "OBJECTKEY"), ["826", "826", "801"]);
+    assert_eq!(column(&found, "OBJECTKEY"), ["826--REC", "826--REC", "801--REC"]);
     assert_eq!(column(&found, "SOURCE"), ["api", "api", "ui"]);
     assert_eq!(column(&found, "ACCESSTIME")[0], "02/03/2026 04:05:06");
     let words = "<readByQuery><object>AUDITHISTORY</object><fields>OBJECTKEY</fields><query>ACCESSMODE = 'Delete' AND OBJECTTYPE = 'customer'</query></readByQuery>";
-    assert_eq!(column(&company.run(words), "OBJECTKEY"), ["826", "801"]);
+    assert_eq!(column(&company.run(words), "OBJECTKEY"), ["826--REC", "801--REC"]);
 }
 
 #[test]
