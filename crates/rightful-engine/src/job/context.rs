@@ -19,11 +19,13 @@ pub(crate) struct Job {
     /// Was the run cut off and taken up again?
     pub resumed: bool,
     plan: Arc<Mutex<Option<PlanId>>>,
+    /// Numbers of images, once looked up: a store may count rows to tell about an image.
+    images: Arc<Mutex<Vec<(ImageSpec, ImageId)>>>,
 }
 
 impl Job {
     pub fn new(ports: Ports, integration: Arc<Integration>, layout: Arc<Layout>, options: RunOptions, fence: Fence, run: RunId) -> Self {
-        Self { ports, integration, layout, options, fence, run, resumed: false, plan: Arc::default() }
+        Self { ports, integration, layout, options, fence, run, resumed: false, plan: Arc::default(), images: Arc::default() }
     }
 
     pub fn store(&self) -> &dyn Store {
@@ -77,7 +79,18 @@ impl Job {
     /// The number of a target kind's image.
     pub async fn target_image_id(&self, kind: &Kind) -> Result<ImageId> {
         let (spec, _) = self.target_image(kind)?;
-        Ok(self.store().image(spec).await?.id)
+        self.image_id(spec).await
+    }
+
+    /// The number of an image.
+    pub async fn image_id(&self, spec: &ImageSpec) -> Result<ImageId> {
+        let known = |images: &[(ImageSpec, ImageId)]| images.iter().find(|(known, _)| known == spec).map(|(_, id)| *id);
+        if let Some(id) = known(&self.images.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(id);
+        }
+        let id = self.store().image(spec).await?.id;
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).push((spec.clone(), id));
+        Ok(id)
     }
 
     pub fn target(&self) -> &Arc<dyn Connector> {

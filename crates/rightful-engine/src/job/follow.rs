@@ -40,7 +40,7 @@ impl<'a> Followers<'a> {
     pub async fn new(job: &'a Job) -> Result<Self> {
         let mut kinds = Vec::new();
         for follow in &job.layout.follows {
-            let image = job.store().image(&follow.image).await?.id;
+            let image = job.image_id(&follow.image).await?;
             kinds.push(Followed { kind: &follow.image.kind, image, spec: &follow.image, role: &follow.role });
         }
         Ok(Self { job, kinds, candidates: Vec::new() })

@@ -140,7 +140,7 @@ pub(crate) async fn moved(job: &Job, kind: &Kind, changes: &[&Change]) -> Result
     let targets: Vec<RecordId> = changes.iter().map(|change| change.target.clone()).collect();
     let sources: Vec<RecordId> = changes.iter().filter_map(|change| change.source.as_ref().map(|source| source.id.clone())).collect();
     let target_rows = store.rows(job.target_image_id(kind).await?, &targets).await?;
-    let source_rows = if sources.is_empty() { Vec::new() } else { store.rows(store.image(&job.layout.source).await?.id, &sources).await? };
+    let source_rows = if sources.is_empty() { Vec::new() } else { store.rows(job.image_id(&job.layout.source).await?, &sources).await? };
     let target: HashMap<&RecordId, _> = target_rows.iter().map(|row| (&row.record.id, row.digest)).collect();
     let source: HashMap<&RecordId, _> = source_rows.iter().map(|row| (&row.record.id, row.digest)).collect();
     Ok(changes
