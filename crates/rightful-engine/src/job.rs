@@ -7,6 +7,7 @@ mod draft;
 mod follow;
 mod journal;
 mod layout;
+mod lease;
 mod plan;
 mod prefetch;
 mod read;

@@ -511,6 +511,26 @@ async fn every_failpoint_is_declared_and_met() {
     assert_eq!(*met.lock().unwrap(), declared);
 }
 
+#[tokio::test]
+async fn integrations_that_share_an_image_read_it_one_after_the_other() {
+    let world = twelve().await;
+    let mut other = world.integration.clone();
+    other.name = "rep-codes-two".into();
+    for (vendor, late) in [(&world.source, true), (&world.target, true)] {
+        vendor.inside().paging = Paging { size: 1, late, totals: true, ..Paging::default() };
+    }
+    let (one_ports, other_ports) = (world.ports(), world.ports());
+    let (one, two) = futures::future::join(
+        run_job(&one_ports, &world.integration, RunTask::Full, RunOptions::default()),
+        run_job(&other_ports, &other, RunTask::Plan { only: None }, RunOptions::default()),
+    )
+    .await;
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!((one.outcome, two.outcome), (RunOutcome::Done, RunOutcome::Done), "{:?} {:?}", one.notes, two.notes);
+    // Both read the one image: no page of one read was counted for the other.
+    assert!(one.counts.source_rows.min(two.counts.source_rows) < 12, "the second read was incremental");
+}
+
 /// Runs a task that dies the n-th time it meets this failpoint.
 async fn die_at(world: &World, task: RunTask, name: &'static str, nth: usize) {
     let met = std::sync::atomic::AtomicUsize::new(0);

@@ -94,6 +94,9 @@ impl Layout {
         for kind in &policy.source_people {
             source_people.push(image(&source.connection, kind_spec(source_side, kind, &source.connection)?));
         }
+        if (&source.connection, &source.kind) == (&target.connection, &target.kind) {
+            return Err(Error::new(ErrorKind::Config, "source and target are the same records").hint("name two connections"));
+        }
         let code_names = source_kind
             .roles
             .iter()

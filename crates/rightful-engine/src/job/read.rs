@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::Event;
 use super::context::Job;
+use super::lease::ImageLease;
 use crate::{Image, ImageId, ImageSpec, OpenRead, PageIn, ReadEnd};
 
 /// How often a scan is begun again when its cursors die, and how often an incomplete read is repeated.
@@ -29,7 +30,7 @@ pub(crate) struct ReadDone {
     pub notes: Vec<String>,
 }
 
-/// Reads an image: what changed, where that can be had and the last full read is young enough, else everything.
+/// Reads an image, alone: integrations that share it wait for each other.
 pub(crate) async fn read_image(
     job: Job,
     side: &'static str,
@@ -37,6 +38,14 @@ pub(crate) async fn read_image(
     spec: ImageSpec,
     full: bool,
 ) -> Result<ReadDone> {
+    let lease = ImageLease::take(&job, job.image_id(&spec).await?).await?;
+    let done = read_alone(&job, side, connector, spec, full).await;
+    lease.release().await?;
+    done
+}
+
+/// What changed, where that can be had and the last full read is young enough, else everything.
+async fn read_alone(job: &Job, side: &'static str, connector: Arc<dyn Connector>, spec: ImageSpec, full: bool) -> Result<ReadDone> {
     let image = job.store().image(&spec).await?;
     let declared = super::layout::kind_spec(&*connector, &spec.kind, &spec.connection)?;
     let oldest = job.now() - Duration::hours(i64::from(job.integration.policy.full_read_hours));
@@ -46,7 +55,7 @@ pub(crate) async fn read_image(
     };
     // A run that was cut off goes on with the pages it had not stored yet.
     let open = if job.resumed { job.store().open_read(image.id).await? } else { None };
-    let mut reader = Reader { job: &job, side, connector, spec: &spec, image: image.id, rows: 0, stored: 0, open: None };
+    let mut reader = Reader { job, side, connector, spec: &spec, image: image.id, rows: 0, stored: 0, open: None };
     let mut notes = Vec::new();
     let mut end = None;
     if let Some(open) = open {

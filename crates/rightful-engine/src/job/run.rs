@@ -1,13 +1,13 @@
 //! One run from its lease to its recorded end, taken up where it stood when it was cut off.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rightful_core::{Connector, Error, ErrorKind, Kind, Result};
 
 use super::apply::{apply_slice, told};
 use super::context::Job;
 use super::journal::Journaled;
+use super::lease::{LEASE, Renewal};
 use super::plan::{Planned, Sources, make_plan, people_index, resolved_table};
 use super::read::{ReadDone, read_image};
 use super::settle::settle_leftovers;
@@ -17,10 +17,6 @@ use crate::{EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Ru
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
 pub const BODY_VERSION: u32 = 1;
-
-/// How long a lease holds without being renewed, and how often it is renewed.
-const LEASE: Duration = Duration::from_secs(60);
-const RENEW: Duration = Duration::from_secs(15);
 
 /// How often a plan is made again because the code table moved under it.
 const PLANS: u32 = 3;
@@ -44,30 +40,6 @@ pub async fn run_job(ports: &Ports, integration: &Integration, task: RunTask, op
     let report = result?;
     released?;
     Ok(report)
-}
-
-/// Keeps the lease while a run goes on. Paced by the process's own timer, since it is the process's life that the lease states.
-struct Renewal(tokio::task::JoinHandle<()>);
-
-impl Renewal {
-    fn begin(ports: &Ports, fence: &Fence) -> Self {
-        let (store, clock, fence) = (ports.store.clone(), ports.clock.clone(), fence.clone());
-        Self(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                if let Err(error) = store.renew(&fence, clock.now() + LEASE).await {
-                    // Every write of the run is fenced: a lost lease stops it there, with this as the cause in the log.
-                    tracing::warn!(integration = %fence.integration, %error, "the lease could not be renewed");
-                }
-            }
-        }))
-    }
-}
-
-impl Drop for Renewal {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 async fn under_lease(

@@ -1,0 +1,98 @@
+//! Leases while they are held: of a run, and of an image that several integrations may want to read.
+
+use std::time::Duration;
+
+use rightful_core::{Error, ErrorKind, Result};
+use tokio::runtime::Handle;
+
+use super::Ports;
+use super::context::Job;
+use crate::{Fence, ImageId, Leased};
+
+/// How long a lease holds without being renewed, and how often it is renewed.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(15);
+
+/// How long to wait for another integration's read of the same image, looking again so often.
+const PATIENCE: u32 = 1_800;
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Keeps a lease. Paced by the process's own timer, since it is the process's life that a lease states.
+pub(crate) struct Renewal(tokio::task::JoinHandle<()>);
+
+impl Renewal {
+    pub fn begin(ports: &Ports, fence: &Fence) -> Self {
+        let (store, clock, fence) = (ports.store.clone(), ports.clock.clone(), fence.clone());
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEW).await;
+                if let Err(error) = store.renew(&fence, clock.now() + LEASE).await {
+                    // Every write of the run is fenced: a lost lease stops it there, with this as the cause in the log.
+                    tracing::warn!(lease = %fence.integration, %error, "a lease could not be renewed");
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// One reader per image: integrations that share an image wait for each other.
+pub(crate) struct ImageLease {
+    ports: Ports,
+    fence: Option<Fence>,
+    runtime: Handle,
+    _renewal: Renewal,
+}
+
+impl ImageLease {
+    /// Takes it, waiting for whoever reads the image now.
+    pub async fn take(job: &Job, image: ImageId) -> Result<Self> {
+        let ports = &job.ports;
+        // The store's leases are kept by name; a name with a space is no integration's.
+        let name = format!("image {}", image.0);
+        for attempt in 0..PATIENCE {
+            let now = ports.clock.now();
+            match ports.store.lease(&name, &ports.holder, now, now + LEASE).await? {
+                Leased::Held(fence) => {
+                    let _renewal = Renewal::begin(ports, &fence);
+                    return Ok(Self { ports: ports.clone(), fence: Some(fence), runtime: Handle::current(), _renewal });
+                }
+                Leased::Busy(holder, _) => {
+                    if attempt == 0 {
+                        job.note(format!("waiting: process {} reads {image} for another integration", holder.process));
+                    }
+                    ports.clock.sleep(LOOK).await;
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, format!("{image} is being read by another integration for half an hour"))
+            .hint("look at what that run waits for: rightful runs"))
+    }
+
+    /// Gives it back.
+    pub async fn release(mut self) -> Result<()> {
+        match self.fence.take() {
+            Some(fence) => self.ports.store.release(&fence).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for ImageLease {
+    fn drop(&mut self) {
+        // A read that was given up half-way: the next reader need not wait for the lease to expire.
+        if let Some(fence) = self.fence.take() {
+            let store = self.ports.store.clone();
+            self.runtime.spawn(async move {
+                if let Err(error) = store.release(&fence).await {
+                    tracing::debug!(lease = %fence.integration, %error, "a lease could not be given back");
+                }
+            });
+        }
+    }
+}
