@@ -46,6 +46,9 @@ impl SageIntacctSim {
                     kept.extend(fields);
                 }
                 let switches: Switches = serde_json::from_value(merged.clone()).map_err(|error| error.to_string())?;
+                if !(200..=499).contains(&switches.control_failure_status) {
+                    return Err("control_failure_status is 200, or a status of 4xx".to_owned());
+                }
                 self.set_switches(switches);
                 Ok(merged)
             }

@@ -108,5 +108,6 @@ pub fn refusal(status: u16, complaint: &Complaint) -> SimResponse {
 
 /// An XML answer with the vendor's odd content type.
 pub fn xml_response(status: u16, body: String) -> SimResponse {
+    let status = if (200..600).contains(&status) { status } else { 200 };
     SimResponse::new(status, "text/xml; encoding=\"UTF-8\"", body)
 }
