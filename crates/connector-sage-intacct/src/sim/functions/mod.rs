@@ -2,6 +2,7 @@
 
 mod company;
 mod describe;
+mod get_list;
 mod legacy;
 mod list;
 mod query;
@@ -205,6 +206,8 @@ pub fn run(context: &mut Context<'_>, call: &Element) -> Outcome {
         "readUserFormatting" => company::formatting(context, call),
         "readEntityDetails" => company::entity(context),
         "getDimensions" => company::dimensions(context),
+        "get_list" => get_list::list(context, call),
+        "get" => get_list::one(context, call),
         "create_contact" => legacy::create_contact(context, call),
         "update_contact" => legacy::update_contact(context, call),
         "create_customer" => legacy::create_customer(context, call),

@@ -148,6 +148,8 @@ impl Judge {
     fn call(&mut self, call: &Element) {
         let attributes: &[&str] = match call.name.as_str() {
             "inspect" => &["detail"],
+            "get_list" => &["object", "start", "maxitems", "showprivate"],
+            "get" => &["object", "key", "externalkey"],
             "create_customer" | "create_contact" => &["ignoreduplicates"],
             "update_contact" => &["contactname", "set_nulls", "externalkey"],
             "update_customer" => &["customerid", "set_nulls", "externalkey"],
@@ -158,18 +160,62 @@ impl Judge {
         };
         let Some(content) = function_content(&call.name) else { return };
         self.attributes(call, attributes);
-        if matches!(call.name.as_str(), "update_customer" | "update_contact" | "delete_customer" | "delete_contact" | "delete_employee")
-            && call.attribute(attributes[0]).is_none()
-        {
+        let needs_first = matches!(
+            call.name.as_str(),
+            "get" | "get_list" | "update_customer" | "update_contact" | "delete_customer" | "delete_contact" | "delete_employee"
+        );
+        if needs_first && call.attribute(attributes[0]).is_none() {
             self.object(call, 1868, format!("Element '{}': The attribute '{}' is required but missing.", call.name, attributes[0]));
         }
         self.content(call, &content);
-        if call.name == "query" {
-            self.query(call);
-        } else if !matches!(content, Content::AnyElements) && !call.name.ends_with("_customer") && !call.name.ends_with("_contact") {
-            for child in &call.children {
-                self.content(child, &Content::Text);
+        match call.name.as_str() {
+            "query" => self.query(call),
+            "get" | "get_list" => self.get_list(call),
+            name if name.ends_with("_customer") || name.ends_with("_contact") => {}
+            _ if matches!(content, Content::AnyElements) => {}
+            _ => {
+                for child in &call.children {
+                    self.content(child, &Content::Text);
+                }
             }
+        }
+    }
+
+    fn get_list(&mut self, call: &Element) {
+        for child in &call.children {
+            match child.name.as_str() {
+                "filter" => {
+                    self.content(child, &Content::Choice { names: &["logical", "expression"], least: 1, most: UNBOUNDED });
+                    for part in &child.children {
+                        self.expression(part);
+                    }
+                }
+                "sorts" => {
+                    self.content(child, &Content::Sequence(&[("sortfield", 1, UNBOUNDED)]));
+                    for sort in &child.children {
+                        self.content(sort, &Content::Text);
+                        self.attributes(sort, &["order"]);
+                    }
+                }
+                "fields" => self.content(child, &Content::Sequence(&[("field", 1, UNBOUNDED)])),
+                _ => {}
+            }
+        }
+    }
+
+    fn expression(&mut self, part: &Element) {
+        if part.name == "logical" {
+            self.attributes(part, &["logical_operator", "object"]);
+            if part.attribute("logical_operator").is_none() {
+                self.object(part, 1868, "Element 'logical': The attribute 'logical_operator' is required but missing.".to_owned());
+            }
+            self.content(part, &Content::Choice { names: &["logical", "expression"], least: 2, most: UNBOUNDED });
+            for child in &part.children {
+                self.expression(child);
+            }
+        } else {
+            self.attributes(part, &["object"]);
+            self.content(part, &Content::Sequence(&[("field", 1, 1), ("operator", 1, 1), ("value", 1, 1)]));
         }
     }
 

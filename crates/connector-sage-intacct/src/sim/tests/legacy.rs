@@ -78,3 +78,29 @@ fn a_contact_is_created_changed_and_deleted_the_old_way() {
     assert_eq!(company.run("<delete_contact contactname=\"Old, Way\"/>").text_of("status"), Some("success"));
     assert!(column(&company.run(query), "EMAIL1").is_empty());
 }
+
+#[test]
+fn lists_are_read_the_old_way() {
+    let company = Company::new();
+    let result = company.run(
+        "<get_list object=\"customer\" start=\"1\" maxitems=\"2\"><filter><logical logical_operator=\"and\"><expression><field>status</field>\
+         <operator>=</operator><value>active</value></expression><expression><field>custrepid</field><operator>=</operator><value>E-014</value>\
+         </expression></logical></filter><sorts><sortfield order=\"asc\">customerid</sortfield></sorts><fields><field>customerid</field>\
+         <field>custrepid</field></fields></get_list>",
+    );
+    assert_eq!(result.text_of("status"), Some("success"), "{:?}", error(&result));
+    let names: Vec<&str> = result.children.iter().map(|child| child.name.as_str()).collect();
+    assert_eq!(names, ["status", "function", "controlid", "listtype", "data"]);
+    let list = result.child("listtype").unwrap();
+    assert_eq!((list.text.as_str(), list.attribute("start"), list.attribute("end")), ("customer", Some("1"), Some("2")));
+    let all = company.run(
+        "<query><object>CUSTOMER</object><select><field>CUSTOMERID</field></select><filter><and><equalto><field>CUSTREPID</field>\
+                           <value>E-014</value></equalto><equalto><field>STATUS</field><value>active</value></equalto></and></filter>\
+                           <orderby><order><field>CUSTOMERID</field></order></orderby></query>",
+    );
+    assert_eq!(column(&result, "customerid"), column(&all, "CUSTOMERID")[1..3]);
+    assert_eq!(list.attribute("total"), Some(column(&all, "CUSTOMERID").len().to_string().as_str()));
+    let one = company.run("<get object=\"contact\" key=\"Reyes, Ana\"/>");
+    assert_eq!(column(&one, "email1"), ["ana.reyes@rightful.example"]);
+    assert_eq!(company.run("<get object=\"customer\" key=\"nobody\"/>").text_of("status"), Some("failure"));
+}
