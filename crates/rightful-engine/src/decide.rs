@@ -133,6 +133,11 @@ pub fn decide<'a>(source: &'a Row, target: &'a Row, facts: &'a Facts) -> Decisio
                 decision.verdict = Verdict::Held;
                 return decision;
             }
+            // A row that names somebody who cannot own records now (deactivated, disputed, misspelt) is a case for a person, not a reason to move records.
+            _ if decision.resolution.is_some_and(|resolution| resolution.incomplete) => {
+                decision.verdict = Verdict::Left;
+                return decision;
+            }
             Otherwise::Clear => (&[], if code.is_some() { "no-match" } else { "no-owner" }),
             Otherwise::To(owner) => {
                 fallback = std::slice::from_ref(owner);

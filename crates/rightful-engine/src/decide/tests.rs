@@ -19,7 +19,7 @@ fn resolution(assign: &str, retain: &str, successions: &[(&str, &str)]) -> Resol
         successions: successions.iter().map(|(from, to)| Succession { from: (*from).into(), to: (*to).into() }).collect(),
         names: Vec::new(),
         by: None,
-        incomplete: false,
+        incomplete: !retain.is_empty(),
     }
 }
 
@@ -143,6 +143,18 @@ fn an_owner_that_leads_to_nobody_does_what_the_policy_says() {
         assert_eq!(spell(&decide(&source("R20"), &target, &facts)), unmapped);
         assert_eq!(spell(&decide(&source(""), &target, &facts)), empty);
     }
+}
+
+#[test]
+fn sk_16_a_named_user_who_cannot_own_records_now_moves_nothing_whatever_the_policy() {
+    for otherwise in [Otherwise::Leave, Otherwise::Clear, Otherwise::To("8".into())] {
+        let facts = Facts { no_match: otherwise, ..facts() };
+        for present in ["9", "50", "9 50"] {
+            assert_eq!(decide(&source("R30"), &target(present), &facts).verdict, Verdict::Left, "over [{present}]");
+        }
+    }
+    let facts = Facts { no_match: Otherwise::Hold, ..facts() };
+    assert_eq!(decide(&source("R30"), &target("9"), &facts).verdict, Verdict::Held);
 }
 
 #[test]
