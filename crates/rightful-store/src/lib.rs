@@ -1,1 +1,15 @@
-//! Keeps what the engine must remember in an embedded SQLite database.
+//! Keeps what the engine must remember in an embedded SQLite database, behind the engine's `Store` port.
+
+mod codec;
+mod database;
+mod holder;
+mod images;
+mod ledger;
+mod plans;
+mod runs;
+mod store;
+mod tables;
+mod work;
+
+pub use holder::current_holder;
+pub use store::SqliteStore;

@@ -1,0 +1,307 @@
+//! The engine's `Store` port over SQLite: each method is one transaction of the module that knows its tables.
+
+use std::path::Path;
+
+use futures::stream::BoxStream;
+use rightful_core::{ConnectionName, Instant, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
+use rightful_engine::{
+    Authorship, Case, CaseId, Change, CodeEdit, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold, HoldId, Holder, Image,
+    ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId, PlanState, ReadEnd,
+    Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
+};
+use rusqlite::Transaction;
+use serde_json::Value as Json;
+
+use crate::database::Database;
+use crate::runs::Ending;
+use crate::{images, ledger, plans, runs, tables, work};
+
+/// The embedded store: one SQLite file. Several processes may use it at once.
+#[derive(Clone, Debug)]
+pub struct SqliteStore(Database);
+
+impl SqliteStore {
+    /// Opens the database, creating and migrating it where needed. Only its owner may read a file that it creates.
+    ///
+    /// # Errors
+    /// `Config` where the file cannot be opened, is no such database or was written by a newer version; `Unavailable` where it is locked.
+    pub fn open(path: &Path) -> Result<Self> {
+        Database::open(path).map(Self)
+    }
+
+    /// One transaction under a fence.
+    async fn fenced<T, F>(&self, fence: &Fence, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &Fence) -> Result<T> + Send + 'static,
+    {
+        let fence = fence.clone();
+        self.0
+            .write(move |tx| {
+                runs::check(tx, &fence)?;
+                body(tx, &fence)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn lease(&self, integration: &str, holder: &Holder, now: Instant, until: Instant) -> Result<Leased> {
+        let integration = integration.to_owned();
+        let holder = holder.clone();
+        self.0.write(move |tx| runs::lease(tx, &integration, &holder, now, until)).await
+    }
+
+    async fn renew(&self, fence: &Fence, until: Instant) -> Result<()> {
+        self.fenced(fence, move |tx, fence| runs::renew(tx, fence, until)).await
+    }
+
+    async fn release(&self, fence: &Fence) -> Result<()> {
+        self.fenced(fence, move |tx, fence| runs::release(tx, fence)).await
+    }
+
+    async fn integration(&self, integration: &str) -> Result<IntegrationState> {
+        let integration = integration.to_owned();
+        self.0.read(move |tx| runs::integration(tx, &integration)).await
+    }
+
+    async fn pause(&self, integration: &str, by: Option<Authorship>) -> Result<()> {
+        let integration = integration.to_owned();
+        self.0.write(move |tx| runs::pause(tx, &integration, by.as_ref())).await
+    }
+
+    async fn load_slot(&self, connection: &ConnectionName) -> Result<SlotValue> {
+        let connection = connection.clone();
+        self.0.read(move |tx| runs::load_slot(tx, &connection)).await
+    }
+
+    async fn swap_slot(&self, connection: &ConnectionName, revision: u64, text: Option<Secret>) -> Result<bool> {
+        let connection = connection.clone();
+        self.0.write(move |tx| runs::swap_slot(tx, &connection, revision, text.as_ref())).await
+    }
+
+    async fn image(&self, spec: &ImageSpec) -> Result<Image> {
+        let spec = spec.clone();
+        self.0.write(move |tx| images::open_image(tx, &spec)).await
+    }
+
+    async fn open_read(&self, image: ImageId) -> Result<Option<OpenRead>> {
+        self.0.read(move |tx| images::open_read(tx, image)).await
+    }
+
+    async fn begin_read(&self, fence: &Fence, image: ImageId, rows: Rows) -> Result<()> {
+        self.fenced(fence, move |tx, _| images::begin_read(tx, image, &rows)).await
+    }
+
+    async fn put_page(&self, fence: &Fence, image: ImageId, page: PageIn, now: Instant) -> Result<Stored> {
+        self.fenced(fence, move |tx, _| images::put_page(tx, image, page, now)).await
+    }
+
+    async fn end_read(&self, fence: &Fence, image: ImageId, now: Instant) -> Result<ReadEnd> {
+        self.fenced(fence, move |tx, _| images::end_read(tx, image, now)).await
+    }
+
+    async fn put_rows(&self, fence: &Fence, image: ImageId, items: Vec<Record>, missing: Vec<RecordId>, now: Instant) -> Result<Stored> {
+        self.fenced(fence, move |tx, _| images::put_rows(tx, image, items, &missing, now)).await
+    }
+
+    fn ordered(&self, image: ImageId) -> BoxStream<'static, Result<Vec<Row>>> {
+        images::ordered(&self.0, image)
+    }
+
+    async fn rows(&self, image: ImageId, ids: &[RecordId]) -> Result<Vec<Row>> {
+        let ids = ids.to_vec();
+        self.0.read(move |tx| images::rows_of(tx, image, &ids)).await
+    }
+
+    async fn rows_by_key(&self, image: ImageId, keys: &[String]) -> Result<Vec<Row>> {
+        let keys = keys.to_vec();
+        self.0.read(move |tx| images::rows_by_key(tx, image, &keys)).await
+    }
+
+    async fn code_table(&self, integration: &str) -> Result<CodeTable> {
+        let integration = integration.to_owned();
+        self.0.read(move |tx| tables::code_table(tx, &integration)).await
+    }
+
+    async fn save_codes(&self, integration: &str, expected: i64, edits: &[CodeEdit], by: &Authorship) -> Result<Saved> {
+        let integration = integration.to_owned();
+        let edits = edits.to_vec();
+        let by = by.clone();
+        self.0.write(move |tx| tables::save_codes(tx, &integration, expected, &edits, &by)).await
+    }
+
+    async fn codes_read(&self, fence: &Fence, at: Instant) -> Result<()> {
+        self.fenced(fence, move |tx, fence| tables::codes_read(tx, &fence.integration, at)).await
+    }
+
+    async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
+        let integration = integration.to_owned();
+        self.0.read(move |tx| tables::code_versions(tx, &integration, limit)).await
+    }
+
+    async fn put_code_counts(&self, fence: &Fence, counts: &[(String, u64)]) -> Result<()> {
+        let counts = counts.to_vec();
+        self.fenced(fence, move |tx, fence| tables::put_code_counts(tx, &fence.integration, &counts)).await
+    }
+
+    async fn code_counts(&self, integration: &str) -> Result<Vec<(String, u64)>> {
+        let integration = integration.to_owned();
+        self.0.read(move |tx| tables::code_counts(tx, &integration)).await
+    }
+
+    async fn begin_plan(&self, fence: &Fence, plan: &Plan) -> Result<PlanId> {
+        let plan = plan.clone();
+        self.fenced(fence, move |tx, _| plans::begin_plan(tx, &plan)).await
+    }
+
+    async fn add_to_plan(
+        &self,
+        fence: &Fence,
+        plan: PlanId,
+        changes: &[Change],
+        holds: &[NewHold],
+        cases: &[NewCase],
+        now: Instant,
+    ) -> Result<()> {
+        let changes = changes.to_vec();
+        let holds = holds.to_vec();
+        let cases = cases.to_vec();
+        self.fenced(fence, move |tx, fence| plans::add_to_plan(tx, &fence.integration, plan, &changes, &holds, &cases, now)).await
+    }
+
+    async fn end_plan(
+        &self,
+        fence: &Fence,
+        plan: PlanId,
+        counts: &PlanCounts,
+        refusals: &[Refusal],
+        whole: bool,
+        now: Instant,
+    ) -> Result<()> {
+        let counts = counts.clone();
+        let refusals = refusals.to_vec();
+        self.fenced(fence, move |tx, fence| plans::end_plan(tx, &fence.integration, plan, &counts, &refusals, whole, now)).await
+    }
+
+    async fn set_plan_state(
+        &self,
+        fence: &Fence,
+        plan: PlanId,
+        state: PlanState,
+        passed: Option<(String, String)>,
+        run: Option<RunId>,
+    ) -> Result<()> {
+        self.fenced(fence, move |tx, _| plans::set_plan_state(tx, plan, state, passed, run)).await
+    }
+
+    async fn plan(&self, plan: PlanId) -> Result<Option<Plan>> {
+        self.0.read(move |tx| plans::plan(tx, plan)).await
+    }
+
+    async fn plans(&self, integration: &str, limit: usize) -> Result<Vec<Plan>> {
+        let integration = integration.to_owned();
+        self.0.read(move |tx| plans::plans(tx, &integration, limit)).await
+    }
+
+    async fn changes(&self, plan: PlanId, after: i64, limit: usize) -> Result<Vec<Change>> {
+        self.0.read(move |tx| plans::changes(tx, plan, after, limit)).await
+    }
+
+    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, now: Instant) -> Result<RunId> {
+        let task = task.clone();
+        self.fenced(fence, move |tx, fence| runs::begin_run(tx, &fence.integration, &task, body_version, now)).await
+    }
+
+    async fn unfinished_run(&self, integration: &str) -> Result<Option<Run>> {
+        let integration = integration.to_owned();
+        self.0.read(move |tx| runs::unfinished_run(tx, &integration)).await
+    }
+
+    async fn resume_run(&self, fence: &Fence, run: RunId) -> Result<()> {
+        self.fenced(fence, move |tx, _| runs::resume_run(tx, run)).await
+    }
+
+    async fn journal(&self, run: RunId, step: &str) -> Result<Option<Json>> {
+        let step = step.to_owned();
+        self.0.read(move |tx| runs::journal(tx, run, &step)).await
+    }
+
+    async fn put_journal(&self, fence: &Fence, run: RunId, step: &str, result: &Json) -> Result<()> {
+        let step = step.to_owned();
+        let result = result.clone();
+        self.fenced(fence, move |tx, _| runs::put_journal(tx, run, &step, &result)).await
+    }
+
+    async fn end_run(
+        &self,
+        fence: &Fence,
+        run: RunId,
+        outcome: RunOutcome,
+        plan: Option<PlanId>,
+        counts: &RunCounts,
+        notes: &[String],
+        now: Instant,
+    ) -> Result<()> {
+        let counts = counts.clone();
+        let notes = notes.to_vec();
+        self.fenced(fence, move |tx, _| runs::end_run(tx, Ending { run, outcome, plan, counts, notes }, now)).await
+    }
+
+    async fn run(&self, run: RunId) -> Result<Option<Run>> {
+        self.0.read(move |tx| runs::run(tx, run)).await
+    }
+
+    async fn runs(&self, integration: Option<&str>, limit: usize) -> Result<Vec<Run>> {
+        let integration = integration.map(str::to_owned);
+        self.0.read(move |tx| runs::runs(tx, integration.as_deref(), limit)).await
+    }
+
+    async fn intend(&self, fence: &Fence, entries: &[Entry]) -> Result<Vec<EntryId>> {
+        let entries = entries.to_vec();
+        self.fenced(fence, move |tx, _| ledger::intend(tx, &entries)).await
+    }
+
+    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], now: Instant) -> Result<()> {
+        let settled = settled.to_vec();
+        self.fenced(fence, move |tx, _| ledger::settle(tx, image, &settled, now)).await
+    }
+
+    async fn entries(&self, filter: &EntryFilter) -> Result<Vec<Entry>> {
+        let filter = filter.clone();
+        self.0.read(move |tx| ledger::entries(tx, &filter)).await
+    }
+
+    async fn last_intended(&self, run: RunId) -> Result<i64> {
+        self.0.read(move |tx| ledger::last_intended(tx, run)).await
+    }
+
+    async fn entry_counts(&self, run: RunId) -> Result<Vec<(EntryState, u64)>> {
+        self.0.read(move |tx| ledger::entry_counts(tx, run)).await
+    }
+
+    async fn put_cases(&self, fence: &Fence, cases: &[NewCase], now: Instant) -> Result<()> {
+        let cases = cases.to_vec();
+        self.fenced(fence, move |tx, fence| work::put_cases(tx, &fence.integration, &cases, None, now)).await
+    }
+
+    async fn cases(&self, integration: Option<&str>, open: bool, after: Option<CaseId>, limit: usize) -> Result<Vec<Case>> {
+        let integration = integration.map(str::to_owned);
+        self.0.read(move |tx| work::cases(tx, integration.as_deref(), open, after, limit)).await
+    }
+
+    async fn case_counts(&self, integration: Option<&str>) -> Result<Vec<(String, u64)>> {
+        let integration = integration.map(str::to_owned);
+        self.0.read(move |tx| work::case_counts(tx, integration.as_deref())).await
+    }
+
+    async fn holds(&self, integration: Option<&str>, after: Option<HoldId>, limit: usize) -> Result<Vec<Hold>> {
+        let integration = integration.map(str::to_owned);
+        self.0.read(move |tx| work::holds(tx, integration.as_deref(), after, limit)).await
+    }
+
+    async fn drop_hold(&self, hold: HoldId) -> Result<bool> {
+        self.0.write(move |tx| work::drop_hold(tx, hold)).await
+    }
+}

@@ -1,0 +1,142 @@
+//! Code tables: rows with the version that brought them and the one that removed them.
+
+use std::collections::BTreeSet;
+
+use rightful_core::{Instant, Result};
+use rightful_engine::{Authorship, CodeEdit, CodeRow, CodeTable, Saved, TableVersion, VersionedRow};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+
+use crate::database::{instant, stamp, told};
+
+/// The version that stands; 0 where the table was never saved.
+fn version(connection: &Connection, integration: &str) -> Result<i64> {
+    connection
+        .query_row("SELECT COALESCE(MAX(version), 0) FROM code_version WHERE integration = ?1", [integration], |row| row.get(0))
+        .map_err(told)
+}
+
+fn code_row(row: &Row<'_>) -> rusqlite::Result<CodeRow> {
+    Ok(CodeRow { code: row.get(0)?, user: row.get(1)?, successor: row.get(2)? })
+}
+
+pub(crate) fn code_table(connection: &Connection, integration: &str) -> Result<CodeTable> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT code, user, successor, since, author, reason, at FROM code_row JOIN code_version USING (integration)
+             WHERE integration = ?1 AND until IS NULL AND version = since",
+        )
+        .map_err(told)?;
+    let mut rows = select
+        .query_map([integration], |row| {
+            let by = Authorship { author: row.get(4)?, reason: row.get(5)?, at: instant(row.get(6)?) };
+            Ok(VersionedRow { row: code_row(row)?, since: row.get(3)?, by })
+        })
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(told)?;
+    rows.sort_by(|one, other| one.row.cmp(&other.row));
+    let last_read = connection
+        .query_row("SELECT codes_read FROM integration WHERE name = ?1", [integration], |row| row.get::<_, Option<i64>>(0))
+        .optional()
+        .map_err(told)?
+        .flatten();
+    Ok(CodeTable { version: version(connection, integration)?, rows, last_read: last_read.map(instant) })
+}
+
+pub(crate) fn save_codes(tx: &Transaction<'_>, integration: &str, expected: i64, edits: &[CodeEdit], by: &Authorship) -> Result<Saved> {
+    let present = version(tx, integration)?;
+    if present != expected {
+        return Ok(Saved::Moved(present));
+    }
+    let next = present + 1;
+    let mut differs = false;
+    let mut select = tx
+        .prepare_cached("SELECT code, user, successor FROM code_row WHERE integration = ?1 AND code = ?2 AND until IS NULL")
+        .map_err(told)?;
+    let mut remove = tx
+        .prepare_cached(
+            "UPDATE code_row SET until = ?5 WHERE integration = ?1 AND code = ?2 AND user IS ?3 AND successor IS ?4 AND until IS NULL",
+        )
+        .map_err(told)?;
+    let mut add =
+        tx.prepare_cached("INSERT INTO code_row (integration, code, user, successor, since) VALUES (?1, ?2, ?3, ?4, ?5)").map_err(told)?;
+    for edit in edits {
+        let wanted: BTreeSet<&CodeRow> = edit.rows.iter().collect();
+        let standing = select
+            .query_map([integration, edit.code.as_str()], code_row)
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(told)?;
+        for row in standing.iter().filter(|row| !wanted.contains(row)) {
+            differs = true;
+            remove.execute(params![integration, row.code, row.user, row.successor, next]).map_err(told)?;
+        }
+        for row in wanted.into_iter().filter(|row| !standing.contains(row)) {
+            differs = true;
+            add.execute(params![integration, row.code, row.user, row.successor, next]).map_err(told)?;
+        }
+    }
+    if !differs {
+        return Ok(Saved::Version(present));
+    }
+    tx.execute(
+        "INSERT INTO code_version (integration, version, author, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![integration, next, by.author, by.reason, stamp(by.at)],
+    )
+    .map_err(told)?;
+    // A row that one edit removed and a later one brought back never left.
+    tx.execute("DELETE FROM code_row WHERE integration = ?1 AND since = ?2 AND until = ?2", params![integration, next]).map_err(told)?;
+    Ok(Saved::Version(next))
+}
+
+pub(crate) fn codes_read(tx: &Transaction<'_>, integration: &str, at: Instant) -> Result<()> {
+    tx.execute(
+        "INSERT INTO integration (name, codes_read) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET codes_read = excluded.codes_read",
+        params![integration, stamp(at)],
+    )
+    .map_err(told)?;
+    Ok(())
+}
+
+pub(crate) fn code_versions(connection: &Connection, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
+    let mut select = connection
+        .prepare_cached("SELECT version, author, reason, at FROM code_version WHERE integration = ?1 ORDER BY version DESC LIMIT ?2")
+        .map_err(told)?;
+    let mut versions = select
+        .query_map(params![integration, limit as i64], |row| {
+            let by = Authorship { author: row.get(1)?, reason: row.get(2)?, at: instant(row.get(3)?) };
+            Ok(TableVersion { version: row.get(0)?, by, added: Vec::new(), removed: Vec::new() })
+        })
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(told)?;
+    let rows = |column: &str, version: i64| -> Result<Vec<CodeRow>> {
+        let mut select = connection
+            .prepare_cached(&format!("SELECT code, user, successor FROM code_row WHERE integration = ?1 AND {column} = ?2"))
+            .map_err(told)?;
+        let mut rows = select
+            .query_map(params![integration, version], code_row)
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(told)?;
+        rows.sort();
+        Ok(rows)
+    };
+    for version in &mut versions {
+        version.added = rows("since", version.version)?;
+        version.removed = rows("until", version.version)?;
+    }
+    Ok(versions)
+}
+
+pub(crate) fn put_code_counts(tx: &Transaction<'_>, integration: &str, counts: &[(String, u64)]) -> Result<()> {
+    tx.execute("DELETE FROM code_count WHERE integration = ?1", [integration]).map_err(told)?;
+    let mut insert = tx.prepare_cached("INSERT INTO code_count (integration, code, records) VALUES (?1, ?2, ?3)").map_err(told)?;
+    for (code, records) in counts {
+        insert.execute(params![integration, code, records]).map_err(told)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn code_counts(connection: &Connection, integration: &str) -> Result<Vec<(String, u64)>> {
+    connection
+        .prepare_cached("SELECT code, records FROM code_count WHERE integration = ?1 ORDER BY code")
+        .and_then(|mut select| select.query_map([integration], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .map_err(told)
+}

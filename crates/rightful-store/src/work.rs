@@ -1,0 +1,94 @@
+//! The work list: cases, one for each (reason, subject), and holds.
+
+use rightful_core::{Instant, Result};
+use rightful_engine::{Case, CaseId, Hold, HoldId, NewCase, PlanId};
+use rusqlite::{Connection, Transaction, params};
+
+use crate::codec::data;
+use crate::database::{instant, stamp, told};
+
+/// Opens or refreshes cases. A case found outside a plan counts as seen by the newest one, so that the next plan that no longer finds it closes it.
+pub(crate) fn put_cases(tx: &Transaction<'_>, integration: &str, cases: &[NewCase], plan: Option<PlanId>, now: Instant) -> Result<()> {
+    if cases.is_empty() {
+        return Ok(());
+    }
+    let plan = match plan {
+        Some(plan) => plan.0,
+        None => {
+            tx.query_row("SELECT COALESCE(MAX(id), 0) FROM plan WHERE integration = ?1", [integration], |row| row.get(0)).map_err(told)?
+        }
+    };
+    let mut upsert = tx
+        .prepare_cached(
+            "INSERT INTO work (integration, reason, subject, message, mend, first_seen, last_seen, plan) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
+             ON CONFLICT (integration, reason, subject) DO UPDATE SET
+                message = excluded.message, mend = excluded.mend, last_seen = excluded.last_seen, plan = excluded.plan,
+                first_seen = CASE WHEN closed IS NULL THEN first_seen ELSE excluded.first_seen END, closed = NULL",
+        )
+        .map_err(told)?;
+    for case in cases {
+        upsert.execute(params![integration, case.reason, case.subject, case.message, case.mend, stamp(now), plan]).map_err(told)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn cases(
+    connection: &Connection,
+    integration: Option<&str>,
+    open: bool,
+    after: Option<CaseId>,
+    limit: usize,
+) -> Result<Vec<Case>> {
+    connection
+        .prepare_cached(
+            "SELECT id, integration, reason, subject, message, mend, first_seen, last_seen, closed FROM work
+             WHERE id > ?1 AND (?2 IS NULL OR integration = ?2) AND (closed IS NULL OR NOT ?3) ORDER BY id LIMIT ?4",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map(params![after.map_or(0, |after| after.0), integration, open, limit as i64], |row| {
+                    Ok(Case {
+                        id: CaseId(row.get(0)?),
+                        integration: row.get(1)?,
+                        case: NewCase { reason: row.get(2)?, subject: row.get(3)?, message: row.get(4)?, mend: row.get(5)? },
+                        first_seen: instant(row.get(6)?),
+                        last_seen: instant(row.get(7)?),
+                        closed: row.get::<_, Option<i64>>(8)?.map(instant),
+                    })
+                })?
+                .collect()
+        })
+        .map_err(told)
+}
+
+pub(crate) fn case_counts(connection: &Connection, integration: Option<&str>) -> Result<Vec<(String, u64)>> {
+    connection
+        .prepare_cached(
+            "SELECT reason, COUNT(*) FROM work WHERE closed IS NULL AND (?1 IS NULL OR integration = ?1) GROUP BY reason ORDER BY reason",
+        )
+        .and_then(|mut select| select.query_map([integration], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .map_err(told)
+}
+
+pub(crate) fn holds(connection: &Connection, integration: Option<&str>, after: Option<HoldId>, limit: usize) -> Result<Vec<Hold>> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT hold.id, hold.integration, hold.since, hold.body, json_extract(plan.head, '$.run') FROM hold LEFT JOIN plan ON plan.id = hold.plan
+             WHERE hold.id > ?1 AND (?2 IS NULL OR hold.integration = ?2) ORDER BY hold.id LIMIT ?3",
+        )
+        .map_err(told)?;
+    let mut rows = select.query(params![after.map_or(0, |after| after.0), integration, limit as i64]).map_err(told)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(told)? {
+        let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, String, i64, String, Option<i64>)> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        };
+        let (id, integration, since, body, run) = read(row).map_err(told)?;
+        found.push(Hold { id: HoldId(id), integration, hold: data(&body)?, since: instant(since), run: run.map(rightful_engine::RunId) });
+    }
+    Ok(found)
+}
+
+pub(crate) fn drop_hold(tx: &Transaction<'_>, hold: HoldId) -> Result<bool> {
+    tx.execute("DELETE FROM hold WHERE id = ?1", [hold.0]).map(|count| count > 0).map_err(told)
+}
