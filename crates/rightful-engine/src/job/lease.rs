@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use super::Ports;
 use super::context::Job;
-use crate::{Fence, ImageId, Leased};
+use crate::{Fence, ImageId, Leased, Store};
 
 /// How long a lease holds without being renewed, and how often it is renewed.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
@@ -38,6 +38,13 @@ impl Renewal {
 impl Drop for Renewal {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Gives a lease back. Where that fails it ends with the process or by expiry: nothing that was done is undone by it.
+pub(crate) async fn give_back(store: &dyn Store, fence: &Fence) {
+    if let Err(error) = store.release(fence).await {
+        tracing::warn!(lease = %fence.integration, %error, "a lease could not be given back");
     }
 }
 
@@ -75,10 +82,9 @@ impl ImageLease {
     }
 
     /// Gives it back.
-    pub async fn release(mut self) -> Result<()> {
-        match self.fence.take() {
-            Some(fence) => self.ports.store.release(&fence).await,
-            None => Ok(()),
+    pub async fn release(mut self) {
+        if let Some(fence) = self.fence.take() {
+            give_back(&*self.ports.store, &fence).await;
         }
     }
 }
@@ -88,11 +94,7 @@ impl Drop for ImageLease {
         // A read that was given up half-way: the next reader need not wait for the lease to expire.
         if let Some(fence) = self.fence.take() {
             let store = self.ports.store.clone();
-            self.runtime.spawn(async move {
-                if let Err(error) = store.release(&fence).await {
-                    tracing::debug!(lease = %fence.integration, %error, "a lease could not be given back");
-                }
-            });
+            self.runtime.spawn(async move { give_back(&*store, &fence).await });
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn read_image(
 ) -> Result<ReadDone> {
     let lease = ImageLease::take(&job, job.image_id(&spec).await?).await?;
     let done = read_alone(&job, side, connector, spec, full).await;
-    lease.release().await?;
+    lease.release().await;
     done
 }
 

@@ -7,7 +7,7 @@ use rightful_core::{Connector, Error, ErrorKind, Kind, Result};
 use super::apply::{apply_slice, told};
 use super::context::Job;
 use super::journal::Journaled;
-use super::lease::{LEASE, Renewal};
+use super::lease::{LEASE, Renewal, give_back};
 use super::plan::{Planned, Sources, make_plan, people_index, resolved_table};
 use super::read::{ReadDone, read_image};
 use super::settle::settle_leftovers;
@@ -36,10 +36,8 @@ pub async fn run_job(ports: &Ports, integration: &Integration, task: RunTask, op
     let renewal = Renewal::begin(ports, &fence);
     let result = under_lease(ports, Arc::new(integration.clone()), layout, &task, options, &fence).await;
     drop(renewal);
-    let released = ports.store.release(&fence).await;
-    let report = result?;
-    released?;
-    Ok(report)
+    give_back(&*ports.store, &fence).await;
+    Ok(result?)
 }
 
 async fn under_lease(
