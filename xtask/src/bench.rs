@@ -179,8 +179,8 @@ fn codes(vendors: &Vendors) -> String {
 /// Seconds of the plan step, as the runner's own report says.
 fn plan_seconds(figure: &Figure) -> Option<f64> {
     let json: Json = serde_json::from_str(&figure.stdout).ok()?;
-    let steps = json["steps"].as_array()?;
-    steps.iter().find(|step| step["name"] == "plan").and_then(|step| step["seconds"].as_f64())
+    let stages = json["stages"].as_array()?;
+    stages.iter().find(|stage| stage["stage"] == "plan").and_then(|stage| stage["milliseconds"].as_f64()).map(|time| time / 1000.0)
 }
 
 /// Every figure of one size and latency.

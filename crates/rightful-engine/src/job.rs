@@ -243,4 +243,15 @@ pub struct RunReport {
     pub stale_plan: bool,
     /// One sentence per thing worth telling.
     pub notes: Vec<String>,
+    /// How long its stages took in this process. Stages run side by side, so they need not add up to the run.
+    pub stages: Vec<StageTime>,
+}
+
+/// How long a stage of a run took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageTime {
+    /// `read-source`, `plan`, `apply`, ...: a step's name without its number.
+    pub stage: String,
+    /// Its time on the clock, all its steps together.
+    pub milliseconds: u64,
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use rightful_core::{Clock, Error, ErrorKind, Instant, Result};
 use serde_json::Value as Json;
 
+use super::StageTime;
 use crate::{Fence, RunId, STEP_RESULT_CAP, StepBody, Steps, Store};
 
 /// Runs steps and remembers their results in the store's journal, under the run's lease.
@@ -18,12 +19,31 @@ pub struct Journaled {
     fence: Fence,
     run: RunId,
     used: Mutex<HashSet<String>>,
+    stages: Mutex<Vec<StageTime>>,
 }
 
 impl Journaled {
     /// The steps of a run.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, fence: Fence, run: RunId) -> Self {
-        Self { store, clock, fence, run, used: Mutex::default() }
+        Self { store, clock, fence, run, used: Mutex::default(), stages: Mutex::default() }
+    }
+
+    /// How long the stages took, in the order they ended first. Steps that had ended before are not in it.
+    pub fn stages(&self) -> Vec<StageTime> {
+        self.stages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn took(&self, step: &str, time: Duration) {
+        let stage = match step.rsplit_once('-') {
+            Some((stage, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => stage,
+            _ => step,
+        };
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        match stages.iter_mut().find(|known| known.stage == stage) {
+            Some(known) => known.milliseconds += milliseconds,
+            None => stages.push(StageTime { stage: stage.to_owned(), milliseconds }),
+        }
     }
 
     fn claim(&self, name: &str) -> Result<()> {
@@ -42,7 +62,10 @@ impl Steps for Journaled {
         if let Some(result) = self.store.journal(self.run, name).await? {
             return Ok(result);
         }
-        let result = body().await?;
+        let begun = self.clock.now();
+        let result = body().await;
+        self.took(name, (self.clock.now() - begun).to_std().unwrap_or_default());
+        let result = result?;
         let size = result.to_string().len();
         if size >= STEP_RESULT_CAP {
             return Err(Error::new(
@@ -113,6 +136,23 @@ mod tests {
         assert!(twice.unwrap_err().to_string().contains("used twice"));
         let large: Result<String> = step(&steps, "large", || async { Ok("x".repeat(STEP_RESULT_CAP)) }).await;
         assert!(large.unwrap_err().to_string().contains("bytes"));
+    }
+
+    #[tokio::test]
+    async fn steps_of_one_stage_are_timed_together() {
+        let (store, clock) = (Arc::new(MemoryStore::default()), ManualClock::at(chrono::DateTime::UNIX_EPOCH));
+        let (steps, _) = journaled(&store, &clock, None).await;
+        for name in ["read-source", "apply-0", "apply-1000"] {
+            let clock = clock.clone();
+            let _: u32 = step(&steps, name, move || async move {
+                clock.sleep(Duration::from_millis(250)).await;
+                Ok(1)
+            })
+            .await
+            .unwrap();
+        }
+        let time = |stage: &str, milliseconds| StageTime { stage: stage.to_owned(), milliseconds };
+        assert_eq!(steps.stages(), [time("read-source", 250), time("apply", 500)]);
     }
 
     #[tokio::test]

@@ -160,7 +160,7 @@ async fn execute(job: &Job, task: &RunTask) -> Result<RunReport> {
     end(job, &mut ended).await?;
     tracing::info!(integration = job.name(), run = %job.run, outcome = ended.outcome.as_str(), "run ended");
     let Ended { outcome, plan, counts, refusals, stale_plan, notes, .. } = ended;
-    Ok(RunReport { run: job.run, outcome, plan, counts, refusals, stale_plan, notes })
+    Ok(RunReport { run: job.run, outcome, plan, counts, refusals, stale_plan, notes, stages: steps.stages() })
 }
 
 /// Counts what the run did and writes its end.
