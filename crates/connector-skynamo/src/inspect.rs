@@ -54,6 +54,9 @@ pub fn inspect(response: &Response) -> Result<()> {
             // The gateway's words for a path or verb that does not exist: not a matter of the key.
             Error::new(ErrorKind::Config, "Skynamo has no such path").hint("check `base_url`: it ends with /v1, as https://api.skynamo.me/v1")
         }
+        // The gateway says it in JSON; a page comes from a proxy or firewall before it, which knows nothing of keys.
+        (403, None) => Error::new(ErrorKind::Forbidden, "something between here and Skynamo refused the request")
+            .hint("check proxies and firewalls, and whether `base_url` is right; the key was not judged"),
         (401 | 403, _) => Error::new(ErrorKind::Unauthenticated, "Skynamo did not accept the key for this instance").hint(
             "check `instance` (the first part of the web address), or make a new key under Settings, Integration tokens and put it into `api_key`",
         ),
@@ -102,6 +105,8 @@ mod tests {
             (401, r#"{"message":"Unauthorized"}"#, Some(ErrorKind::Unauthenticated)),
             (403, r#"{"message":"Forbidden"}"#, Some(ErrorKind::Unauthenticated)),
             (403, r#"{"message":"Missing Authentication Token"}"#, Some(ErrorKind::Config)),
+            (403, "<html>blocked</html>", Some(ErrorKind::Forbidden)),
+            (400, r#"{"message":"Some items were rejected","errors":null}"#, Some(ErrorKind::Rejected)),
             (404, r#"{"message":"Not found","errors":[]}"#, Some(ErrorKind::NotFound)),
             (404, "<html>nginx</html>", Some(ErrorKind::Protocol)),
             (429, r#"{"message":"Limit Exceeded"}"#, Some(ErrorKind::RateLimited)),

@@ -17,8 +17,8 @@ mod write;
 use std::sync::Arc;
 
 use rightful_core::{
-    Changes, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, HeaderKeys, HeaderName, KeySpec, Kind, KindSpec, Result,
-    Role, RoleSpec, Secret, Secrets, Setting, SettingType, Settings, Settle, Url, VendorId, Verb,
+    BaseUrl, Changes, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, HeaderKeys, HeaderName, KeySpec, Kind, KindSpec,
+    Result, Role, RoleSpec, Secret, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
 };
 
 pub use connector::SkynamoConnector;
@@ -181,19 +181,6 @@ fn bounded(settings: &Settings, setting: &Setting, least: u64, most: u64) -> Res
     }
 }
 
-fn base_url(settings: &Settings) -> Result<Url> {
-    let text = settings.text(&BASE_URL)?;
-    let wrong = |why: String| Error::new(ErrorKind::Config, format!("`base_url` {why}")).hint(format!("for example {}", BASE_URL.example));
-    let url = Url::parse(&text).map_err(|error| wrong(format!("is no address: {error}")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() || url.host_str().is_none() {
-        return Err(wrong("must begin with https://".into()));
-    }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must be the bare address, without `?`, `#` or credentials".into()));
-    }
-    Ok(url)
-}
-
 fn instance(settings: &Settings) -> Result<String> {
     let name = settings.text(&INSTANCE)?;
     let fits = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
@@ -216,7 +203,7 @@ impl SkynamoConnector {
     /// # Errors
     /// `Config` where a setting or secret is missing or cannot be right; the text names it.
     pub fn connect(settings: &Settings, secrets: &Secrets, context: Context) -> Result<Self> {
-        let base = base_url(settings)?;
+        let base = BaseUrl::parse(&settings.text(&BASE_URL)?).map_err(|error| error.context("setting `base_url`"))?;
         let instance = instance(settings)?;
         let key = secrets.get(&API_KEY)?;
         let page_size = bounded(settings, &PAGE_SIZE, 1, 200)?;

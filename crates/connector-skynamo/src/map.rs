@@ -59,7 +59,7 @@ fn customer_column(field: &FieldName, form: &[(i64, String)]) -> Result<Column> 
     if CUSTOMER_MEMBERS.contains(&field.as_str()) {
         return Ok(Column::Member(field.clone()));
     }
-    if let Some(id) = field.as_str().parse().ok().filter(|id| form.iter().any(|(known, _)| known == id)) {
+    if let Some(id) = number(field.as_str()).filter(|id| form.iter().any(|(known, _)| known == id)) {
         return Ok(Column::Custom(id));
     }
     let mut labelled = form.iter().filter(|(_, label)| label == field.as_str());
@@ -96,6 +96,12 @@ pub fn user_keys(ids: impl IntoIterator<Item = i64>) -> Vec<String> {
     keys
 }
 
+/// The number an id stands for. Text that Skynamo would not write so (`007`, `+7`) never was an id of its own.
+pub fn number(id: &str) -> Option<i64> {
+    let number: i64 = id.parse().ok()?;
+    (number.to_string() == id).then_some(number)
+}
+
 fn key(keys: &mut Vec<Key>, name: KeyName, value: Option<String>) {
     if let Some(value) = value.filter(|value| !value.is_empty()) {
         keys.push(Key { name, value });
@@ -108,6 +114,10 @@ fn values(columns: &[Column], value: impl Fn(&Column) -> Value) -> Vec<Value> {
 
 fn text(text: Option<&String>) -> Value {
     text.map_or(Value::Null, Value::text)
+}
+
+fn borrowed(text: Option<&wire::Text<'_>>) -> Value {
+    text.map_or(Value::Null, |text| Value::text(text.0.as_ref()))
 }
 
 fn changed_at(time: Option<&wire::Text<'_>>) -> Option<Instant> {
@@ -147,22 +157,18 @@ pub fn user(row: wire::User, columns: &[Column]) -> Record {
 }
 
 /// A customer.
-pub fn customer(row: wire::Customer<'_>, columns: &[Column]) -> Record {
-    let custom = |id: i64| {
-        let field = row.custom_fields.iter().flatten().find(|field| field.id == id);
-        field.and_then(|field| field.value.as_ref()).map_or(Value::Null, |value| Value::text(value.0.as_ref()))
-    };
+pub fn customer<F: wire::CustomValues>(row: wire::Customer<'_, F>, columns: &[Column]) -> Record {
     let member = |name: &str| match name {
-        "code" => text(row.code.as_ref()),
-        "name" => text(row.name.as_ref()),
+        "code" => borrowed(row.code.as_ref()),
+        "name" => borrowed(row.name.as_ref()),
         "active" => row.active.map_or(Value::Null, Value::Bool),
         "price_list_id" => row.price_list_id.map_or(Value::Null, Value::Integer),
-        "price_list_name" => text(row.price_list_name.as_ref()),
+        "price_list_name" => borrowed(row.price_list_name.as_ref()),
         _ => Value::Null,
     };
     let values = values(columns, |column| match column {
         Column::Member(name) => member(name.as_str()),
-        Column::Custom(id) => custom(*id),
+        Column::Custom(id) => row.custom_fields.value(*id).map_or(Value::Null, Value::text),
     });
     let assigned = match row.assigned_users {
         // Null members are asked for, so null is nobody; a member that is missing all the same was not shown.
@@ -170,11 +176,11 @@ pub fn customer(row: wire::Customer<'_>, columns: &[Column]) -> Record {
         None => Owner::Unseen,
     };
     let mut keys = Vec::with_capacity(1);
-    key(&mut keys, CODE, row.code);
+    key(&mut keys, CODE, row.code.map(wire::Text::into_string));
     Record {
         id: RecordId::new(row.id.to_string()),
         keys,
-        name: row.name.unwrap_or_default(),
+        name: row.name.unwrap_or_default().into_string(),
         owners: vec![(ASSIGNED, assigned)],
         person: None,
         values,
@@ -186,12 +192,12 @@ pub fn customer(row: wire::Customer<'_>, columns: &[Column]) -> Record {
 /// A visit frequency, known by its customer.
 pub fn visit_frequency(row: wire::VisitFrequency<'_>, columns: &[Column]) -> Record {
     let member = |name: &str| match name {
-        "customer_code" => text(row.customer_code.as_ref()),
-        "customer_name" => text(row.customer_name.as_ref()),
-        "user_name" => text(row.user_name.as_ref()),
+        "customer_code" => borrowed(row.customer_code.as_ref()),
+        "customer_name" => borrowed(row.customer_name.as_ref()),
+        "user_name" => borrowed(row.user_name.as_ref()),
         "cycle" => row.cycle.map_or(Value::Null, Value::Integer),
         "frequency" => row.frequency.map_or(Value::Null, Value::Integer),
-        "period" => text(row.period.as_ref()),
+        "period" => borrowed(row.period.as_ref()),
         _ => Value::Null,
     };
     let values = values(columns, |column| match column {
@@ -200,11 +206,11 @@ pub fn visit_frequency(row: wire::VisitFrequency<'_>, columns: &[Column]) -> Rec
     });
     let mut keys = Vec::with_capacity(2);
     key(&mut keys, CUSTOMER_ID, Some(row.customer_id.to_string()));
-    key(&mut keys, CUSTOMER_CODE, row.customer_code);
+    key(&mut keys, CUSTOMER_CODE, row.customer_code.map(wire::Text::into_string));
     Record {
         id: RecordId::new(row.id.to_string()),
         keys,
-        name: row.customer_name.unwrap_or_default(),
+        name: row.customer_name.unwrap_or_default().into_string(),
         owners: vec![(OWNER, row.user_id.map_or(Owner::Unseen, |id| Owner::Known(user_keys([id]))))],
         person: None,
         values,
@@ -253,6 +259,15 @@ mod tests {
     }
 
     #[test]
+    fn only_what_skynamo_would_write_is_an_id() {
+        for (text, wanted) in
+            [("7", Some(7)), ("0", Some(0)), ("-1", Some(-1)), ("007", None), ("+7", None), (" 7", None), ("x", None), ("", None)]
+        {
+            assert_eq!(number(text), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
     fn owner_keys_ascend_by_bytes_without_repeats() {
         assert_eq!(user_keys([7, 12, 7, 100]), ["100", "12", "7"]);
     }
@@ -268,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_customer_keeps_its_code_to_the_letter() {
-        let row = serde_json::from_str(
+        let row: wire::Customer<'_, wire::Fields<'_>> = serde_json::from_str(
             r#"{"id":4410,"code":"007 a","name":"O'Brien & Söhne","active":true,"assigned_users":[12,7,12],
                 "custom_fields":[{"id":41,"name":"Rep Code","value":"R05"}],"last_modified_time":"2026-02-11T09:14:02.1130000+02:00"}"#,
         )
@@ -287,7 +302,8 @@ mod tests {
             (r#"{"id":1,"assigned_users":null}"#, Owner::Known(vec![])),
             (r#"{"id":1,"assigned_users":[]}"#, Owner::Known(vec![])),
         ] {
-            assert_eq!(customer(serde_json::from_str(text).unwrap(), &[]).owner(&ASSIGNED), &wanted, "{text}");
+            let row: wire::Customer<'_, wire::Skipped> = serde_json::from_str(text).unwrap();
+            assert_eq!(customer(row, &[]).owner(&ASSIGNED), &wanted, "{text}");
         }
     }
 

@@ -71,10 +71,14 @@ pub fn table(kind: &Kind) -> Result<Table> {
             path: "customers",
             operation: "customers",
             versioned: true,
-            rows: |response, columns| {
-                shown(response, |row: wire::Customer<'_>| (row.row_version.or(row.version), map::customer(row, columns)))
+            rows: |response, columns| match wants_custom(columns) {
+                true => shown(response, |row| customer::<wire::Fields<'_>>(row, columns)),
+                false => shown(response, |row| customer::<wire::Skipped>(row, columns)),
             },
-            row: |response, columns| Ok(map::customer(parsed(response)?, columns)),
+            row: |response, columns| match wants_custom(columns) {
+                true => Ok(customer::<wire::Fields<'_>>(parsed(response)?, columns).1),
+                false => Ok(customer::<wire::Skipped>(parsed(response)?, columns).1),
+            },
         }),
         kind if *kind == map::VISIT_FREQUENCY => Ok(Table {
             path: "visitfrequencies",
@@ -87,6 +91,15 @@ pub fn table(kind: &Kind) -> Result<Table> {
         }),
         _ => Err(Error::new(ErrorKind::Unsupported, format!("Skynamo's connector does not read `{kind}`"))),
     }
+}
+
+/// Is any custom field asked for? If not, rows are read without looking at theirs.
+fn wants_custom(columns: &[Column]) -> bool {
+    columns.iter().any(|column| matches!(column, Column::Custom(_)))
+}
+
+fn customer<F: wire::CustomValues>(row: wire::Customer<'_, F>, columns: &[Column]) -> (Option<wire::RowVersion>, Record) {
+    (row.row_version.or(row.version), map::customer(row, columns))
 }
 
 /// One page of a list, read.

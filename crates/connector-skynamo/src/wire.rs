@@ -29,7 +29,7 @@ pub struct Counts {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refused {
     pub message: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub errors: Vec<RefusedItem>,
 }
 
@@ -38,7 +38,7 @@ pub struct Refused {
 pub struct RefusedItem {
     /// Its place in the array sent, from 0.
     pub index: usize,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub detail: Vec<String>,
 }
 
@@ -50,8 +50,15 @@ pub struct Written {
 }
 
 /// Text borrowed from the answer where it holds no escapes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Text<'a>(pub Cow<'a, str>);
+
+impl Text<'_> {
+    /// As text of our own: the one copy that is made.
+    pub fn into_string(self) -> String {
+        self.0.into_owned()
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -71,9 +78,23 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
                 Ok(Cow::Owned(text.to_owned()))
             }
+
+            // Values of custom fields are documented as text; a bare number or truth value says the same.
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(number.to_string()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(number.to_string()))
+            }
+
+            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(flag.to_string()))
+            }
         }
 
-        deserializer.deserialize_str(TextVisitor).map(Text)
+        // Not `deserialize_str`: that would refuse everything else unseen.
+        deserializer.deserialize_any(TextVisitor).map(Text)
     }
 }
 
@@ -114,6 +135,11 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
+/// Null where a list is documented counts as an empty one.
+fn null_as_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Option::<Vec<T>>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// A user.
 #[derive(Debug, Deserialize)]
 pub struct User {
@@ -127,24 +153,62 @@ pub struct User {
     pub access: Option<String>,
 }
 
-/// A customer.
+/// A customer. `F` holds its custom fields: [`Fields`] where some are asked for, [`Skipped`] where none is.
 #[derive(Debug, Deserialize)]
-pub struct Customer<'a> {
+#[serde(bound(deserialize = "F: Deserialize<'de> + Default, 'de: 'a"))]
+pub struct Customer<'a, F> {
     pub id: i64,
-    pub code: Option<String>,
-    pub name: Option<String>,
+    #[serde(borrow)]
+    pub code: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
     pub active: Option<bool>,
     pub price_list_id: Option<i64>,
-    pub price_list_name: Option<String>,
+    #[serde(borrow)]
+    pub price_list_name: Option<Text<'a>>,
     /// Outer `None`: not shown. Inner `None`: null.
     #[serde(default, deserialize_with = "present")]
     pub assigned_users: Option<Option<Vec<i64>>>,
-    #[serde(borrow)]
-    pub custom_fields: Option<Vec<CustomField<'a>>>,
+    #[serde(default)]
+    pub custom_fields: F,
     pub row_version: Option<RowVersion>,
     pub version: Option<RowVersion>,
     #[serde(borrow)]
     pub last_modified_time: Option<Text<'a>>,
+}
+
+/// Values of custom fields, by field id.
+pub trait CustomValues {
+    /// The value of a field; `None` where the row has none.
+    fn value(&self, id: i64) -> Option<&str>;
+}
+
+/// Custom fields as the row shows them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Fields<'a>(#[serde(borrow)] Option<Vec<CustomField<'a>>>);
+
+impl CustomValues for Fields<'_> {
+    fn value(&self, id: i64) -> Option<&str> {
+        let field = self.0.iter().flatten().find(|field| field.id == id)?;
+        field.value.as_ref().map(|value| value.0.as_ref())
+    }
+}
+
+/// Custom fields nobody asked for: passed over without looking inside.
+#[derive(Debug, Default)]
+pub struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl CustomValues for Skipped {
+    fn value(&self, _: i64) -> Option<&str> {
+        None
+    }
 }
 
 /// A custom field's value on a customer or an integration's form.
@@ -162,13 +226,17 @@ pub struct CustomField<'a> {
 pub struct VisitFrequency<'a> {
     pub id: i64,
     pub customer_id: i64,
-    pub customer_code: Option<String>,
-    pub customer_name: Option<String>,
+    #[serde(borrow)]
+    pub customer_code: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub customer_name: Option<Text<'a>>,
     pub user_id: Option<i64>,
-    pub user_name: Option<String>,
+    #[serde(borrow)]
+    pub user_name: Option<Text<'a>>,
     pub cycle: Option<i64>,
     pub frequency: Option<i64>,
-    pub period: Option<String>,
+    #[serde(borrow)]
+    pub period: Option<Text<'a>>,
     pub row_version: Option<RowVersion>,
     pub version: Option<RowVersion>,
     #[serde(borrow)]
@@ -179,7 +247,7 @@ pub struct VisitFrequency<'a> {
 #[derive(Debug, Deserialize)]
 pub struct FormDefinition {
     pub id: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub custom_fields: Vec<FormField>,
 }
 
@@ -195,7 +263,7 @@ pub struct FormField {
 pub struct IntegrationForm<'a> {
     #[serde(borrow)]
     pub last_modified_time: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "null_as_empty")]
     pub custom_fields: Vec<CustomField<'a>>,
 }
 
@@ -229,9 +297,38 @@ mod tests {
 
     #[test]
     fn an_absent_list_is_not_an_empty_one() {
-        let shown = |text: &str| serde_json::from_str::<Customer<'_>>(text).unwrap().assigned_users;
+        let shown = |text: &str| serde_json::from_str::<Customer<'_, Skipped>>(text).unwrap().assigned_users;
         assert_eq!(shown(r#"{"id":1}"#), None);
         assert_eq!(shown(r#"{"id":1,"assigned_users":null}"#), Some(None));
         assert_eq!(shown(r#"{"id":1,"assigned_users":[7]}"#), Some(Some(vec![7])));
+    }
+
+    #[test]
+    fn a_value_of_a_custom_field_is_text_however_it_is_written() {
+        for (json, wanted) in [
+            ("\"R05\"", Some("R05")),
+            ("\"a\\nb\"", Some("a\nb")),
+            ("7", Some("7")),
+            ("-7", Some("-7")),
+            ("true", Some("true")),
+            ("null", None),
+        ] {
+            let text = format!(r#"{{"id":1,"custom_fields":[{{"id":40,"value":"x"}},{{"id":41,"name":"Rep Code","value":{json}}}]}}"#);
+            let row: Customer<'_, Fields<'_>> = serde_json::from_str(&text).unwrap();
+            assert_eq!((row.custom_fields.value(41), row.custom_fields.value(42)), (wanted, None), "{json}");
+            assert!(serde_json::from_str::<Customer<'_, Skipped>>(&text).unwrap().custom_fields.value(41).is_none());
+        }
+        for absent in [r#"{"id":1}"#, r#"{"id":1,"custom_fields":null}"#] {
+            assert_eq!(serde_json::from_str::<Customer<'_, Fields<'_>>>(absent).unwrap().custom_fields.value(41), None);
+            assert!(serde_json::from_str::<Customer<'_, Skipped>>(absent).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_read_with_null_members_too() {
+        let refused: Refused = serde_json::from_str(r#"{"message":"no","errors":null}"#).unwrap();
+        assert!(refused.errors.is_empty());
+        let refused: Refused = serde_json::from_str(r#"{"message":"no","errors":[{"index":1,"detail":null}]}"#).unwrap();
+        assert_eq!((refused.errors[0].index, refused.errors[0].detail.len()), (1, 0));
     }
 }

@@ -196,14 +196,14 @@ fn item(place: usize, kind: &Kind, role: &Role, write: &Write) -> Result<Option<
     if change.role != *role {
         return Err(unsupported(&format!("change the role `{}` of `{kind}`", change.role)));
     }
-    let number = id.as_str().parse().map_err(|_| {
+    let number = map::number(id.as_str()).ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("`{id}` is no id of Skynamo's")).hint("run again, so that the record is paired anew")
     })?;
     let users: Result<Vec<i64>> = change
         .to
         .iter()
         .map(|user| {
-            user.parse().map_err(|_| {
+            map::number(user).ok_or_else(|| {
                 Error::new(ErrorKind::Rejected, format!("`{user}` is no user id of Skynamo's")).hint("name users by their number")
             })
         })
