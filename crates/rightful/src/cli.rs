@@ -1,0 +1,386 @@
+//! The command line: verbs, their arguments, and an example of each.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Keeps every record with its rightful owner.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rightful",
+    version,
+    about = "Keeps every record with its rightful owner",
+    long_about = "Maps people between business systems and applies the mapping: the rep code on a customer in the ERP decides who owns that \
+                  customer in the field-sales app. Every change is a plan before it is written, and in a ledger afterwards.",
+    after_help = "Exit codes: 0 done or nothing to do, 1 error, 2 the plan has changes and 8 applied with holds (both only with \
+                  --detailed-exitcode), 3 partial, 4 refused by a cap or guard, 5 stale plan or edit, 6 another run holds the lease, \
+                  7 preflight failed, 64 usage.",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The configuration file
+    #[arg(long, short, global = true, value_name = "PATH", default_value = "rightful.toml", env = "RIGHTFUL_CONFIG")]
+    pub config: PathBuf,
+    /// The integration, where several are configured
+    #[arg(long, short, global = true, value_name = "NAME", env = "RIGHTFUL_INTEGRATION")]
+    pub integration: Option<String>,
+    /// Prints JSON for programs instead of tables for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Tells more on the way: -v what is done, -vv every call (never their contents)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Writes a commented configuration to fill in
+    #[command(after_help = "Example: rightful init && $EDITOR rightful.toml")]
+    Init(Init),
+    /// Judges the configuration, secrets included, without asking any vendor
+    #[command(after_help = "Example: rightful check")]
+    Check,
+    /// Prints the configuration's JSON Schema, for editors
+    #[command(after_help = "Example: rightful schema > rightful.schema.json")]
+    Schema,
+    /// Lists the connectors this program carries and what each can do
+    #[command(after_help = "Example: rightful connectors skynamo")]
+    Connectors(Connectors),
+    /// Asks both vendors whether everything the integration needs is in place
+    #[command(after_help = "Example: rightful preflight")]
+    Preflight(Preflight),
+    /// Lists people of both sides, as last read
+    #[command(after_help = "Example: rightful users --codes")]
+    Users(Users),
+    /// Shows and changes which users each code leads to
+    #[command(after_help = "Examples: rightful codes list\n          rightful codes set R05 nadia.o --reason \"takes over the Cape\"")]
+    Codes(Codes),
+    /// Reads both sides and shows what would change; writes nothing
+    #[command(after_help = "Examples: rightful plan\n          rightful plan --only R05\n          rightful plan --show plan-3 --all")]
+    Plan(Plan),
+    /// Applies a saved plan, exactly as it was shown
+    #[command(after_help = "Examples: rightful apply plan-1\n          rightful apply plan-1 --over-cap --reason \"first run\"")]
+    Apply(Apply),
+    /// Reads, plans, judges the caps and applies: what an hourly schedule calls
+    #[command(after_help = "Example: rightful run")]
+    Run(Run),
+    /// Lists runs, or shows one
+    #[command(after_help = "Examples: rightful runs\n          rightful runs run-3")]
+    Runs(Runs),
+    /// Says why a record belongs to its users
+    #[command(after_help = "Example: rightful explain CAPE-017")]
+    Explain(Explain),
+    /// Lists wanted states that wait for something
+    #[command(after_help = "Examples: rightful holds list\n          rightful holds drop hold-4")]
+    Holds(Holds),
+    /// Lists what a person has to look at
+    #[command(after_help = "Example: rightful cases --reason unmapped-code")]
+    Cases(Cases),
+    /// Puts back what stood there before a run, and pauses the integration
+    #[command(after_help = "Example: rightful undo run-3")]
+    Undo(Undo),
+    /// Stops an integration from running
+    #[command(after_help = "Example: rightful pause --reason \"ERP upgrade\"")]
+    Pause(Pause),
+    /// Lets a paused integration run again
+    #[command(after_help = "Example: rightful resume")]
+    Resume(Resume),
+    /// Serves stand-ins of the compiled vendors on this machine
+    #[cfg(feature = "sandbox")]
+    #[command(after_help = "Example: rightful sandbox --config sandbox.toml")]
+    Sandbox(crate::sandbox::Arguments),
+    /// Plays a whole job against stand-ins and judges it
+    #[cfg(feature = "sandbox")]
+    #[command(after_help = "Example: rightful demo rep-codes --seed 7")]
+    Demo(crate::demo::Arguments),
+    /// Prints a completion script for a shell
+    #[command(after_help = "Example: rightful completions bash > ~/.local/share/bash-completion/completions/rightful")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write it; the file of --config unless said
+    pub path: Option<PathBuf>,
+    /// Replaces a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `connectors`
+#[derive(Debug, Args)]
+pub struct Connectors {
+    /// Only this vendor, with its settings
+    pub vendor: Option<String>,
+}
+
+/// `preflight`
+#[derive(Debug, Args)]
+pub struct Preflight {
+    /// Only this connection
+    pub connection: Option<String>,
+}
+
+/// `users`
+#[derive(Debug, Args)]
+pub struct Users {
+    /// Only users that a code leads to
+    #[arg(long)]
+    pub codes: bool,
+    /// The source's people too
+    #[arg(long)]
+    pub people: bool,
+}
+
+/// Who edits and why.
+#[derive(Clone, Debug, Args)]
+pub struct Authored {
+    /// Who does it; the name you are signed in with unless said
+    #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+    pub author: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `codes`
+#[derive(Debug, Args)]
+pub struct Codes {
+    /// What to do with the table
+    #[command(subcommand)]
+    pub verb: CodesVerb,
+}
+
+/// Verbs below `codes`.
+#[derive(Debug, Subcommand)]
+pub enum CodesVerb {
+    /// Shows each code: its users, how many records carry it, when the table was last read
+    List {
+        /// Only codes that lead to nobody
+        #[arg(long)]
+        unmapped: bool,
+    },
+    /// Gives a code its users; takes effect at the next run
+    Set {
+        /// The code, as it stands in the source (case and leading zeros count)
+        code: String,
+        /// Users by user name or e-mail; none with --blank or --remove
+        users: Vec<String>,
+        /// Who takes over where a user is deactivated
+        #[arg(long, value_name = "OLD=NEW")]
+        successor: Vec<String>,
+        /// Keeps the code as a blank row: known, not mapped yet
+        #[arg(long, conflicts_with_all = ["users", "remove"])]
+        blank: bool,
+        /// Takes the code out of the table
+        #[arg(long, conflicts_with = "users")]
+        remove: bool,
+        /// Saves only if the table still has this version
+        #[arg(long, value_name = "VERSION")]
+        expect: Option<i64>,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Reads rows from a CSV file with the columns code, user, successor; a verdict for each
+    Import {
+        /// The file; `-` for standard input
+        file: PathBuf,
+        /// Takes codes that are not in the file out of the table
+        #[arg(long)]
+        whole: bool,
+        /// Saves the good rows where others are bad; without it a bad row stops all
+        #[arg(long)]
+        good_rows: bool,
+        /// Shows the verdicts and saves nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Saves only if the table still has this version
+        #[arg(long, value_name = "VERSION")]
+        expect: Option<i64>,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Prints the table as CSV
+    Export {
+        /// The file; standard output unless said
+        file: Option<PathBuf>,
+    },
+    /// Lists the table's versions, newest first
+    History {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The integration, where several are configured
+    pub integration: Option<String>,
+    /// A pilot: plans only records with this code, or this one customer
+    #[arg(long, value_name = "CODE|CUSTOMER")]
+    pub only: Option<String>,
+    /// Shows a saved plan instead of making one
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["only", "list"])]
+    pub show: Option<String>,
+    /// Lists saved plans
+    #[arg(long, conflicts_with = "only")]
+    pub list: bool,
+    /// Shows every change, not only the first ones
+    #[arg(long)]
+    pub all: bool,
+    /// Exits 2 where there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The plan: `plan-3` or `3`
+    pub plan: String,
+    /// Lets this one plan over its caps; needs --reason
+    #[arg(long, requires = "reason")]
+    pub over_cap: bool,
+    /// Why it may pass
+    #[arg(long, value_name = "TEXT", requires = "over_cap")]
+    pub reason: Option<String>,
+    /// Who lets it pass; the name you are signed in with unless said
+    #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+    pub author: Option<String>,
+    /// Exits 8 where wanted states wait
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The integration, where several are configured
+    pub integration: Option<String>,
+    /// Exits 8 where wanted states wait
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `runs`
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// One run: `run-3` or `3`
+    pub run: Option<String>,
+    /// How many, newest first
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The record's code, or its id in the target
+    pub key: String,
+}
+
+/// `holds`
+#[derive(Debug, Args)]
+pub struct Holds {
+    /// What to do with them
+    #[command(subcommand)]
+    pub verb: HoldsVerb,
+}
+
+/// Verbs below `holds`.
+#[derive(Debug, Subcommand)]
+pub enum HoldsVerb {
+    /// Lists them, oldest first
+    List {
+        /// How many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Forgets one; the next plan may bring it back
+    Drop {
+        /// The hold: `hold-4` or `4`
+        hold: String,
+    },
+}
+
+/// `cases`
+#[derive(Debug, Args)]
+pub struct Cases {
+    /// Only cases with this reason
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Closed ones too
+    #[arg(long)]
+    pub closed: bool,
+    /// How many
+    #[arg(long, default_value_t = 100)]
+    pub limit: usize,
+}
+
+/// `undo`
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// The run: `run-3` or `3`
+    pub run: String,
+    /// Who undoes it; the name you are signed in with unless said
+    #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+    pub author: Option<String>,
+}
+
+/// `pause`
+#[derive(Debug, Args)]
+pub struct Pause {
+    /// The integration, where several are configured
+    pub integration: Option<String>,
+    /// Who and why
+    #[command(flatten)]
+    pub by: Authored,
+}
+
+/// `resume`
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The integration, where several are configured
+    pub integration: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_shows_an_example() {
+        for verb in Cli::command().get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("rightful "), "`{}` has no example", verb.get_name());
+        }
+    }
+}

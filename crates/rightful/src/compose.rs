@@ -1,0 +1,171 @@
+//! Puts configured connections, the store and the clock together into what a job stands on.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rightful_core::{
+    Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Settings,
+    Slot, SlotValue, SystemClock, SystemRandomness, VendorId, async_trait, nearest,
+};
+use rightful_engine::{Holder, Integration, Ports, Progress, Store};
+use rightful_store::{SqliteStore, current_holder};
+
+use crate::config::{Config, ConnectionConfig};
+
+/// A configuration with its store open: makes connections and ports.
+#[derive(Debug)]
+pub struct Composition {
+    /// The configuration.
+    pub config: Config,
+    /// What remembers.
+    pub store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    holder: Holder,
+    accounts: Mutex<Vec<Account>>,
+}
+
+/// The permits of one account, shared by every connection to it.
+#[derive(Debug)]
+struct Account {
+    vendor: VendorId,
+    settings: Settings,
+    permits: Arc<Permits>,
+}
+
+impl Composition {
+    /// Opens the configured store.
+    ///
+    /// # Errors
+    /// As the store: a folder that is not there, a file of a newer version, one that is locked.
+    pub fn open(config: Config) -> Result<Self> {
+        let store = Arc::new(SqliteStore::open(&config.store)?);
+        Ok(Self { config, store, clock: Arc::new(SystemClock), holder: current_holder(), accounts: Mutex::default() })
+    }
+
+    /// The integration of that name; without a name the only one.
+    ///
+    /// # Errors
+    /// `Config` where there is none such, naming the nearest.
+    pub fn integration(&self, name: Option<&str>) -> Result<&Integration> {
+        integration(&self.config, name)
+    }
+
+    /// Connects, guarded. Sends nothing.
+    ///
+    /// # Errors
+    /// `Config` where there is no such connection, a secret cannot be fetched or a setting cannot be right.
+    pub async fn connection(&self, name: &ConnectionName) -> Result<Arc<dyn Connector>> {
+        let connection = self.config.connections.get(name).ok_or_else(|| {
+            let names = self.config.connections.keys().map(ConnectionName::as_str);
+            let error = Error::new(ErrorKind::Config, format!("there is no connection `{name}`"));
+            match nearest(name.as_str(), names.clone()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("connections: {}", names.collect::<Vec<_>>().join(", "))),
+            }
+        })?;
+        let slot = Arc::new(StoreSlot { store: self.store.clone(), connection: name.clone() });
+        let permits = self.permits(connection);
+        connect(connection, self.config.folder(), &self.clock, permits, slot).await
+    }
+
+    /// What a job of the integration stands on.
+    ///
+    /// # Errors
+    /// As [`Composition::connection`].
+    pub async fn ports(&self, integration: &Integration, progress: Arc<dyn Progress>) -> Result<Ports> {
+        let (source, target) = (&integration.policy.source.connection, &integration.policy.target.connection);
+        Ok(Ports {
+            store: self.store.clone(),
+            source: self.connection(source).await?,
+            target: self.connection(target).await?,
+            clock: self.clock.clone(),
+            progress,
+            holder: self.holder.clone(),
+        })
+    }
+
+    /// Permits belong to an account: connections with equal settings share them.
+    fn permits(&self, connection: &ConnectionConfig) -> Arc<Permits> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let vendor = &connection.descriptor.id;
+        if let Some(account) = accounts.iter().find(|account| account.vendor == *vendor && account.settings == connection.settings) {
+            return account.permits.clone();
+        }
+        let permits = Arc::new(Permits::new(self.clock.clone()));
+        accounts.push(Account { vendor: vendor.clone(), settings: connection.settings.clone(), permits: permits.clone() });
+        permits
+    }
+}
+
+/// The integration of that name; without a name the only one.
+///
+/// # Errors
+/// `Config` where there is none such, naming the nearest.
+pub fn integration<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Integration> {
+    let names = || config.integrations.keys().map(String::as_str);
+    let Some(name) = name else {
+        let mut all = config.integrations.values();
+        return match (all.next(), all.next()) {
+            (Some(only), None) => Ok(only),
+            (None, _) => Err(Error::new(ErrorKind::Config, "no integration is configured")
+                .context(config.file.display().to_string())
+                .hint("add [integrations.NAME] with job, source and target: see `rightful init`")),
+            _ => Err(Error::new(ErrorKind::Config, "several integrations are configured")
+                .hint(format!("name one: --integration NAME ({})", names().collect::<Vec<_>>().join(", ")))),
+        };
+    };
+    config.integrations.get(name).ok_or_else(|| {
+        let error = Error::new(ErrorKind::Config, format!("there is no integration `{name}`"));
+        match nearest(name, names()) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("integrations: {}", names().collect::<Vec<_>>().join(", "))),
+        }
+    })
+}
+
+/// Fetches a connection's secrets and makes its connector, guarded. Sends nothing.
+///
+/// # Errors
+/// `Config` where a secret cannot be fetched or a setting cannot be right.
+pub async fn connect(
+    connection: &ConnectionConfig,
+    folder: &Path,
+    clock: &Arc<dyn Clock>,
+    permits: Arc<Permits>,
+    slot: Arc<dyn Slot>,
+) -> Result<Arc<dyn Connector>> {
+    let placed = |error: Error| error.context(format!("connection `{}`", connection.name));
+    let mut secrets = Secrets::default();
+    for (key, reference) in &connection.secrets {
+        let secret = reference.fetch(folder).await.map_err(|error| placed(error.context(format!("secret `{key}`"))))?;
+        secrets.set(*key, secret);
+    }
+    let context = Context {
+        connection: connection.name.clone(),
+        transport: Arc::new(ReqwestTransport::new(connection.network.clone()).map_err(placed)?),
+        clock: clock.clone(),
+        randomness: Arc::new(SystemRandomness),
+        permits,
+        slot,
+    };
+    let connector = (connection.descriptor.connect)(&connection.settings, &secrets, context).map_err(placed)?;
+    Ok(Arc::new(Guarded::new(connector)))
+}
+
+/// A connection's slot in the store: a rejected password is remembered for the next process.
+#[derive(Debug)]
+struct StoreSlot {
+    store: Arc<dyn Store>,
+    connection: ConnectionName,
+}
+
+#[async_trait]
+impl Slot for StoreSlot {
+    async fn load(&self) -> Result<SlotValue> {
+        self.store.load_slot(&self.connection).await
+    }
+
+    async fn swap(&self, revision: u64, text: Option<Secret>) -> Result<bool> {
+        self.store.swap_slot(&self.connection, revision, text).await
+    }
+}

@@ -1,0 +1,232 @@
+//! One integration of the configuration as the policy the engine runs: presets are data.
+
+use std::collections::BTreeMap;
+
+use rightful_core::{ConnectionName, FieldName, KeyName, Kind, KindSpec, Role, Setting, Verb, nearest};
+use rightful_engine::{Assignment, Cap, Caps, CodeField, Integration, MatchRule, NoOwner, Policy, Side};
+use serde_json::Value as Json;
+
+use super::document::{Leaf, Section, unknown_keys};
+use super::{ConnectionConfig, Problem, Problems, judged, keys, missing, text_of, wrong};
+
+/// What a job takes along where the connections have it.
+struct Preset {
+    job: &'static str,
+    /// Target kinds that follow a successor.
+    follow: &'static [&'static str],
+}
+
+/// The jobs that are known.
+const PRESETS: &[Preset] = &[Preset { job: "rep-codes", follow: &["visit-frequency"] }];
+
+/// Reads one `[integrations.NAME]`. `names` are all connections, also those with problems of their own.
+pub fn integration(
+    section: &Section,
+    names: &[&str],
+    connections: &BTreeMap<ConnectionName, ConnectionConfig>,
+    problems: &mut Problems,
+) -> Option<Integration> {
+    let before = problems.len();
+    unknown_keys(&section.leaves, keys::INTEGRATION.iter(), &format!("[integrations.{}]", section.name), problems);
+    let mut reader = Reader { section, problems };
+    let job = reader.choice(&keys::JOB);
+    let source = reader.connection(&keys::SOURCE, names);
+    let target = reader.connection(&keys::TARGET, names);
+    let assignment = match reader.choice(&keys::ASSIGNMENT).as_deref() {
+        Some("merge") => Assignment::Merge,
+        _ => Assignment::Replace,
+    };
+    let no_match = reader.no_owner(&keys::NO_MATCH, &keys::NO_MATCH_FALLBACK);
+    let no_owner = reader.no_owner(&keys::NO_OWNER, &keys::NO_OWNER_FALLBACK);
+    let caps = Caps {
+        owner_moves: reader.cap(&keys::MOVES_COUNT, &keys::MOVES_PERCENT, &keys::MOVES_FLOOR),
+        removals: reader.cap(&keys::REMOVALS_COUNT, &keys::REMOVALS_PERCENT, &keys::REMOVALS_FLOOR),
+        source_shrink_percent: reader.percent(&keys::SHRINK_PERCENT).unwrap_or_default(),
+    };
+    let include_inactive = reader.truth(&keys::INCLUDE_INACTIVE);
+    let newcomer_hours = reader.hours(&keys::NEWCOMER_HOURS);
+    let full_read_hours = reader.hours(&keys::FULL_READ_HOURS);
+    let text = |setting: &Setting, problems: &mut Problems| text_of(&section.leaves, setting, problems);
+    let code = CodeField {
+        field: FieldName::new(text(&keys::CODE_FIELD, problems).unwrap_or_default()),
+        label: text(&keys::CODE_LABEL, problems).unwrap_or_default(),
+    };
+    let (source_kind, target_kind) = (text(&keys::SOURCE_KIND, problems), text(&keys::TARGET_KIND, problems));
+    let (source_key, target_key) = (text(&keys::SOURCE_KEY, problems), text(&keys::TARGET_KEY, problems));
+    let role = text(&keys::ROLE, problems);
+    // A connection with problems of its own has told them.
+    let source = connections.get(source?.as_str())?;
+    let target = connections.get(target?.as_str())?;
+    let preset = PRESETS.iter().find(|preset| job.as_deref() == Some(preset.job))?;
+    let (source_kinds, target_kinds) = ((source.descriptor.kinds)(), (target.descriptor.kinds)());
+    let source_kind = kind(section, &keys::SOURCE_KIND, source, &source_kinds, &source_kind?, problems);
+    let target_kind = kind(section, &keys::TARGET_KIND, target, &target_kinds, &target_kind?, problems);
+    let (source_kind, target_kind) = (source_kind?, target_kind?);
+    let key = |given: Option<String>, spec: &KindSpec| {
+        given.map(KeyName::new).unwrap_or_else(|| spec.keys.first().map_or(KeyName::fixed("id"), |key| key.name.clone()))
+    };
+    let role = role.map(Role::new).or_else(|| target_kind.roles.iter().find(|role| role.writable).map(|role| role.role.clone()));
+    let Some(role) = role else {
+        problems.push(Problem {
+            line: Some(section.line),
+            message: format!("owners of kind `{}` cannot be written at connection `{}`", target_kind.kind, target.name),
+            mend: "choose a target whose owners can be written: rightful connectors".to_owned(),
+        });
+        return None;
+    };
+    let written = |spec: &&KindSpec| spec.verbs.contains(&Verb::Update) && spec.roles.iter().any(|role| role.writable);
+    let follow: Vec<Kind> = target_kinds
+        .iter()
+        .filter(written)
+        .filter(|spec| preset.follow.contains(&spec.kind.as_str()))
+        .map(|spec| spec.kind.clone())
+        .collect();
+    // The people whom a code names come first: the code is one of their keys.
+    let named = source_kind.roles.first().map(|role| role.people.clone());
+    let mut source_people: Vec<Kind> = source_kinds.iter().filter(|spec| spec.people).map(|spec| spec.kind.clone()).collect();
+    source_people.sort_by_key(|kind| Some(kind) != named.as_ref());
+    let policy = Policy {
+        source: Side { connection: source.name.clone(), kind: source_kind.kind.clone(), key: key(source_key, source_kind) },
+        target: Side { connection: target.name.clone(), kind: target_kind.kind.clone(), key: key(target_key, target_kind) },
+        role,
+        rules: vec![MatchRule::Code],
+        code,
+        follow,
+        assignment,
+        no_match,
+        no_owner,
+        caps,
+        include_inactive,
+        newcomer_hours,
+        full_read_hours,
+        source_people,
+    };
+    (problems.len() == before).then(|| Integration { name: section.name.clone(), policy })
+}
+
+fn kind<'a>(
+    section: &Section,
+    setting: &Setting,
+    connection: &ConnectionConfig,
+    kinds: &'a [KindSpec],
+    wanted: &str,
+    problems: &mut Problems,
+) -> Option<&'a KindSpec> {
+    let found = kinds.iter().find(|spec| spec.kind == *wanted);
+    if found.is_none() {
+        let known: Vec<&str> = kinds.iter().map(|spec| spec.kind.as_str()).collect();
+        problems.push(Problem {
+            line: section.leaves.iter().find(|leaf| leaf.key == setting.key).map(|leaf| leaf.line).or(Some(section.line)),
+            message: format!("connection `{}` has no kind `{wanted}`", connection.name),
+            mend: match nearest(wanted, known.iter().copied()) {
+                Some(near) => format!("did you mean {} = \"{near}\"?", setting.key),
+                None => format!("set {} to one of: {}", setting.key, known.join(", ")),
+            },
+        });
+    }
+    found
+}
+
+/// Reads settings of one section and tells what is wrong with them.
+struct Reader<'a> {
+    section: &'a Section,
+    problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn leaf(&self, setting: &Setting) -> Option<Leaf> {
+        self.section.leaves.iter().find(|leaf| leaf.key == setting.key).cloned()
+    }
+
+    /// A word of a choice, its default where it is not given.
+    fn choice(&mut self, setting: &Setting) -> Option<String> {
+        let Some(leaf) = self.leaf(setting) else {
+            if setting.required {
+                self.problems.push(missing(self.section, setting));
+            }
+            return setting.default.map(str::to_owned);
+        };
+        match judged(setting, &leaf) {
+            Ok(()) => leaf.value.as_str().map(str::to_owned),
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    fn connection(&mut self, setting: &Setting, names: &[&str]) -> Option<String> {
+        let Some(leaf) = self.leaf(setting) else {
+            self.problems.push(missing(self.section, setting));
+            return None;
+        };
+        let Some(name) = leaf.value.as_str() else {
+            self.problems.push(wrong(&leaf, setting, "the name of a connection", &leaf.value));
+            return None;
+        };
+        if names.contains(&name) {
+            return Some(name.to_owned());
+        }
+        self.problems.push(Problem {
+            line: Some(leaf.line),
+            message: format!("there is no connection `{name}`"),
+            mend: match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => format!("add [connections.{name}]"),
+                None => format!("add [connections.{name}], or use one of: {}", names.join(", ")),
+            },
+        });
+        None
+    }
+
+    fn no_owner(&mut self, setting: &Setting, fallback: &Setting) -> NoOwner {
+        if let Some(leaf) = self.leaf(fallback) {
+            return match leaf.value.as_str().map(str::trim).filter(|user| !user.is_empty()) {
+                Some(user) => NoOwner::Fallback(user.to_owned()),
+                None => {
+                    self.problems.push(wrong(&leaf, fallback, "a user's name or e-mail", &leaf.value));
+                    NoOwner::Leave
+                }
+            };
+        }
+        match self.choice(setting).as_deref() {
+            Some("hold") => NoOwner::Hold,
+            Some("clear") => NoOwner::Clear,
+            _ => NoOwner::Leave,
+        }
+    }
+
+    fn truth(&mut self, setting: &Setting) -> bool {
+        let Some(leaf) = self.leaf(setting) else { return setting.default == Some("true") };
+        if let Err(problem) = judged(setting, &leaf) {
+            self.problems.push(problem);
+        }
+        leaf.value == Json::Bool(true)
+    }
+
+    fn number(&mut self, setting: &Setting, most: u64) -> Option<u64> {
+        let Some(leaf) = self.leaf(setting) else { return setting.default.and_then(|text| text.parse().ok()) };
+        let number = leaf.value.as_u64().filter(|number| *number <= most);
+        if number.is_none() {
+            self.problems.push(wrong(&leaf, setting, &format!("a whole number from 0 to {most}"), &leaf.value));
+        }
+        number
+    }
+
+    fn percent(&mut self, setting: &Setting) -> Option<u8> {
+        self.number(setting, 100).and_then(|number| u8::try_from(number).ok())
+    }
+
+    fn hours(&mut self, setting: &Setting) -> u32 {
+        // A hundred years.
+        self.number(setting, 876_000).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+    }
+
+    fn cap(&mut self, count: &Setting, percent: &Setting, floor: &Setting) -> Cap {
+        Cap {
+            count: self.number(count, u64::from(u32::MAX)),
+            percent: self.percent(percent),
+            floor: self.number(floor, u64::from(u32::MAX)).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Every key a configuration file may hold, besides those its vendors declare: for reading, hints, `init` and `schema` alike.
+
+use rightful_core::{Setting, SettingType};
+
+const fn optional(
+    key: &'static str,
+    takes: SettingType,
+    default: Option<&'static str>,
+    about: &'static str,
+    example: &'static str,
+) -> Setting {
+    Setting { key, takes, required: false, default, about, example }
+}
+
+const fn required(key: &'static str, takes: SettingType, about: &'static str, example: &'static str) -> Setting {
+    Setting { key, takes, required: true, default: None, about, example }
+}
+
+pub const STORE: Setting =
+    optional("store", SettingType::Text, Some("rightful.db"), "Where Rightful remembers: a file, relative to this one.", "rightful.db");
+
+/// Keys outside every section.
+pub const TOP: &[Setting] = &[STORE];
+
+pub const VENDOR: Setting = required("vendor", SettingType::Text, "The vendor: see `rightful connectors`.", "skynamo");
+pub const ALLOW_PRIVATE: Setting = optional(
+    "allow_private",
+    SettingType::Bool,
+    Some("false"),
+    "May this connection reach private and loopback addresses? For a sandbox on this machine.",
+    "true",
+);
+pub const PROXY: Setting = optional(
+    "proxy",
+    SettingType::Text,
+    None,
+    "Sends this connection through a proxy: its address, or `environment` for HTTPS_PROXY and its kin.",
+    "http://proxy.example:3128",
+);
+
+/// Keys of every connection, besides its vendor's.
+pub const CONNECTION: &[Setting] = &[VENDOR, ALLOW_PRIVATE, PROXY];
+
+/// What happens to records that lead to nobody.
+pub const NO_OWNER_WORDS: &[&str] = &["leave", "hold", "clear"];
+
+pub const JOB: Setting = required("job", SettingType::Choice(&["rep-codes"]), "What the integration does.", "rep-codes");
+pub const SOURCE: Setting = required("source", SettingType::Text, "The connection that says who owns what.", "intacct");
+pub const TARGET: Setting = required("target", SettingType::Text, "The connection whose owners are kept right.", "skynamo");
+pub const SOURCE_KIND: Setting = optional("source_kind", SettingType::Text, Some("customer"), "The kind of record read there.", "customer");
+pub const SOURCE_KEY: Setting =
+    optional("source_key", SettingType::Text, None, "The key its records are paired by; the kind's first one unless said.", "code");
+pub const TARGET_KIND: Setting = optional("target_kind", SettingType::Text, Some("customer"), "The kind of record written.", "customer");
+pub const TARGET_KEY: Setting =
+    optional("target_key", SettingType::Text, None, "The key its records are paired by; the kind's first one unless said.", "code");
+pub const ROLE: Setting =
+    optional("role", SettingType::Text, None, "The role that is written; the kind's first one that can be unless said.", "assigned");
+pub const CODE_FIELD: Setting =
+    optional("code.field", SettingType::Text, Some("CUSTREPID"), "The source field that holds the code.", "CUSTREPID");
+pub const CODE_LABEL: Setting =
+    optional("code.label", SettingType::Text, Some("Rep Code"), "What people call it: \"Rep Code - R05\".", "Rep Code");
+pub const ASSIGNMENT: Setting = optional(
+    "assignment",
+    SettingType::Choice(&["replace", "merge"]),
+    Some("replace"),
+    "`replace`: exactly the table's users. `merge`: also those present who appear nowhere in the table.",
+    "replace",
+);
+pub const NO_MATCH: Setting = optional(
+    "no_match",
+    SettingType::Choice(NO_OWNER_WORDS),
+    Some("leave"),
+    "A code that leads to nobody: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
+    "leave",
+);
+pub const NO_MATCH_FALLBACK: Setting =
+    optional("no_match.fallback", SettingType::Text, None, "The user who gets records whose code leads to nobody.", "office.desk");
+pub const NO_OWNER: Setting = optional(
+    "no_owner",
+    SettingType::Choice(NO_OWNER_WORDS),
+    Some("leave"),
+    "A record without a code: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
+    "leave",
+);
+pub const NO_OWNER_FALLBACK: Setting =
+    optional("no_owner.fallback", SettingType::Text, None, "The user who gets records without a code.", "office.desk");
+pub const INCLUDE_INACTIVE: Setting =
+    optional("include_inactive", SettingType::Bool, Some("false"), "Are records planned that are not active in the source?", "false");
+pub const NEWCOMER_HOURS: Setting =
+    optional("newcomer_hours", SettingType::Integer, Some("24"), "How long a user who assigned themselves is left alone, in hours.", "24");
+pub const FULL_READ_HOURS: Setting =
+    optional("full_read_hours", SettingType::Integer, Some("168"), "How old the last full read may get, in hours.", "168");
+pub const MOVES_PERCENT: Setting = optional(
+    "caps.owner_moves.percent",
+    SettingType::Integer,
+    Some("20"),
+    "The most records, in percent of the paired ones, that may change owners in one run.",
+    "20",
+);
+pub const MOVES_FLOOR: Setting =
+    optional("caps.owner_moves.floor", SettingType::Integer, Some("20"), "Up to so many may always change owners.", "20");
+pub const MOVES_COUNT: Setting =
+    optional("caps.owner_moves.count", SettingType::Integer, None, "The most records that may change owners, whatever the size.", "500");
+pub const REMOVALS_PERCENT: Setting = optional(
+    "caps.removals.percent",
+    SettingType::Integer,
+    Some("5"),
+    "The most records, in percent of the paired ones, that may be left with nobody.",
+    "5",
+);
+pub const REMOVALS_FLOOR: Setting =
+    optional("caps.removals.floor", SettingType::Integer, Some("5"), "Up to so many may always be left with nobody.", "5");
+pub const REMOVALS_COUNT: Setting =
+    optional("caps.removals.count", SettingType::Integer, None, "The most records that may be left with nobody, whatever the size.", "50");
+pub const SHRINK_PERCENT: Setting = optional(
+    "caps.source_shrink_percent",
+    SettingType::Integer,
+    Some("20"),
+    "The most percent by which the source's active records may shrink between runs.",
+    "20",
+);
+
+/// Keys of every integration.
+pub const INTEGRATION: &[Setting] = &[
+    JOB,
+    SOURCE,
+    TARGET,
+    CODE_FIELD,
+    CODE_LABEL,
+    ASSIGNMENT,
+    NO_MATCH,
+    NO_MATCH_FALLBACK,
+    NO_OWNER,
+    NO_OWNER_FALLBACK,
+    INCLUDE_INACTIVE,
+    NEWCOMER_HOURS,
+    FULL_READ_HOURS,
+    MOVES_PERCENT,
+    MOVES_FLOOR,
+    MOVES_COUNT,
+    REMOVALS_PERCENT,
+    REMOVALS_FLOOR,
+    REMOVALS_COUNT,
+    SHRINK_PERCENT,
+    SOURCE_KIND,
+    SOURCE_KEY,
+    TARGET_KIND,
+    TARGET_KEY,
+    ROLE,
+];

@@ -1,0 +1,281 @@
+//! The configuration file: read whole, judged whole, so that one look shows everything that is wrong with it.
+
+mod document;
+mod integration;
+mod keys;
+mod schema;
+mod secret;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rightful_core::{ConnectionName, Descriptor, Setting, SettingType, Settings, TransportOptions, Url, nearest};
+use rightful_engine::Integration;
+use serde_json::Value as Json;
+
+pub use document::{Problem, Problems};
+pub use schema::schema;
+pub use secret::SecretReference;
+pub use template::{Filled, template};
+#[cfg(feature = "sandbox")]
+pub use template::{quoted, told_secret};
+
+use crate::registry::{VENDORS, connectors};
+use document::{Document, Leaf, Section, unknown_keys};
+
+/// A connection as configured; nothing is fetched or checked at the vendor yet.
+#[derive(Clone, Debug)]
+pub struct ConnectionConfig {
+    /// Its name.
+    pub name: ConnectionName,
+    /// Its vendor's connector.
+    pub descriptor: &'static Descriptor,
+    /// Its settings.
+    pub settings: Settings,
+    /// Where its secrets come from, by setting.
+    pub secrets: Vec<(&'static str, SecretReference)>,
+    /// How it reaches the network.
+    pub network: TransportOptions,
+}
+
+/// A whole configuration without problems.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Where the store is.
+    pub store: PathBuf,
+    /// Connections by name.
+    pub connections: BTreeMap<ConnectionName, ConnectionConfig>,
+    /// Integrations by name.
+    pub integrations: BTreeMap<String, Integration>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The file.
+    pub file: PathBuf,
+    /// Why, in the order of the file.
+    pub problems: Problems,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(file: &Path) -> Result<Self, Unusable> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            let mend = if error.kind() == std::io::ErrorKind::NotFound {
+                "write one: rightful init; or name another: --config PATH".to_owned()
+            } else {
+                "check the file and its rights".to_owned()
+            };
+            let problem = Problem { line: None, message: format!("the configuration cannot be read: {error}"), mend };
+            Unusable { file: file.to_path_buf(), problems: vec![problem] }
+        })?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads the text of a file; paths in it are relative to the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Unusable> {
+        let mut problems = Problems::new();
+        let document = Document::parse(text, &mut problems);
+        unknown_keys(&document.top, keys::TOP.iter(), "the file", &mut problems);
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let store = folder.join(text_of(&document.top, &keys::STORE, &mut problems).unwrap_or_default());
+        let mut connections = BTreeMap::new();
+        for section in &document.connections {
+            if let Some(connection) = connection(section, &mut problems) {
+                connections.insert(connection.name.clone(), connection);
+            }
+        }
+        let names: Vec<&str> = document.connections.iter().map(|section| section.name.as_str()).collect();
+        let mut integrations = BTreeMap::new();
+        for section in &document.integrations {
+            if let Some(integration) = integration::integration(section, &names, &connections, &mut problems) {
+                integrations.insert(integration.name.clone(), integration);
+            }
+        }
+        if problems.is_empty() {
+            return Ok(Self { file: file.to_path_buf(), store, connections, integrations });
+        }
+        problems.sort_by_key(|problem| problem.line.unwrap_or(0));
+        Err(Unusable { file: file.to_path_buf(), problems })
+    }
+
+    /// The folder that relative paths begin in.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// The value of a text setting, its default where it is not given; nothing where it is wrong, which is told.
+fn text_of(leaves: &[Leaf], setting: &Setting, problems: &mut Problems) -> Option<String> {
+    let Some(leaf) = leaves.iter().find(|leaf| leaf.key == setting.key) else {
+        return setting.default.map(str::to_owned);
+    };
+    match &leaf.value {
+        Json::String(text) if !text.is_empty() => Some(text.clone()),
+        other => {
+            problems.push(wrong(leaf, setting, "text", other));
+            None
+        }
+    }
+}
+
+fn wrong(leaf: &Leaf, setting: &Setting, wanted: &str, found: &Json) -> Problem {
+    Problem {
+        line: Some(leaf.line),
+        message: format!("`{}` must be {wanted}, not {found}", setting.key),
+        mend: format!("for example {} = {}", setting.key, spelled(setting, setting.example)),
+    }
+}
+
+/// A value as TOML spells it.
+fn spelled(setting: &Setting, value: &str) -> String {
+    match setting.takes {
+        SettingType::Bool | SettingType::Integer | SettingType::Secret => value.to_owned(),
+        SettingType::Text | SettingType::Url | SettingType::Choice(_) => Json::from(value).to_string(),
+    }
+}
+
+fn missing(section: &Section, setting: &Setting) -> Problem {
+    Problem {
+        line: Some(section.line),
+        message: format!("`{}` is missing in `{}`", setting.key, section.name),
+        mend: format!("add {} = {} ({})", setting.key, spelled(setting, setting.example), setting.about),
+    }
+}
+
+fn connection(section: &Section, problems: &mut Problems) -> Option<ConnectionConfig> {
+    let before = problems.len();
+    let descriptor = vendor(section, problems)?;
+    let where_ = format!("[connections.{}]", section.name);
+    unknown_keys(&section.leaves, keys::CONNECTION.iter().chain(descriptor.settings), &where_, problems);
+    let mut settings = Settings::default();
+    let mut secrets = Vec::new();
+    for setting in descriptor.settings {
+        if setting.takes == SettingType::Secret {
+            match SecretReference::of(setting.key, &section.leaves) {
+                Some(Ok(reference)) => secrets.push((setting.key, reference)),
+                Some(Err(problem)) => problems.push(problem),
+                None if setting.required => problems.push(missing(section, setting)),
+                None => {}
+            }
+            continue;
+        }
+        match section.leaves.iter().find(|leaf| leaf.key == setting.key) {
+            Some(leaf) => match judged(setting, leaf) {
+                Ok(()) => settings.set(setting.key, leaf.value.clone()),
+                Err(problem) => problems.push(problem),
+            },
+            None if setting.required => problems.push(missing(section, setting)),
+            None => {}
+        }
+    }
+    let network = network(section, problems);
+    (problems.len() == before).then(|| ConnectionConfig {
+        name: ConnectionName::new(section.name.clone()),
+        descriptor,
+        settings,
+        secrets,
+        network,
+    })
+}
+
+/// Is a value of the setting's type? What else it must be, its connector says.
+fn judged(setting: &Setting, leaf: &Leaf) -> Result<(), Problem> {
+    let wanted = match (setting.takes, &leaf.value) {
+        (SettingType::Text | SettingType::Url, Json::String(_))
+        | (SettingType::Bool, Json::Bool(_))
+        | (SettingType::Integer, Json::Number(_)) => return Ok(()),
+        (SettingType::Choice(words), Json::String(word)) => {
+            return if words.contains(&word.as_str()) { Ok(()) } else { Err(no_choice(setting, words, word, leaf.line)) };
+        }
+        (SettingType::Text, _) => "text in quotes",
+        (SettingType::Url, _) => "an address in quotes",
+        (SettingType::Bool, _) => "true or false",
+        (SettingType::Integer, _) => "a whole number",
+        (SettingType::Choice(_), _) => "a word in quotes",
+        (SettingType::Secret, _) => "given by reference",
+    };
+    Err(wrong(leaf, setting, wanted, &leaf.value))
+}
+
+fn no_choice(setting: &Setting, words: &[&str], word: &str, line: usize) -> Problem {
+    let near = nearest(word, words.iter().copied()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    Problem {
+        line: Some(line),
+        message: format!("`{}` cannot be `{word}`", setting.key),
+        mend: format!("{near}use one of: {}", words.join(", ")),
+    }
+}
+
+/// The connector of a connection's vendor; what is unknown or left out is told.
+fn vendor(section: &Section, problems: &mut Problems) -> Option<&'static Descriptor> {
+    let Some(leaf) = section.leaves.iter().find(|leaf| leaf.key == keys::VENDOR.key) else {
+        problems.push(missing(section, &keys::VENDOR));
+        return None;
+    };
+    let Json::String(id) = &leaf.value else {
+        problems.push(wrong(leaf, &keys::VENDOR, "text in quotes", &leaf.value));
+        return None;
+    };
+    let compiled: Vec<&str> = connectors().map(|descriptor| descriptor.id.as_str()).collect();
+    let compiled = if compiled.is_empty() { "none".to_owned() } else { compiled.join(", ") };
+    let problem = match VENDORS.iter().find(|vendor| vendor.id == id) {
+        Some(vendor) => match vendor.descriptor {
+            Some(descriptor) => return Some(descriptor),
+            None => Problem {
+                line: Some(leaf.line),
+                message: format!("the connector for `{id}` is not compiled into this program (compiled in: {compiled})"),
+                mend: format!("build it with the feature: cargo install --path crates/rightful --features {id}"),
+            },
+        },
+        None => Problem {
+            line: Some(leaf.line),
+            message: format!("there is no connector for a vendor `{id}`"),
+            mend: match nearest(id, VENDORS.iter().map(|vendor| vendor.id)) {
+                Some(near) => format!("did you mean `{near}`? (compiled in: {compiled})"),
+                None => format!("compiled in: {compiled}; see `rightful connectors`"),
+            },
+        },
+    };
+    problems.push(problem);
+    None
+}
+
+fn network(section: &Section, problems: &mut Problems) -> TransportOptions {
+    let mut options = TransportOptions::default();
+    let leaf = |setting: &Setting| section.leaves.iter().find(|leaf| leaf.key == setting.key);
+    if let Some(leaf) = leaf(&keys::ALLOW_PRIVATE) {
+        match judged(&keys::ALLOW_PRIVATE, leaf) {
+            Ok(()) => options.allow_private = leaf.value == Json::Bool(true),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if let Some(leaf) = leaf(&keys::PROXY) {
+        match leaf.value.as_str() {
+            Some("environment") => options.use_environment_proxy = true,
+            Some(text) => match Url::parse(text) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => options.proxy = Some(url),
+                _ => problems.push(Problem {
+                    line: Some(leaf.line),
+                    message: "`proxy` is no address of a proxy".to_owned(),
+                    mend: "give it as http://HOST:PORT, or as the word environment".to_owned(),
+                }),
+            },
+            None => problems.push(wrong(leaf, &keys::PROXY, "text in quotes", &leaf.value)),
+        }
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests;

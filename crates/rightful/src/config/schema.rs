@@ -1,0 +1,126 @@
+//! The configuration's shape as a JSON Schema, for editors: made from the same keys that are read.
+
+use rightful_core::{Descriptor, Setting, SettingType};
+use serde_json::{Map, Value as Json, json};
+
+use super::keys;
+
+/// The schema of a configuration for these connectors.
+pub fn schema(descriptors: &[&Descriptor]) -> Json {
+    let mut top = object(keys::TOP.iter());
+    let vendors: Vec<Json> = descriptors.iter().map(|descriptor| connection(descriptor)).collect();
+    let any = if vendors.is_empty() { json!(false) } else { json!({ "oneOf": vendors }) };
+    top["properties"]["connections"] =
+        json!({ "type": "object", "description": "Accounts at vendors, by name.", "additionalProperties": any });
+    top["properties"]["integrations"] = json!({
+        "type": "object",
+        "description": "Which connection decides for which, by name.",
+        "additionalProperties": object(keys::INTEGRATION.iter()),
+    });
+    top["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    top["title"] = json!("Rightful's configuration");
+    top
+}
+
+fn connection(descriptor: &Descriptor) -> Json {
+    let mut schema = object(keys::CONNECTION.iter().chain(descriptor.settings));
+    schema["title"] = json!(descriptor.name);
+    schema["properties"]["vendor"] = json!({ "const": descriptor.id.as_str() });
+    schema
+}
+
+/// An object with these settings; a dotted key is a table in a table.
+fn object<'a>(settings: impl Iterator<Item = &'a Setting>) -> Json {
+    let mut schema = json!({ "type": "object", "additionalProperties": false, "properties": {} });
+    for setting in settings {
+        let mut place = &mut schema;
+        let mut parts = setting.key.split('.').peekable();
+        while let Some(part) = parts.next() {
+            let last = parts.peek().is_none();
+            if last && setting.required {
+                required(place, part);
+            }
+            let Some(properties) = place["properties"].as_object_mut() else { break };
+            if last {
+                properties.insert(part.to_owned(), value(setting));
+                break;
+            }
+            let below = properties.entry(part).or_insert_with(|| json!({}));
+            place = table_of(below);
+        }
+    }
+    schema
+}
+
+/// The table inside a property; where the property is a plain value, either may be given.
+fn table_of(property: &mut Json) -> &mut Json {
+    let fresh = || json!({ "type": "object", "additionalProperties": false, "properties": {} });
+    if property.get("properties").is_some() || property.as_object().is_some_and(Map::is_empty) {
+        if property.get("properties").is_none() {
+            *property = fresh();
+        }
+        return property;
+    }
+    if property.get("oneOf").is_none() {
+        let plain = property.take();
+        *property = json!({ "oneOf": [plain, fresh()] });
+    }
+    &mut property["oneOf"][1]
+}
+
+fn required(schema: &mut Json, key: &str) {
+    match schema.get_mut("required").and_then(Json::as_array_mut) {
+        Some(list) => list.push(json!(key)),
+        None => schema["required"] = json!([key]),
+    }
+}
+
+fn value(setting: &Setting) -> Json {
+    let mut schema = match setting.takes {
+        SettingType::Text => json!({ "type": "string" }),
+        SettingType::Url => json!({ "type": "string", "format": "uri" }),
+        SettingType::Bool => json!({ "type": "boolean" }),
+        SettingType::Integer => json!({ "type": "integer", "minimum": 0 }),
+        SettingType::Choice(words) => json!({ "enum": words }),
+        SettingType::Secret => {
+            let way = |key: &str, value: Json| json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } });
+            json!({ "oneOf": [
+                way("env", json!({ "type": "string" })),
+                way("file", json!({ "type": "string" })),
+                way("command", json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 })),
+            ] })
+        }
+    };
+    schema["description"] = json!(setting.about);
+    if let Some(default) = setting.default {
+        schema["default"] = match setting.takes {
+            SettingType::Bool => json!(default == "true"),
+            SettingType::Integer => default.parse::<i64>().map_or(Json::Null, Json::from),
+            _ => json!(default),
+        };
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::connectors;
+
+    #[test]
+    fn every_key_is_in_the_schema_at_its_place() {
+        let descriptors: Vec<&Descriptor> = connectors().collect();
+        let schema = schema(&descriptors);
+        let integration = &schema["properties"]["integrations"]["additionalProperties"];
+        assert_eq!(integration["required"], json!(["job", "source", "target"]));
+        assert_eq!(integration["properties"]["caps"]["properties"]["owner_moves"]["properties"]["percent"]["default"], json!(20));
+        assert_eq!(integration["properties"]["no_match"]["oneOf"][0]["enum"], json!(["leave", "hold", "clear"]));
+        assert_eq!(integration["properties"]["no_match"]["oneOf"][1]["properties"]["fallback"]["type"], json!("string"));
+        for (place, descriptor) in descriptors.iter().enumerate() {
+            let connection = &schema["properties"]["connections"]["additionalProperties"]["oneOf"][place];
+            for setting in descriptor.settings {
+                assert!(connection["properties"].get(setting.key).is_some(), "{} lacks {}", descriptor.id, setting.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The commented configuration that `rightful init` writes and the sandbox fills in: one text, so that the two never differ in shape.
+
+use std::fmt::Write as _;
+
+use rightful_core::{Descriptor, Setting};
+
+use super::{keys, spelled};
+
+/// The pair of vendors that shows each job.
+const EXAMPLES: &[(&str, &str, &str)] = &[("rep-codes", "sage-intacct", "skynamo")];
+
+/// What is filled in instead of examples.
+#[derive(Clone, Debug, Default)]
+pub struct Filled {
+    /// May the connections reach addresses of this machine?
+    pub allow_private: bool,
+    /// Vendor, setting and its value as TOML spells it.
+    pub values: Vec<(String, String, String)>,
+}
+
+/// The text of a configuration for these connectors; a connection is named as its vendor.
+pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
+    let mut text = String::from(
+        "# Rightful's configuration. Every key that may stand here is below, with its default where it has one.\n\
+         # Judge it with `rightful check`; secrets are named here, never written here.\n\n",
+    );
+    about(&mut text, &keys::STORE);
+    let _ = writeln!(text, "store = {}", spelled(&keys::STORE, keys::STORE.example));
+    for descriptor in descriptors {
+        connection(&mut text, descriptor, filled);
+    }
+    if descriptors.is_empty() {
+        text.push_str("\n# No connector is compiled into this program: see `rightful connectors`.\n");
+    }
+    for (job, source, target) in EXAMPLES {
+        let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == *vendor);
+        integration(&mut text, job, source, target, has(source) && has(target));
+    }
+    text
+}
+
+fn about(text: &mut String, setting: &Setting) {
+    let _ = writeln!(text, "# {}", setting.about);
+}
+
+fn connection(text: &mut String, descriptor: &Descriptor, filled: &Filled) {
+    let _ = writeln!(text, "\n# {}: {}\n# Sign-in: {}", descriptor.name, descriptor.about, descriptor.sign_in);
+    let _ = writeln!(text, "[connections.{}]\nvendor = \"{}\"", descriptor.id, descriptor.id);
+    let mut commented = Vec::new();
+    for setting in descriptor.settings {
+        let given = filled.values.iter().find(|(vendor, key, _)| descriptor.id == vendor.as_str() && key == setting.key);
+        if setting.required || given.is_some() {
+            about(text, setting);
+            let value = given.map_or_else(|| spelled(setting, setting.example), |(_, _, value)| value.clone());
+            let _ = writeln!(text, "{} = {value}", setting.key);
+        } else {
+            commented.push(setting);
+        }
+    }
+    if filled.allow_private {
+        about(text, &keys::ALLOW_PRIVATE);
+        text.push_str("allow_private = true\n");
+    }
+    for setting in commented {
+        optional(text, setting);
+    }
+    if !filled.allow_private {
+        optional(text, &keys::ALLOW_PRIVATE);
+    }
+    optional(text, &keys::PROXY);
+}
+
+/// A key that may be left out, with its default, else an example.
+fn optional(text: &mut String, setting: &Setting) {
+    about(text, setting);
+    let value = setting.default.filter(|default| !default.is_empty()).unwrap_or(setting.example);
+    let _ = writeln!(text, "#{} = {}", setting.key, spelled(setting, value));
+}
+
+fn integration(text: &mut String, job: &str, source: &str, target: &str, usable: bool) {
+    let mark = if usable { "" } else { "#" };
+    let _ = writeln!(text, "\n# Which connection decides, which one is kept right, and how. See docs/jobs/{job}.md.");
+    if !usable {
+        let _ = writeln!(text, "# (This program lacks the connector for {source} or {target}: see `rightful connectors`.)");
+    }
+    let _ = writeln!(text, "{mark}[integrations.{job}]\n{mark}job = \"{job}\"\n{mark}source = \"{source}\"\n{mark}target = \"{target}\"");
+    for setting in keys::INTEGRATION.iter().filter(|setting| !setting.required && !setting.key.ends_with(".fallback")) {
+        optional(text, setting);
+    }
+}
+
+/// A text as a TOML string.
+#[cfg(feature = "sandbox")]
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The reference to a secret that everybody may know: the sandbox's.
+#[cfg(feature = "sandbox")]
+pub fn told_secret(secret: &str) -> String {
+    format!("{{ command = [\"printf\", \"%s\", {}] }}", quoted(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::registry::connectors;
+
+    #[test]
+    fn what_init_writes_is_a_configuration_and_so_is_it_with_every_comment_switched_on() {
+        let descriptors: Vec<&Descriptor> = connectors().collect();
+        let text = template(&descriptors, &Filled::default());
+        let config = Config::parse(&text, Path::new("rightful.toml")).unwrap();
+        assert_eq!(config.connections.len(), descriptors.len(), "{text}");
+        let all = text.lines().map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line));
+        let all = all.filter(|line| !line.starts_with('[') || text.contains(&format!("\n{line}"))).collect::<Vec<_>>().join("\n");
+        if let Err(unusable) = Config::parse(&all, Path::new("rightful.toml")) {
+            panic!("{:#?}\n{all}", unusable.problems);
+        }
+    }
+
+    #[test]
+    fn defaults_shown_are_the_defaults_used() {
+        let descriptors: Vec<&Descriptor> = connectors().collect();
+        let text = template(&descriptors, &Filled::default());
+        let bare = Config::parse(&text, Path::new("rightful.toml")).unwrap();
+        // Without caps.*.count, which have no default.
+        let on = text
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(rest) if !rest.starts_with([' ', '[']) && !rest.contains(".count") && !rest.contains("proxy") => rest,
+                _ => line,
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        let full = Config::parse(&on, Path::new("rightful.toml")).unwrap();
+        assert_eq!(bare.integrations, full.integrations);
+    }
+}

@@ -1,0 +1,147 @@
+//! What each verb does: a thin hand on the engine, the store and the connectors.
+
+mod cases;
+mod codes;
+mod connectors;
+mod halt;
+mod plans;
+mod runs;
+mod setup;
+mod users;
+
+use rightful_core::{Error, ErrorKind};
+use rightful_engine::{Integration, JobError};
+use serde_json::{Value as Json, json};
+
+use crate::cli::{Cli, Global, Verb};
+use crate::compose::Composition;
+use crate::config::{Config, Unusable};
+use crate::exit::Exit;
+use crate::output;
+
+#[cfg(feature = "sandbox")]
+pub use plans::{apply, plan, run as run_now, undo};
+
+/// Why a verb could not be done.
+#[derive(Debug)]
+pub enum Failure {
+    /// The configuration is not usable.
+    Config(Unusable),
+    /// Anything else, with the exit code that tells it.
+    Error(Error, Exit),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error, Exit::Error)
+    }
+}
+
+impl From<Unusable> for Failure {
+    fn from(unusable: Unusable) -> Self {
+        Self::Config(unusable)
+    }
+}
+
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        let exit = if matches!(error, JobError::Busy { .. }) { Exit::Busy } else { Exit::Error };
+        Self::Error(error.into(), exit)
+    }
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) => Exit::Error,
+            Self::Error(_, exit) => *exit,
+        }
+    }
+
+    /// In sentences.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Error(error, _) => output::told(error),
+            Self::Config(unusable) => setup::problems_told(unusable),
+        }
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Json {
+        match self {
+            Self::Error(error, _) => output::error_json(error),
+            Self::Config(unusable) => json!({ "error": {
+                "kind": ErrorKind::Config, "message": "the configuration cannot be used",
+                "file": unusable.file.display().to_string(), "problems": unusable.problems,
+            } }),
+        }
+    }
+}
+
+/// How a verb ended.
+pub type Ended = Result<Exit, Failure>;
+
+/// Does the verb.
+///
+/// # Errors
+/// Where it could not be done.
+pub async fn run(cli: Cli) -> Ended {
+    let global = cli.global;
+    match cli.verb {
+        Verb::Init(arguments) => setup::init(&global, &arguments),
+        Verb::Check => setup::check(&global).await,
+        Verb::Schema => setup::schema(),
+        Verb::Connectors(arguments) => connectors::list(&global, &arguments),
+        Verb::Preflight(arguments) => connectors::preflight(&global, &arguments).await,
+        Verb::Users(arguments) => users::users(&global, &arguments).await,
+        Verb::Codes(arguments) => codes::codes(&global, arguments.verb).await,
+        Verb::Plan(arguments) => plans::verb_plan(&global, &arguments).await,
+        Verb::Apply(arguments) => plans::verb_apply(&global, &arguments).await,
+        Verb::Run(arguments) => plans::verb_run(&global, &arguments).await,
+        Verb::Undo(arguments) => plans::verb_undo(&global, &arguments).await,
+        Verb::Runs(arguments) => runs::runs(&global, &arguments).await,
+        Verb::Explain(arguments) => runs::explain(&global, &arguments).await,
+        Verb::Holds(arguments) => cases::holds(&global, arguments.verb).await,
+        Verb::Cases(arguments) => cases::cases(&global, &arguments).await,
+        Verb::Pause(arguments) => cases::pause(&global, &arguments).await,
+        Verb::Resume(arguments) => cases::resume(&global, &arguments).await,
+        #[cfg(feature = "sandbox")]
+        Verb::Sandbox(arguments) => crate::sandbox::verb(&global, arguments).await,
+        #[cfg(feature = "sandbox")]
+        Verb::Demo(arguments) => crate::demo::verb(&global, arguments).await,
+        Verb::Completions { shell } => setup::completions(shell),
+    }
+}
+
+/// The configuration with its store open.
+fn open(global: &Global) -> Result<Composition, Failure> {
+    Ok(Composition::open(Config::load(&global.config)?)?)
+}
+
+/// The integration that a verb speaks of: named behind the verb, or by `--integration`, or the only one.
+fn chosen<'a>(composition: &'a Composition, global: &Global, named: Option<&str>) -> Result<&'a Integration, Failure> {
+    if let (Some(one), Some(other)) = (named, global.integration.as_deref())
+        && one != other
+    {
+        let error = Error::new(ErrorKind::Config, format!("two integrations are named: `{one}` and `{other}`")).hint("name one");
+        return Err(Failure::Error(error, Exit::Usage));
+    }
+    Ok(composition.integration(named.or(global.integration.as_deref()))?)
+}
+
+/// The person who does something: as told, else as signed in.
+fn author(given: Option<&str>) -> Result<String, Failure> {
+    let signed_in = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let name = given.map(str::to_owned).or_else(signed_in).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.ok_or_else(|| Error::new(ErrorKind::Config, "nobody is named who does this").hint("add --author NAME").into())
+}
+
+/// A reason in somebody's words.
+fn reason(given: &str) -> Result<String, Failure> {
+    let text = given.trim();
+    if text.is_empty() {
+        return Err(Failure::Error(Error::new(ErrorKind::Config, "the reason is empty").hint("say why: --reason TEXT"), Exit::Usage));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,130 @@
+//! What happened and why: `runs` and `explain`.
+
+use std::sync::Arc;
+
+use rightful_core::{Error, ErrorKind};
+use rightful_engine::{Entry, EntryFilter, EntryId, Run, RunId, RunTask, Silent};
+use serde_json::json;
+
+use super::{Ended, Failure, chosen, open};
+use crate::cli::{Explain, Global, Runs};
+use crate::exit::Exit;
+use crate::output;
+
+/// Ledger lines shown of one run.
+const SHOWN: usize = 50;
+
+/// `rightful runs`
+pub async fn runs(global: &Global, arguments: &Runs) -> Ended {
+    let composition = open(global)?;
+    if let Some(number) = &arguments.run {
+        let id: RunId = number.parse()?;
+        let run = composition
+            .store
+            .run(id)
+            .await?
+            .ok_or_else(|| Error::new(ErrorKind::Config, format!("there is no {id}")).hint("see which there are: rightful runs"))?;
+        let filter = EntryFilter { run: Some(id), after: Some(EntryId(0)), limit: SHOWN, ..EntryFilter::default() };
+        let entries = composition.store.entries(&filter).await?;
+        output::emit(global.json, &json!({ "run": run, "entries": entries }), || one(&run, &entries))?;
+        return Ok(Exit::Done);
+    }
+    let runs = composition.store.runs(global.integration.as_deref(), arguments.limit).await?;
+    output::emit(global.json, &runs, || {
+        if runs.is_empty() {
+            return "Nothing has run yet. Begin with: rightful plan".to_owned();
+        }
+        output::table(
+            ["run", "integration", "what", "begun", "took", "outcome", "planned", "done", "cases"],
+            runs.iter().map(|run| {
+                [
+                    run.id.to_string(),
+                    run.integration.clone(),
+                    task(&run.task),
+                    output::moment(Some(run.started)),
+                    took(run),
+                    outcome(run),
+                    output::number(run.counts.planned),
+                    output::number(run.counts.done),
+                    output::number(run.counts.cases),
+                ]
+            }),
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn task(task: &RunTask) -> String {
+    match task {
+        RunTask::Full => "run".to_owned(),
+        RunTask::Plan { only: None } => "plan".to_owned(),
+        RunTask::Plan { only: Some(only) } => format!("plan --only {only}"),
+        RunTask::Apply { plan } => format!("apply {plan}"),
+        RunTask::Undo { run } => format!("undo {run}"),
+    }
+}
+
+fn outcome(run: &Run) -> String {
+    let word = run.outcome.map_or("under way, or cut off", |outcome| outcome.as_str());
+    if run.resumed > 0 { format!("{word} (taken up again {} x)", run.resumed) } else { word.to_owned() }
+}
+
+fn took(run: &Run) -> String {
+    run.ended.map_or_else(String::new, |ended| {
+        let milliseconds = (ended - run.started).num_milliseconds();
+        format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+    })
+}
+
+fn one(run: &Run, entries: &[Entry]) -> String {
+    let counts = &run.counts;
+    let mut text = format!("{} ({}, {}): {}\n", run.id, run.integration, task(&run.task), outcome(run));
+    let ended = run.ended.map_or_else(|| "not ended".to_owned(), |_| format!("took {}", took(run)));
+    text.push_str(&format!("  begun {}, {ended}\n", output::moment(Some(run.started))));
+    text.push_str(&format!(
+        "  {} planned, {} done, {} found so already, {} refused by the vendor, {} stale, {} disputed, {} held\n",
+        counts.planned, counts.done, counts.unchanged, counts.not_done, counts.stale, counts.disputed, counts.holds
+    ));
+    for note in &run.notes {
+        text.push_str(&format!("  note: {note}\n"));
+    }
+    if !entries.is_empty() {
+        text.push('\n');
+        text.push_str(&output::table(
+            ["entry", "kind", "code", "name", "before", "after", "state", "why"],
+            entries.iter().map(|entry| {
+                [
+                    entry.id.to_string(),
+                    entry.kind.to_string(),
+                    entry.code.clone(),
+                    entry.name.clone(),
+                    entry.before.join(", "),
+                    entry.after.join(", "),
+                    serde_json::to_value(entry.state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default(),
+                    entry.note.clone().or_else(|| entry.why.code_label.clone()).unwrap_or_else(|| entry.why.rule.clone()),
+                ]
+            }),
+        ));
+        if entries.len() == SHOWN {
+            text.push_str("... the first entries; why one record stands as it does: rightful explain CODE\n");
+        }
+    }
+    text
+}
+
+/// `rightful explain`
+pub async fn explain(global: &Global, arguments: &Explain) -> Ended {
+    let composition = open(global)?;
+    let integration = chosen(&composition, global, None)?;
+    let ports = composition.ports(integration, Arc::new(Silent)).await?;
+    let key = &arguments.key;
+    let explanation = rightful_engine::explain(&ports, integration, key).await?.ok_or_else(|| {
+        Failure::from(Error::new(ErrorKind::NotFound, format!("no {} `{key}` is known", integration.policy.target.kind)).hint(
+            "give its code or its id as the target spells it (case and leading zeros count); the first read brings them: rightful plan",
+        ))
+    })?;
+    let mut value = json!(explanation);
+    value["told"] = json!(explanation.told());
+    output::emit(global.json, &value, || explanation.told().join("\n"))?;
+    Ok(Exit::Done)
+}

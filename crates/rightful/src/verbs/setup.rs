@@ -1,0 +1,129 @@
+//! Verbs around the configuration: `init`, `check`, `schema`, `completions`.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::CommandFactory as _;
+use rightful_core::{Clock, Descriptor, Error, ErrorKind, MemorySlot, Permits, SystemClock};
+use rightful_engine::Layout;
+use serde_json::json;
+
+use super::{Ended, Failure};
+use crate::cli::{Cli, Global, Init};
+use crate::compose::connect;
+use crate::config::{Config, Filled, Unusable, schema as config_schema, template};
+use crate::exit::Exit;
+use crate::output;
+use crate::registry::connectors;
+
+/// `rightful init`
+pub fn init(global: &Global, arguments: &Init) -> Ended {
+    let path = arguments.path.as_deref().unwrap_or(&global.config);
+    let descriptors: Vec<&Descriptor> = connectors().collect();
+    write_new(path, &template(&descriptors, &Filled::default()), arguments.force)?;
+    let shown = path.display().to_string();
+    output::emit(global.json, &json!({ "written": shown }), || {
+        format!("wrote {shown}\nFill in your accounts, set the environment variables it names, then: rightful check && rightful preflight")
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Writes a file that must not be there yet, whole or not at all.
+pub fn write_new(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| output::io_error(&format!("{shown} cannot be written"), error);
+    if !force && path.exists() {
+        return Err(Error::new(ErrorKind::Conflict, format!("{shown} is there already"))
+            .hint("name another file, or replace it with --force")
+            .into());
+    }
+    let beside = path.with_extension(format!("{}.part", std::process::id()));
+    let written = std::fs::File::create(&beside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let moved = written.and_then(|()| std::fs::rename(&beside, path));
+    if moved.is_err() {
+        // Only the unfinished copy goes; where that fails too, the error below says enough.
+        let _ = std::fs::remove_file(&beside);
+    }
+    Ok(moved.map_err(failed)?)
+}
+
+/// `rightful check`
+pub async fn check(global: &Global) -> Ended {
+    let config = Config::load(&global.config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut failures = Vec::new();
+    let mut connected = Vec::new();
+    for connection in config.connections.values() {
+        let permits = Arc::new(Permits::new(clock.clone()));
+        match connect(connection, config.folder(), &clock, permits, Arc::new(MemorySlot::default())).await {
+            Ok(connector) => connected.push((connection.name.clone(), connector)),
+            Err(error) => failures.push(error),
+        }
+    }
+    let connector = |name| connected.iter().find(|(known, _)| known == name).map(|(_, connector)| connector);
+    for integration in config.integrations.values() {
+        let policy = &integration.policy;
+        if let (Some(source), Some(target)) = (connector(&policy.source.connection), connector(&policy.target.connection))
+            && let Err(error) = Layout::over(&**source, &**target, policy)
+        {
+            failures.push(error.context(format!("integration `{}`", integration.name)));
+        }
+    }
+    let summary = json!({
+        "file": config.file.display().to_string(),
+        "store": config.store.display().to_string(),
+        "connections": config.connections.values().map(|one| json!({ "name": one.name, "vendor": one.descriptor.id })).collect::<Vec<_>>(),
+        "integrations": config.integrations.keys().collect::<Vec<_>>(),
+        "problems": failures.iter().map(output::error_json).collect::<Vec<_>>(),
+    });
+    output::emit(global.json, &summary, || {
+        let mut text = String::new();
+        for failure in &failures {
+            let _ = writeln!(text, "{}", output::told(failure));
+        }
+        let counted = |count: usize, what: &str| output::counted(count as u64, what);
+        if failures.is_empty() {
+            let _ = write!(
+                text,
+                "{}: {} and {}, all sound\nNext: rightful preflight",
+                config.file.display(),
+                counted(config.connections.len(), "connection"),
+                counted(config.integrations.len(), "integration")
+            );
+        } else {
+            let _ = write!(text, "{}: {}", config.file.display(), counted(failures.len(), "problem"));
+        }
+        text
+    })?;
+    Ok(if failures.is_empty() { Exit::Done } else { Exit::Error })
+}
+
+/// What is wrong with a configuration, in sentences.
+pub fn problems_told(unusable: &Unusable) -> String {
+    let mut text = String::new();
+    for problem in &unusable.problems {
+        let place = problem.line.map_or_else(String::new, |line| format!(":{line}"));
+        let _ = writeln!(text, "error: {}{place}: {}\n  mend: {}", unusable.file.display(), problem.message, problem.mend);
+    }
+    text
+}
+
+/// `rightful schema`
+pub fn schema() -> Ended {
+    let descriptors: Vec<&Descriptor> = connectors().collect();
+    output::data(&output::pretty(&config_schema(&descriptors)))?;
+    Ok(Exit::Done)
+}
+
+/// `rightful completions`
+pub fn completions(shell: clap_complete::Shell) -> Ended {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "rightful", &mut script);
+    output::data(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}
