@@ -97,7 +97,7 @@ pub fn rows(text: &str) -> Result<Vec<FileRow>> {
 /// A cell without the mark that keeps spreadsheets from calculating with it.
 fn plain(cell: &str) -> String {
     match cell.strip_prefix('\'') {
-        Some(rest) if is_formula(rest) => rest.to_owned(),
+        Some(rest) if is_formula(cell.trim_start_matches('\'')) => rest.to_owned(),
         _ => cell.to_owned(),
     }
 }
@@ -208,8 +208,7 @@ pub fn written(rows: &[CodeRow]) -> Result<String> {
 
 /// A cell that a spreadsheet shows and does not calculate.
 fn guarded(cell: &str) -> String {
-    let bare = cell.strip_prefix('\'').unwrap_or(cell);
-    if is_formula(cell) || (bare != cell && is_formula(bare)) { format!("'{cell}") } else { cell.to_owned() }
+    if is_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub const SOURCE: Setting = required("source", SettingType::Text, "The connectio
 pub const TARGET: Setting = required("target", SettingType::Text, "The connection whose owners are kept right.", "skynamo");
 pub const SOURCE_KIND: Setting = optional("source_kind", SettingType::Text, Some("customer"), "The kind of record read there.", "customer");
 pub const SOURCE_KEY: Setting =
-    optional("source_key", SettingType::Text, None, "The key its records are paired by; the kind's first one unless said.", "code");
+    optional("source_key", SettingType::Text, None, "The key its records are paired by; the kind's first one unless said.", "customer-id");
 pub const TARGET_KIND: Setting = optional("target_kind", SettingType::Text, Some("customer"), "The kind of record written.", "customer");
 pub const TARGET_KEY: Setting =
     optional("target_key", SettingType::Text, None, "The key its records are paired by; the kind's first one unless said.", "code");
