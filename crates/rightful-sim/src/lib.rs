@@ -17,11 +17,14 @@ mod clock;
 mod exchange;
 mod fault;
 mod host;
+mod stand_in;
+pub mod world;
 
 pub use clock::*;
 pub use exchange::*;
 pub use fault::*;
 pub use host::*;
+pub use stand_in::*;
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};

@@ -16,6 +16,7 @@ mod request;
 mod schema;
 mod seed;
 mod session;
+mod stand_in;
 mod state;
 mod table;
 mod where_text;
@@ -33,6 +34,7 @@ pub use formatting::Formatting;
 pub use options::{
     ContactSeed, CustomField, CustomerSeed, EmployeeSeed, EntitySeed, Options, Permissions, RollBack, Seed, Switches, UserSeed,
 };
+pub use stand_in::STAND_IN;
 
 use state::State;
 

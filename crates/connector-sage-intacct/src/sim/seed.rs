@@ -12,7 +12,7 @@ use super::state::{Account, State};
 use super::table::{Row, Table};
 
 /// When the invented records were last changed: 2025-02-03T04:05:06Z.
-const LONG_AGO: i64 = 1_738_555_506;
+pub const LONG_AGO: i64 = 1_738_555_506;
 /// Of 26 invented customers this many share one WHENMODIFIED, as an import leaves them.
 const IMPORTED_OF_26: usize = 25;
 

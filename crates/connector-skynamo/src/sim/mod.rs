@@ -13,6 +13,7 @@ mod documents;
 mod filter;
 mod rows;
 mod seed;
+mod stand_in;
 mod state;
 mod switches;
 mod table;
@@ -26,6 +27,7 @@ use rightful_sim::{HeaderValue, Method, SimClock, SimRequest, SimResponse, Simul
 use serde_json::{Value, json};
 
 pub use seed::{Seed, SeedCustomer, SeedField, SeedFrequency, SeedUser};
+pub use stand_in::STAND_IN;
 pub use switches::{BatchMode, Limit, Switches, UnknownFilter, VersionKey};
 
 use answers::{Listing, Matches, Query};

@@ -158,6 +158,50 @@ impl Seed {
             documents: Vec::new(),
         }
     }
+
+    /// Products, a contact, a task and a visit: what an instance holds besides customers, about customers 4401 and 4403 and users 7, 9 and 12.
+    pub(super) fn default_documents() -> Vec<(String, Map<String, Value>)> {
+        let document = |path: &str, value: Value| match value {
+            Value::Object(members) => (path.to_owned(), members),
+            _ => (path.to_owned(), Map::new()),
+        };
+        vec![
+            document(
+                "products",
+                serde_json::json!({"code": "CRATE-6", "name": "Crate of six", "active": true, "custom_fields": [], "files": [],
+                "order_units": [{"id": 9, "name": "Unit", "multiplier": 1, "active": true}]}),
+            ),
+            document(
+                "products",
+                serde_json::json!({"code": "CRATE-12", "name": "Crate of twelve", "active": true, "custom_fields": [], "files": [],
+                "order_units": [{"id": 8, "name": "Unit", "multiplier": 1, "active": true}, {"id": 7, "name": "Case", "multiplier": 12, "active": true}]}),
+            ),
+            document(
+                "prices",
+                serde_json::json!({"price": 118.5, "price_list_id": 3, "price_list_name": "Retail", "product_id": 6, "product_code": "CRATE-6",
+                "product_name": "Crate of six", "order_unit_id": 9, "order_unit_name": "Unit", "tax_rate_id": 1}),
+            ),
+            document(
+                "stocklevels",
+                serde_json::json!({"product_id": 6, "product_code": "CRATE-6", "product_name": "Crate of six", "order_unit_id": 9,
+                "order_unit_name": "Unit", "warehouse_id": 1, "warehouse_name": "Main", "level": 40, "label": null}),
+            ),
+            document(
+                "contacts",
+                serde_json::json!({"name": "Contact One", "customer_id": 4401, "email": "contact1@example.com", "active": true}),
+            ),
+            document(
+                "tasks",
+                serde_json::json!({"description": "Deliver the new price file", "due_date": "2026-03-02T00:00:00.0000000+02:00", "anytime": true,
+                    "customer_id": 4401, "assigned_user_id": 7, "creator_user_id": 12, "completed_date": null, "reminder_offset": null}),
+            ),
+            document(
+                "scheduledvisits",
+                serde_json::json!({"comment": "Quarterly review", "due_date": "2026-03-03T09:00:00.0000000+02:00", "all_day": true, "end_time": null,
+                    "customer_id": 4403, "assigned_user_id": 9, "creator_user_id": 12, "completed_date": null, "completer_visit_id": null, "reminder_offset": null}),
+            ),
+        ]
+    }
 }
 
 impl Default for Seed {
@@ -181,10 +225,6 @@ impl Default for Seed {
         };
         let mut inactive = customer(4405, "CAPE-005", "Old Mill Traders", &[9], "R05", "Cape");
         inactive.active = false;
-        let document = |path: &str, value: Value| match value {
-            Value::Object(members) => (path.to_owned(), members),
-            _ => (path.to_owned(), Map::new()),
-        };
         Self {
             users: vec![
                 SeedUser::new(7, "nadia.o", "Nadia Okoro", "nadia.o@example.com"),
@@ -201,42 +241,7 @@ impl Default for Seed {
                 customer(4406, "NATAL-001", "Umhlanga Books", &[15], "007", "Natal"),
             ],
             visit_frequencies: vec![frequency(901, 4401, 7), frequency(902, 4402, 12), frequency(903, 4403, 9)],
-            documents: vec![
-                document(
-                    "products",
-                    serde_json::json!({"code": "CRATE-6", "name": "Crate of six", "active": true, "custom_fields": [], "files": [],
-                    "order_units": [{"id": 9, "name": "Unit", "multiplier": 1, "active": true}]}),
-                ),
-                document(
-                    "products",
-                    serde_json::json!({"code": "CRATE-12", "name": "Crate of twelve", "active": true, "custom_fields": [], "files": [],
-                    "order_units": [{"id": 8, "name": "Unit", "multiplier": 1, "active": true}, {"id": 7, "name": "Case", "multiplier": 12, "active": true}]}),
-                ),
-                document(
-                    "prices",
-                    serde_json::json!({"price": 118.5, "price_list_id": 3, "price_list_name": "Retail", "product_id": 6, "product_code": "CRATE-6",
-                    "product_name": "Crate of six", "order_unit_id": 9, "order_unit_name": "Unit", "tax_rate_id": 1}),
-                ),
-                document(
-                    "stocklevels",
-                    serde_json::json!({"product_id": 6, "product_code": "CRATE-6", "product_name": "Crate of six", "order_unit_id": 9,
-                    "order_unit_name": "Unit", "warehouse_id": 1, "warehouse_name": "Main", "level": 40, "label": null}),
-                ),
-                document(
-                    "contacts",
-                    serde_json::json!({"name": "Contact One", "customer_id": 4401, "email": "contact1@example.com", "active": true}),
-                ),
-                document(
-                    "tasks",
-                    serde_json::json!({"description": "Deliver the new price file", "due_date": "2026-03-02T00:00:00.0000000+02:00", "anytime": true,
-                        "customer_id": 4401, "assigned_user_id": 7, "creator_user_id": 12, "completed_date": null, "reminder_offset": null}),
-                ),
-                document(
-                    "scheduledvisits",
-                    serde_json::json!({"comment": "Quarterly review", "due_date": "2026-03-03T09:00:00.0000000+02:00", "all_day": true, "end_time": null,
-                        "customer_id": 4403, "assigned_user_id": 9, "creator_user_id": 12, "completed_date": null, "completer_visit_id": null, "reminder_offset": null}),
-                ),
-            ],
+            documents: Self::default_documents(),
             ..Self::empty()
         }
     }
