@@ -26,6 +26,8 @@ pub struct Evidence {
     pub records_before: Option<u64>,
     /// Pairs at that run.
     pub paired_before: Option<u64>,
+    /// Did an earlier run of the integration write?
+    pub written_before: bool,
 }
 
 /// Losses up to so many records are never a lost source: a small customer may lose three of ten customers.
@@ -34,14 +36,13 @@ const SMALL: u64 = 5;
 /// Every cap and guard this plan exceeds.
 pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: PlanId, label: &str) -> Vec<Refusal> {
     let mut refusals = source_guards(caps, evidence, label);
-    let first = evidence.records_before.is_none();
     for (guard, cap, number, what) in [
         ("owner-moves", &caps.owner_moves, counts.owner_moves, "change owner"),
         ("removals", &caps.removals, counts.removals, "belong to nobody afterwards"),
     ] {
         if let Some(bound) = exceeded(cap, number, counts.paired) {
             let percent = (number * 100).div_ceil(counts.paired.max(1));
-            let first = if first { "; a first run moves nearly everything" } else { "" };
+            let first = if evidence.written_before { "" } else { "; a first run moves nearly everything" };
             refusals.push(Refusal {
                 guard: guard.to_owned(),
                 evidence: format!("{number} of {} paired records would {what} ({percent} %); the cap is {bound}{first}", counts.paired),
@@ -67,7 +68,7 @@ fn exceeded(cap: &Cap, number: u64, paired: u64) -> Option<String> {
 }
 
 fn source_guards(caps: &Caps, evidence: &Evidence, label: &str) -> Vec<Refusal> {
-    let Evidence { now, with_known_code, codes_before, records_before, paired_before } = *evidence;
+    let Evidence { now, with_known_code, codes_before, records_before, paired_before, .. } = *evidence;
     let refusal = |guard: &str, evidence: String, remedy: &str| {
         vec![Refusal { guard: guard.to_owned(), evidence, remedy: remedy.to_owned(), may_pass: false }]
     };

@@ -14,8 +14,8 @@ use super::follow::{Candidate, Followers};
 use super::prefetch::Prefetch;
 use crate::{
     Action, Authorship, Census, Change, Decision, Evidence, Facts, ImageId, Join, Joined, NewCase, NewHold, NoOwner, Otherwise,
-    PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Refusal, Resolved, Row, SourceRow, Stream, Verdict, Why, ambiguous, code_of, decide,
-    is_planned, refusals, resolve, source_only, target_only,
+    PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Refusal, Resolved, Row, RunOutcome, RunTask, SourceRow, Stream, Verdict, Why,
+    ambiguous, code_of, decide, is_planned, refusals, resolve, source_only, target_only,
 };
 
 /// Distinct codes beyond which the code field is no code field.
@@ -121,6 +121,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         codes_before: before.len() as u64,
         records_before: last.as_ref().map(|counts| counts.source_records),
         paired_before: last.as_ref().map(|counts| counts.paired),
+        written_before: has_written(&job).await?,
     };
     let refusals = refusals(&job.integration.policy.caps, &counts, &evidence, plan, &job.integration.policy.code.label);
     let whole = sources.complete && sources.only.is_none();
@@ -133,6 +134,16 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         store.put_code_counts(&job.fence, &codes).await?;
     }
     Ok(Planned { plan, table_version, counts, refusals, notes: aside.notes(sources.only.as_deref()) })
+}
+
+/// Did one of the last runs write, or find nothing to write?
+async fn has_written(job: &Job) -> Result<bool> {
+    const LOOKED_AT: usize = 100;
+    let runs = job.store().runs(Some(job.name()), LOOKED_AT).await?;
+    Ok(runs.iter().any(|run| {
+        let whole = matches!(run.task, RunTask::Full | RunTask::Apply { .. });
+        run.counts.done > 0 || (whole && matches!(run.outcome, Some(RunOutcome::Done | RunOutcome::DoneWithHolds)))
+    }))
 }
 
 /// Counts of the newest plan whose source was believed.
@@ -444,7 +455,7 @@ impl Planner<'_> {
                 reason: "unmapped-code".to_owned(),
                 subject: code.to_owned(),
                 message: format!("{label} - {code} has no users yet; {seen} source records carry it"),
-                mend: format!("map it: rightful codes set {} {code} USER", self.job.integration.name),
+                mend: format!("map it: rightful codes set {code} USER --reason TEXT"),
             });
         }
         self.aside.cases(policy).into_iter().for_each(|case| draft.case(case));

@@ -24,8 +24,7 @@ const CHUNK: usize = 500;
 pub(crate) async fn begin_undo(job: Job, undone: RunId) -> Result<Vec<Kind>> {
     let store = job.store();
     let run = store.run(undone).await?.filter(|run| run.integration == job.name()).ok_or_else(|| {
-        Error::new(ErrorKind::Config, format!("integration `{}` has no {undone}", job.name()))
-            .hint(format!("list them: rightful runs {}", job.name()))
+        Error::new(ErrorKind::Config, format!("integration `{}` has no {undone}", job.name())).hint("list them: rightful runs")
     })?;
     if run.ended.is_none() {
         return Err(Error::new(ErrorKind::Conflict, format!("{undone} has not ended")).hint("wait for it, then undo it"));

@@ -130,10 +130,10 @@ fn chosen<'a>(composition: &'a Composition, global: &Global, named: Option<&str>
     Ok(composition.integration(named.or(global.integration.as_deref()))?)
 }
 
-/// The person who does something: as told, else as signed in.
+/// The person who does something: as told, else as signed in to this machine.
 fn author(given: Option<&str>) -> Result<String, Failure> {
-    let signed_in = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let name = given.map(str::to_owned).or_else(signed_in).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let named = given.map(str::to_owned).or_else(|| whoami::username().ok());
+    let name = named.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     name.ok_or_else(|| Error::new(ErrorKind::Config, "nobody is named who does this").hint("add --author NAME").into())
 }
 
