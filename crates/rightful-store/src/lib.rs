@@ -11,5 +11,5 @@ mod store;
 mod tables;
 mod work;
 
-pub use holder::current_holder;
+pub use holder::{current_holder, holder_of};
 pub use store::SqliteStore;
