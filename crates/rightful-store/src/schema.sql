@@ -156,7 +156,7 @@ CREATE TABLE work (
 );
 CREATE INDEX work_open ON work (integration, reason) WHERE closed IS NULL;
 CREATE TABLE hold (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- people name it: a number is never used twice
     integration TEXT NOT NULL,
     kind TEXT NOT NULL,
     target TEXT NOT NULL,

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-#[path = "../../../rightful-engine/tests/suite/conformance.rs"]
+#[path = "../../../rightful-engine/tests/suite/conformance/mod.rs"]
 mod conformance;
 #[path = "../../../rightful-engine/tests/suite/pipeline.rs"]
 mod pipeline;
