@@ -6,7 +6,7 @@ use rightful_core::{Instant, Result};
 use rightful_engine::{Authorship, CodeEdit, CodeRow, CodeTable, Saved, TableVersion, VersionedRow, wanted_rows};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use crate::database::{instant, stamp, told};
+use crate::database::{bound, instant, stamp, told};
 
 /// The version that stands; 0 where the table was never saved.
 fn version(connection: &Connection, integration: &str) -> Result<i64> {
@@ -96,7 +96,7 @@ pub(crate) fn code_versions(connection: &Connection, integration: &str, limit: u
         .prepare_cached("SELECT version, author, reason, at FROM code_version WHERE integration = ?1 ORDER BY version DESC LIMIT ?2")
         .map_err(told)?;
     let mut versions = select
-        .query_map(params![integration, limit as i64], |row| {
+        .query_map(params![integration, bound(limit)], |row| {
             let by = Authorship { author: row.get(1)?, reason: row.get(2)?, at: instant(row.get(3)?) };
             Ok(TableVersion { version: row.get(0)?, by, added: Vec::new(), removed: Vec::new() })
         })
