@@ -213,3 +213,6 @@ pub(crate) fn stamp(at: Instant) -> i64 {
 pub(crate) fn instant(micros: i64) -> Instant {
     DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
