@@ -1,5 +1,7 @@
 //! The code table: owner code -> target people, many to many, in versions with author and reason.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rightful_core::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -76,4 +78,31 @@ pub struct TableVersion {
     pub added: Vec<CodeRow>,
     /// Rows that left with it.
     pub removed: Vec<CodeRow>,
+}
+
+/// The rows each edited code shall have: of several edits of one code the last counts, and rows named twice are one.
+pub fn wanted_rows(edits: &[CodeEdit]) -> BTreeMap<&str, BTreeSet<&CodeRow>> {
+    edits.iter().map(|edit| (edit.code.as_str(), edit.rows.iter().collect())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_edits_of_one_code_the_last_counts_and_rows_named_twice_are_one() {
+        let row = |user: &str| CodeRow { code: "R05".into(), user: Some(user.into()), successor: None };
+        let edit = |users: &[&str]| CodeEdit { code: "R05".into(), rows: users.iter().map(|user| row(user)).collect() };
+        for (edits, users) in [
+            (vec![], None),
+            (vec![edit(&[])], Some(vec![])),
+            (vec![edit(&["two", "one", "two"])], Some(vec!["one", "two"])),
+            (vec![edit(&["one"]), edit(&["two"])], Some(vec!["two"])),
+            (vec![edit(&["one"]), edit(&[])], Some(vec![])),
+        ] {
+            let wanted = wanted_rows(&edits);
+            let found: Option<Vec<_>> = wanted.get("R05").map(|rows| rows.iter().filter_map(|row| row.user.as_deref()).collect());
+            assert_eq!(found, users, "{edits:?}");
+        }
+    }
 }

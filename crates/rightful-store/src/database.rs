@@ -14,19 +14,32 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
 
+/// Marks a database as this program's ("rght"): another program's file is not written to.
+const APPLICATION: i64 = 0x7267_6874;
+
 /// One database: a connection that writes, and as many readers as streams are open.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
     path: Arc<PathBuf>,
+    busy: Duration,
     writer: Arc<Mutex<Connection>>,
 }
 
 impl Database {
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::open_patiently(path, BUSY)
+    }
+
+    fn open_patiently(path: &Path, busy: Duration) -> Result<Self> {
         create_private(path)?;
-        let mut writer = connect(path)?;
-        migrate(&mut writer, path)?;
-        Ok(Self { path: Arc::new(path.to_path_buf()), writer: Arc::new(Mutex::new(writer)) })
+        let open = || -> Result<Connection> {
+            let mut writer = connect(path, busy)?;
+            migrate(&mut writer, MIGRATIONS)?;
+            prepare_log(&writer, busy)?;
+            Ok(writer)
+        };
+        let writer = open().map_err(|error| error.context(path.display().to_string()))?;
+        Ok(Self { path: Arc::new(path.to_path_buf()), busy, writer: Arc::new(Mutex::new(writer)) })
     }
 
     /// Runs one immediate transaction on the writing connection, off the async threads.
@@ -35,10 +48,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        let database = self.clone();
-        blocking(move || {
-            let mut writer = database.writer();
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        self.within(TransactionBehavior::Immediate, move |transaction| {
             let value = body(&transaction)?;
             transaction.commit().map_err(told)?;
             Ok(value)
@@ -46,19 +56,36 @@ impl Database {
         .await
     }
 
-    /// Runs one read on the writing connection: small look-ups that want the newest state.
+    /// Runs one read on the writing connection: look-ups that want the newest state, all of one moment.
     pub(crate) async fn read<T, F>(&self, body: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        self.within(TransactionBehavior::Deferred, move |moment| body(&moment)).await
+    }
+
+    async fn within<T, F>(&self, behavior: TransactionBehavior, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Transaction<'_>) -> Result<T> + Send + 'static,
+    {
         let database = self.clone();
-        blocking(move || body(&database.writer())).await
+        blocking(move || {
+            let mut writer = database.writer();
+            let done = writer.transaction_with_behavior(behavior).map_err(told).and_then(body);
+            // Whoever looks after a locked file or a full disk wants to know which.
+            done.map_err(|error| match error.kind() {
+                ErrorKind::Unavailable => error.context(database.path.display().to_string()),
+                _ => error,
+            })
+        })
+        .await
     }
 
     /// A connection of its own, for a stream that reads one snapshot while others write.
     pub(crate) fn reader(&self) -> Result<Connection> {
-        connect(&self.path)
+        connect(&self.path, self.busy)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -72,31 +99,65 @@ pub(crate) async fn blocking<T: Send + 'static>(body: impl FnOnce() -> Result<T>
     })?
 }
 
-fn connect(path: &Path) -> Result<Connection> {
-    let connection = Connection::open(path).map_err(|error| told(error).context(path.display().to_string()))?;
-    connection.busy_timeout(BUSY).map_err(told)?;
-    // The journal survives a killed process under NORMAL as well; FULL keeps an intent also when the power goes, at one sync per commit.
-    for (name, value) in [("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON"), ("temp_store", "FILE")] {
-        connection.pragma_update(None, name, value).map_err(|error| told(error).context(path.display().to_string()))?;
+fn connect(path: &Path, busy: Duration) -> Result<Connection> {
+    #[cfg_attr(not(test), expect(unused_mut, reason = "only tests listen"))]
+    let mut connection = Connection::open(path).map_err(told)?;
+    #[cfg(test)]
+    crate::queries::listen(&mut connection);
+    connection.busy_timeout(busy).map_err(told)?;
+    // The log survives a killed process under NORMAL as well; FULL keeps an intent also when the power goes, at one sync per commit.
+    for (name, value) in [("synchronous", "FULL"), ("foreign_keys", "ON"), ("temp_store", "FILE")] {
+        connection.pragma_update(None, name, value).map_err(told)?;
     }
     // 16 MiB of pages for each connection, whatever the size of the data.
     connection.pragma_update(None, "cache_size", -16_384).map_err(told)?;
+    // A log that one large transaction blew up is cut again.
+    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(told)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
-    let done: usize = transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).map_err(told)? as usize;
-    if done > MIGRATIONS.len() {
-        return Err(Error::new(ErrorKind::Config, "the store was written by a newer version of this program")
-            .context(format!("{}: schema {done}, known up to {}", path.display(), MIGRATIONS.len()))
-            .hint("use the newer version, or another store"));
+/// Lets readers and a writer work side by side; the file remembers it. SQLite does not wait for this switch by itself where others open the
+/// file at the same moment, so we do.
+fn prepare_log(connection: &Connection, busy: Duration) -> Result<()> {
+    let begun = std::time::Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && begun.elapsed() < busy => std::thread::sleep(Duration::from_millis(20)),
+            switched => return switched.map_err(told),
+        }
     }
-    for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Brings the database up to date, wholly or not at all.
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+    let pragma = |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(told);
+    let empty: bool = transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)", [], |row| row.get(0)).map_err(told)?;
+    if !empty && pragma("application_id")? != APPLICATION {
+        return Err(Error::new(ErrorKind::Config, "the store's file is a database of another program")
+            .hint("name another file: `store = \"PATH\"`; this one was left as it is"));
+    }
+    let known = migrations.len();
+    let done = usize::try_from(pragma("user_version")?).unwrap_or(usize::MAX);
+    if done > known {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("the store was written by a newer version of this program (schema {done}, this one knows up to {known})"),
+        )
+        .hint("use the newer version, or another store"));
+    }
+    for (number, migration) in migrations.iter().enumerate().skip(done) {
         transaction.execute_batch(migration).map_err(|error| told(error).context(format!("migration {}", number + 1)))?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(told)?;
+    if done < known {
+        transaction.pragma_update(None, "application_id", APPLICATION).map_err(told)?;
+        transaction.pragma_update(None, "user_version", known as i64).map_err(told)?;
+    }
     transaction.commit().map_err(told)
 }
 
@@ -121,10 +182,8 @@ fn create_private(path: &Path) -> Result<()> {
 pub(crate) fn told(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error_code();
     match code {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::new(ErrorKind::Unavailable, "the store is locked by another process")
-                .hint("wait for it to end, or stop it; nothing was written")
-        }
+        _ if is_busy(&error) => Error::new(ErrorKind::Unavailable, "the store is locked by another process")
+            .hint("wait for it to end, or stop it; nothing was written"),
         Some(ErrorCode::DiskFull) => {
             Error::new(ErrorKind::Unavailable, "the disk that holds the store is full").hint("make room; nothing was half-written")
         }
@@ -140,6 +199,11 @@ pub(crate) fn told(error: rusqlite::Error) -> Error {
     .source(error)
 }
 
+/// A limit as SQLite wants it.
+pub(crate) fn bound(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
 /// Microseconds since 1970.
 pub(crate) fn stamp(at: Instant) -> i64 {
     at.timestamp_micros()
@@ -149,3 +213,6 @@ pub(crate) fn stamp(at: Instant) -> i64 {
 pub(crate) fn instant(micros: i64) -> Instant {
     DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

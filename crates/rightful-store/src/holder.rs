@@ -4,13 +4,23 @@ use rightful_engine::Holder;
 
 /// This process, as far as the operating system tells.
 pub fn current_holder() -> Holder {
-    let process = std::process::id();
+    holder_of(std::process::id())
+}
+
+/// A process of this machine that lives, as far as the operating system tells.
+pub fn holder_of(process: u32) -> Holder {
     Holder { machine: machine(), process, born: born(process).unwrap_or_default() }
 }
 
-/// Names the machine since its last boot; where that cannot be told, a lease only ends by expiry.
+/// Names the machine since its last boot, and the container: two of them share a boot but not their process numbers.
+/// Where that cannot be told, a lease only ends by expiry.
 fn machine() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).unwrap_or_default()
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let container = std::fs::read_link("/proc/self/ns/pid");
+    match (boot, container) {
+        (Ok(boot), Ok(container)) => format!("{} {}", boot.trim(), container.display()),
+        _ => String::new(),
+    }
 }
 
 /// When a process began, in clock ticks since boot; `None` where there is no such process.

@@ -98,15 +98,16 @@ pub(crate) fn put_page(tx: &Transaction<'_>, image: ImageId, page: PageIn, now: 
         }
     }
     let mut distinct = 0;
-    if !fresh {
+    {
+        // Of a read that began on an empty image the new rows are the distinct ids, besides those that only come to say that they are gone.
         let mut insert = tx.prepare_cached("INSERT INTO seen (image, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING").map_err(told)?;
-        for record in &page.items {
+        for record in page.items.iter().filter(|record| !fresh || record.state == State::Gone) {
             distinct += insert.execute(params![image.0, record.id.as_str()]).map_err(told)? as u64;
         }
     }
     let stored = put_rows(tx, image, page.items, &[], now)?;
     if fresh {
-        distinct = stored.new;
+        distinct += stored.new;
     }
     tx.prepare_cached(
         "UPDATE reading SET begun = 1, distinct_ids = distinct_ids + ?2, total = COALESCE(total, ?3), whole = COALESCE(whole, ?4), mark = COALESCE(mark, ?5) WHERE image = ?1",

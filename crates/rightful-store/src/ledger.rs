@@ -6,7 +6,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_from_iter};
 
 use crate::codec::{data, from_word, text, word};
-use crate::database::{instant, stamp, told};
+use crate::database::{bound, instant, stamp, told};
 use crate::images::write_owners;
 
 pub(crate) fn intend(tx: &Transaction<'_>, entries: &[Entry]) -> Result<Vec<EntryId>> {
@@ -99,7 +99,7 @@ pub(crate) fn entries(connection: &Connection, filter: &EntryFilter) -> Result<V
     let condition = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
     let sql = format!(
         "SELECT id, state, settled_at, attempts, note, head FROM entry WHERE {condition} ORDER BY id {order} LIMIT {}",
-        i64::try_from(filter.limit).unwrap_or(i64::MAX)
+        bound(filter.limit)
     );
     let mut select = connection.prepare_cached(&sql).map_err(told)?;
     let mut rows = select.query(params_from_iter(values)).map_err(told)?;

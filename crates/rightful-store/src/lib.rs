@@ -11,5 +11,21 @@ mod store;
 mod tables;
 mod work;
 
-pub use holder::current_holder;
+#[cfg(test)]
+mod queries;
+// The engine's scripted world, for the queries of real runs.
+#[cfg(test)]
+#[path = "../tests/suite/stand.rs"]
+#[allow(clippy::unwrap_used, dead_code, reason = "helpers of tests are tests")]
+mod stand;
+#[cfg(test)]
+#[path = "../../rightful-engine/tests/suite/world.rs"]
+#[allow(clippy::unwrap_used, dead_code, reason = "helpers of tests are tests")]
+mod world;
+
+// So that the stand finds this crate by its name, here as in the suite.
+#[cfg(test)]
+extern crate self as rightful_store;
+
+pub use holder::{current_holder, holder_of};
 pub use store::SqliteStore;

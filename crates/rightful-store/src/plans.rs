@@ -5,11 +5,13 @@ use rightful_engine::{Change, NewCase, NewHold, Plan, PlanCounts, PlanId, PlanSt
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::codec::{data, text, word};
-use crate::database::{stamp, told};
+use crate::database::{bound, stamp, told};
 use crate::work::put_cases;
 
-/// How many plans back the changes of dropped ones are kept.
+/// Of how many dropped plans of an integration the changes are kept.
 const KEPT: i64 = 10;
+/// How many beyond those are looked at when the next plan begins: far more than can have been dropped since the one before.
+const SWEPT: i64 = 100;
 
 fn save(tx: &Transaction<'_>, plan: &Plan) -> Result<()> {
     tx.prepare_cached("UPDATE plan SET state = ?2, head = ?3 WHERE id = ?1")
@@ -30,7 +32,7 @@ fn present(connection: &Connection, id: PlanId) -> Result<Plan> {
 
 pub(crate) fn plans(connection: &Connection, integration: &str, limit: usize) -> Result<Vec<Plan>> {
     let mut select = connection.prepare_cached("SELECT head FROM plan WHERE integration = ?1 ORDER BY id DESC LIMIT ?2").map_err(told)?;
-    let rows = select.query_map(params![integration, limit as i64], |row| row.get::<_, String>(0)).map_err(told)?;
+    let rows = select.query_map(params![integration, bound(limit)], |row| row.get::<_, String>(0)).map_err(told)?;
     rows.map(|head| data(&head.map_err(told)?)).collect()
 }
 
@@ -48,8 +50,9 @@ pub(crate) fn begin_plan(tx: &Transaction<'_>, plan: &Plan) -> Result<PlanId> {
     let id = PlanId(tx.last_insert_rowid());
     save(tx, &Plan { id, ..plan.clone() })?;
     tx.execute(
-        "DELETE FROM change WHERE plan IN (SELECT id FROM plan WHERE integration = ?1 AND state = 'dropped' AND id <= ?2)",
-        params![plan.integration, id.0 - KEPT],
+        "DELETE FROM change WHERE plan IN
+            (SELECT id FROM plan WHERE integration = ?1 AND state = 'dropped' ORDER BY id DESC LIMIT ?3 OFFSET ?2)",
+        params![plan.integration, KEPT, SWEPT],
     )
     .map_err(told)?;
     Ok(id)
@@ -123,6 +126,6 @@ pub(crate) fn set_plan_state(
 pub(crate) fn changes(connection: &Connection, plan: PlanId, after: i64, limit: usize) -> Result<Vec<Change>> {
     let mut select =
         connection.prepare_cached("SELECT body FROM change WHERE plan = ?1 AND number > ?2 ORDER BY number LIMIT ?3").map_err(told)?;
-    let rows = select.query_map(params![plan.0, after, limit as i64], |row| row.get::<_, String>(0)).map_err(told)?;
+    let rows = select.query_map(params![plan.0, after, bound(limit)], |row| row.get::<_, String>(0)).map_err(told)?;
     rows.map(|body| data(&body.map_err(told)?)).collect()
 }

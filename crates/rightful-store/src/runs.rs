@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::Value as Json;
 
 use crate::codec::{data, text};
-use crate::database::{instant, stamp, told};
+use crate::database::{bound, instant, stamp, told};
 use crate::holder::is_dead;
 
 pub(crate) fn lease(tx: &Transaction<'_>, integration: &str, holder: &Holder, now: Instant, until: Instant) -> Result<Leased> {
@@ -163,9 +163,9 @@ pub(crate) fn end_run(tx: &Transaction<'_>, ending: Ending, now: Instant) -> Res
 }
 
 pub(crate) fn runs(connection: &Connection, integration: Option<&str>, limit: usize) -> Result<Vec<Run>> {
-    let mut select =
-        connection.prepare_cached("SELECT head FROM run WHERE ?1 IS NULL OR integration = ?1 ORDER BY id DESC LIMIT ?2").map_err(told)?;
-    let rows = select.query_map(params![integration, limit as i64], |row| row.get::<_, String>(0)).map_err(told)?;
+    let of_one = if integration.is_some() { "integration = ?1" } else { "?1 IS NULL" };
+    let mut select = connection.prepare_cached(&format!("SELECT head FROM run WHERE {of_one} ORDER BY id DESC LIMIT ?2")).map_err(told)?;
+    let rows = select.query_map(params![integration, bound(limit)], |row| row.get::<_, String>(0)).map_err(told)?;
     rows.map(|head| data(&head.map_err(told)?)).collect()
 }
 

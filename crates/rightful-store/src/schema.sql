@@ -100,6 +100,8 @@ CREATE TABLE plan (
     head TEXT NOT NULL               -- JSON of the rest
 );
 CREATE INDEX plan_by_integration ON plan (integration, id);
+CREATE INDEX plan_open ON plan (integration) WHERE state NOT IN ('applying', 'applied', 'dropped');
+CREATE INDEX plan_dropped ON plan (integration, id) WHERE state = 'dropped';
 CREATE TABLE change (
     plan INTEGER NOT NULL,
     number INTEGER NOT NULL,
@@ -138,6 +140,7 @@ CREATE TABLE entry (
     head TEXT NOT NULL               -- JSON of what never changes
 );
 CREATE UNIQUE INDEX entry_by_run ON entry (run, change);
+CREATE INDEX entry_of_run ON entry (run, id);
 CREATE INDEX entry_by_target ON entry (connection, kind, target, id);
 CREATE INDEX entry_by_code ON entry (integration, code, id);
 CREATE INDEX entry_open ON entry (integration, id) WHERE state IN ('intended', 'unknown');
@@ -154,9 +157,10 @@ CREATE TABLE work (
     plan INTEGER,                    -- the plan that saw it last; NULL: not found by a plan
     UNIQUE (integration, reason, subject)
 );
-CREATE INDEX work_open ON work (integration, reason) WHERE closed IS NULL;
+CREATE INDEX work_by_integration ON work (integration, id);
+CREATE INDEX work_open ON work (integration, id) WHERE closed IS NULL;
 CREATE TABLE hold (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- people name it: a number is never used twice
     integration TEXT NOT NULL,
     kind TEXT NOT NULL,
     target TEXT NOT NULL,
@@ -165,3 +169,4 @@ CREATE TABLE hold (
     body TEXT NOT NULL,              -- JSON
     UNIQUE (integration, kind, target)
 );
+CREATE INDEX hold_by_integration ON hold (integration, id);

@@ -18,7 +18,7 @@ use crate::{images, ledger, plans, runs, tables, work};
 
 /// The embedded store: one SQLite file. Several processes may use it at once.
 #[derive(Clone, Debug)]
-pub struct SqliteStore(Database);
+pub struct SqliteStore(pub(crate) Database);
 
 impl SqliteStore {
     /// Opens the database, creating and migrating it where needed. Only its owner may read a file that it creates.

@@ -1,12 +1,12 @@
 //! Code tables: rows with the version that brought them and the one that removed them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rightful_core::{Instant, Result};
-use rightful_engine::{Authorship, CodeEdit, CodeRow, CodeTable, Saved, TableVersion, VersionedRow};
+use rightful_engine::{Authorship, CodeEdit, CodeRow, CodeTable, Saved, TableVersion, VersionedRow, wanted_rows};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use crate::database::{instant, stamp, told};
+use crate::database::{bound, instant, stamp, told};
 
 /// The version that stands; 0 where the table was never saved.
 fn version(connection: &Connection, integration: &str) -> Result<i64> {
@@ -59,12 +59,9 @@ pub(crate) fn save_codes(tx: &Transaction<'_>, integration: &str, expected: i64,
         .map_err(told)?;
     let mut add =
         tx.prepare_cached("INSERT INTO code_row (integration, code, user, successor, since) VALUES (?1, ?2, ?3, ?4, ?5)").map_err(told)?;
-    for edit in edits {
-        let wanted: BTreeSet<&CodeRow> = edit.rows.iter().collect();
-        let standing = select
-            .query_map([integration, edit.code.as_str()], code_row)
-            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-            .map_err(told)?;
+    for (code, wanted) in wanted_rows(edits) {
+        let standing =
+            select.query_map([integration, code], code_row).and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(told)?;
         for row in standing.iter().filter(|row| !wanted.contains(row)) {
             differs = true;
             remove.execute(params![integration, row.code, row.user, row.successor, next]).map_err(told)?;
@@ -82,8 +79,6 @@ pub(crate) fn save_codes(tx: &Transaction<'_>, integration: &str, expected: i64,
         params![integration, next, by.author, by.reason, stamp(by.at)],
     )
     .map_err(told)?;
-    // A row that one edit removed and a later one brought back never left.
-    tx.execute("DELETE FROM code_row WHERE integration = ?1 AND since = ?2 AND until = ?2", params![integration, next]).map_err(told)?;
     Ok(Saved::Version(next))
 }
 
@@ -101,7 +96,7 @@ pub(crate) fn code_versions(connection: &Connection, integration: &str, limit: u
         .prepare_cached("SELECT version, author, reason, at FROM code_version WHERE integration = ?1 ORDER BY version DESC LIMIT ?2")
         .map_err(told)?;
     let mut versions = select
-        .query_map(params![integration, limit as i64], |row| {
+        .query_map(params![integration, bound(limit)], |row| {
             let by = Authorship { author: row.get(1)?, reason: row.get(2)?, at: instant(row.get(3)?) };
             Ok(TableVersion { version: row.get(0)?, by, added: Vec::new(), removed: Vec::new() })
         })
@@ -126,10 +121,17 @@ pub(crate) fn code_versions(connection: &Connection, integration: &str, limit: u
 }
 
 pub(crate) fn put_code_counts(tx: &Transaction<'_>, integration: &str, counts: &[(String, u64)]) -> Result<()> {
-    tx.execute("DELETE FROM code_count WHERE integration = ?1", [integration]).map_err(told)?;
-    let mut insert = tx.prepare_cached("INSERT INTO code_count (integration, code, records) VALUES (?1, ?2, ?3)").map_err(told)?;
+    // Only what differs is written: a run that finds everything as before writes nothing.
+    let mut kept: BTreeMap<String, u64> = code_counts(tx, integration)?.into_iter().collect();
+    let mut put = tx.prepare_cached("INSERT OR REPLACE INTO code_count (integration, code, records) VALUES (?1, ?2, ?3)").map_err(told)?;
     for (code, records) in counts {
-        insert.execute(params![integration, code, records]).map_err(told)?;
+        if kept.remove(code) != Some(*records) {
+            put.execute(params![integration, code, records]).map_err(told)?;
+        }
+    }
+    let mut remove = tx.prepare_cached("DELETE FROM code_count WHERE integration = ?1 AND code = ?2").map_err(told)?;
+    for code in kept.keys() {
+        remove.execute([integration, code]).map_err(told)?;
     }
     Ok(())
 }

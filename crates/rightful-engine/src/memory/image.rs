@@ -13,6 +13,7 @@ const CHUNK: usize = 500;
 pub(super) struct Stock {
     pub id: ImageId,
     pub spec: ImageSpec,
+    /// Rows that are not gone.
     rows: BTreeMap<RecordId, Row>,
     mark: Option<Mark>,
     complete_at: Option<Instant>,
@@ -40,7 +41,7 @@ impl Stock {
         Image {
             id: self.id,
             spec: self.spec.clone(),
-            rows: self.living().count() as u64,
+            rows: self.rows.len() as u64,
             mark: self.mark.clone(),
             complete_at: self.complete_at,
             fresh_at: self.fresh_at,
@@ -80,26 +81,30 @@ impl Stock {
             self.mark = reading.mark.or(self.mark.take());
             if reading.rows == Rows::All {
                 self.complete_at = Some(now);
-                for row in self.rows.values_mut() {
-                    if row.record.state != State::Gone && !reading.seen.contains(&row.record.id) {
-                        row.record.state = State::Gone;
-                        gone += 1;
-                    }
-                }
+                let before = self.rows.len();
+                self.rows.retain(|id, _| reading.seen.contains(id));
+                gone = (before - self.rows.len()) as u64;
             }
         }
-        let rows = self.living().count() as u64;
+        let rows = self.rows.len() as u64;
         Ok(ReadEnd { complete, distinct, total: reading.total, whole: reading.whole, rows, gone })
     }
 
     pub fn put_rows(&mut self, items: Vec<Record>, missing: &[RecordId], now: Instant) -> Stored {
         let mut stored = Stored::default();
         for record in items {
+            if record.state == State::Gone {
+                self.rows.remove(&record.id);
+                continue;
+            }
             let digest = digest(&record);
             let known = self.rows.get(&record.id);
             match known {
                 None => stored.new += 1,
-                Some(known) if known.digest == digest => stored.same += 1,
+                Some(known) if known.digest == digest => {
+                    stored.same += 1;
+                    continue;
+                }
                 Some(_) => stored.changed += 1,
             }
             let newcomers = match known {
@@ -109,9 +114,7 @@ impl Stock {
             self.rows.insert(record.id.clone(), Row { record, digest, newcomers });
         }
         for id in missing {
-            if let Some(row) = self.rows.get_mut(id) {
-                row.record.state = State::Gone;
-            }
+            self.rows.remove(id);
         }
         stored
     }
@@ -130,21 +133,18 @@ impl Stock {
     }
 
     pub fn ordered(&self) -> Vec<Result<Vec<Row>>> {
-        let mut rows: Vec<&Row> = self.living().collect();
+        let mut rows: Vec<&Row> = self.rows.values().collect();
         rows.sort_by(|one, other| self.key(one).cmp(self.key(other)).then_with(|| one.record.id.cmp(&other.record.id)));
         rows.chunks(CHUNK).map(|chunk| Ok(chunk.iter().map(|row| (*row).clone()).collect())).collect()
     }
 
     pub fn by_ids(&self, ids: &[RecordId]) -> Vec<Row> {
-        ids.iter().filter_map(|id| self.rows.get(id)).filter(|row| row.record.state != State::Gone).cloned().collect()
+        let distinct: HashSet<&RecordId> = ids.iter().collect();
+        distinct.into_iter().filter_map(|id| self.rows.get(id)).cloned().collect()
     }
 
     pub fn by_keys(&self, keys: &[String]) -> Vec<Row> {
-        self.living().filter(|row| keys.iter().any(|key| key == self.key(row))).cloned().collect()
-    }
-
-    fn living(&self) -> impl Iterator<Item = &Row> {
-        self.rows.values().filter(|row| row.record.state != State::Gone)
+        self.rows.values().filter(|row| keys.iter().any(|key| key == self.key(row))).cloned().collect()
     }
 
     fn key<'a>(&self, row: &'a Row) -> &'a str {

@@ -12,9 +12,9 @@ use serde_json::Value as Json;
 
 use self::image::Stock;
 use crate::{
-    Authorship, Case, CaseId, Change, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold, HoldId, Holder,
-    Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId, PlanState, ReadEnd,
-    Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion, VersionedRow,
+    Authorship, Case, CaseId, Change, CodeEdit, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold, HoldId, Holder, Image,
+    ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId, PlanState, ReadEnd,
+    Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion, VersionedRow, wanted_rows,
 };
 
 /// The store.
@@ -37,7 +37,8 @@ struct State {
     cases: Vec<Case>,
     /// The newest plan when a case was last seen.
     case_plans: HashMap<CaseId, PlanId>,
-    holds: Vec<Hold>,
+    /// With the plan that saw each last.
+    holds: Vec<(Hold, PlanId)>,
     next_hold: i64,
 }
 
@@ -236,10 +237,9 @@ impl Store for MemoryStore {
         }
         let version = expected + 1;
         let (mut added, mut removed) = (Vec::new(), Vec::new());
-        for edit in edits {
-            let wanted: std::collections::BTreeSet<&CodeRow> = edit.rows.iter().collect();
+        for (code, wanted) in wanted_rows(edits) {
             table.present.rows.retain(|known| {
-                let stays = known.row.code != edit.code || wanted.contains(&known.row);
+                let stays = known.row.code != code || wanted.contains(&known.row);
                 if !stays {
                     removed.push(known.row.clone());
                 }
@@ -256,6 +256,8 @@ impl Store for MemoryStore {
             return Ok(Saved::Version(expected));
         }
         table.present.rows.sort_by(|one, other| one.row.cmp(&other.row));
+        added.sort();
+        removed.sort();
         table.present.version = version;
         table.versions.push(TableVersion { version, by: by.clone(), added, removed });
         Ok(Saved::Version(version))
@@ -306,17 +308,17 @@ impl Store for MemoryStore {
         state.plan(plan)?.1.extend_from_slice(changes);
         state.put_cases(&fence.integration, cases, now);
         for hold in holds {
-            let same = |known: &&mut Hold| {
+            let same = |(known, _): &&mut (Hold, PlanId)| {
                 known.integration == fence.integration && known.hold.kind == hold.kind && known.hold.target == hold.target
             };
-            if let Some(known) = state.holds.iter_mut().find(same) {
+            if let Some((known, seen_by)) = state.holds.iter_mut().find(same) {
                 known.hold = hold.clone();
-                known.run = Some(RunId(plan.0));
+                *seen_by = plan;
             } else {
                 state.next_hold += 1;
                 let id = HoldId(state.next_hold);
                 let (integration, hold) = (fence.integration.clone(), hold.clone());
-                state.holds.push(Hold { id, integration, hold, since: now, run: Some(RunId(plan.0)) });
+                state.holds.push((Hold { id, integration, hold, since: now, run: None }, plan));
             }
         }
         Ok(())
@@ -341,7 +343,7 @@ impl Store for MemoryStore {
             for case in cases.iter_mut().filter(|case| case.integration == fence.integration && case_plans.get(&case.id) < Some(&plan)) {
                 case.closed.get_or_insert(now);
             }
-            state.holds.retain(|hold| hold.integration != fence.integration || hold.run == Some(RunId(plan.0)));
+            state.holds.retain(|(hold, seen_by)| hold.integration != fence.integration || *seen_by >= plan);
         }
         Ok(())
     }
@@ -463,6 +465,9 @@ impl Store for MemoryStore {
 
     async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], now: Instant) -> Result<()> {
         let mut state = self.fenced(fence)?;
+        if let Some(unknown) = settled.iter().find(|one| !state.entries.iter().any(|known| known.id == one.entry)) {
+            return Err(missing(unknown.entry));
+        }
         for one in settled {
             let entry = state.entries.iter_mut().find(|known| known.id == one.entry).ok_or_else(|| missing(one.entry))?;
             entry.state = one.state;
@@ -537,14 +542,16 @@ impl Store for MemoryStore {
 
     async fn holds(&self, integration: Option<&str>, after: Option<HoldId>, limit: usize) -> Result<Vec<Hold>> {
         let state = self.state();
-        let fits = |hold: &&Hold| integration.is_none_or(|name| hold.integration == name) && after.is_none_or(|after| hold.id > after);
-        Ok(state.holds.iter().filter(fits).take(limit).cloned().collect())
+        let run_of = |plan: PlanId| state.plans.iter().find(|(known, _)| known.id == plan).and_then(|(plan, _)| plan.run);
+        let fits = |hold: &Hold| integration.is_none_or(|name| hold.integration == name) && after.is_none_or(|after| hold.id > after);
+        let holds = state.holds.iter().filter(|(hold, _)| fits(hold)).take(limit);
+        Ok(holds.map(|(hold, plan)| Hold { run: run_of(*plan), ..hold.clone() }).collect())
     }
 
     async fn drop_hold(&self, hold: HoldId) -> Result<bool> {
         let mut state = self.state();
         let before = state.holds.len();
-        state.holds.retain(|known| known.id != hold);
+        state.holds.retain(|(known, _)| known.id != hold);
         Ok(state.holds.len() < before)
     }
 }

@@ -1,12 +1,11 @@
 //! The job from end to end over a scripted vendor: what it changes, what it refuses, what it reports.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::*;
 use rightful_core::{ErrorKind, Owner, Person, PersonKey, State, Value};
 use rightful_engine::*;
+
+use crate::world::*;
 
 /// Twelve customers of three codes, all with the wrong owner.
 async fn twelve() -> World {
@@ -305,14 +304,14 @@ async fn a_pilot_plan_changes_only_its_code_or_customer_and_closes_nothing() {
 async fn another_living_run_is_told_apart_from_a_failure() {
     let world = twelve().await;
     let now = rightful_core::Clock::now(&world.clock);
-    let other = Holder { machine: "m".into(), process: 4711, born: 9 };
+    let other = world.stand.holder();
     world.store.lease("rep-codes", &other, now, now + chrono::Duration::minutes(5)).await.unwrap();
     let error = world.job(RunTask::Full, RunOptions::default()).await.unwrap_err();
-    assert!(matches!(&error, JobError::Busy { holder, .. } if holder.process == 4711), "{error}");
+    assert!(matches!(&error, JobError::Busy { holder, .. } if *holder == other), "{error}");
     let error: rightful_core::Error = error.into();
-    assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains("4711"), "{error}");
+    assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains(&other.process.to_string()), "{error}");
     // A dead holder's lease is taken over.
-    world.store.bury(&other);
+    world.stand.bury(&other);
     assert_eq!(world.run().await.outcome, RunOutcome::Done);
 }
 
@@ -335,7 +334,7 @@ async fn a_write_that_never_gets_through_is_given_up_after_three_attempts() {
     world.target.inside().faults = std::iter::repeat_n(Some(Fault::LostUnapplied), 400).collect();
     let report = world.run().await;
     assert_eq!((report.outcome, report.counts.disputed, world.target.writes()), (RunOutcome::Partial, 8, 0));
-    assert!(world.store.ledger().iter().all(|entry| entry.attempts == 3));
+    assert!(world.ledger().await.iter().all(|entry| entry.attempts == 3));
 }
 
 #[tokio::test]
@@ -610,7 +609,7 @@ async fn what_a_failed_run_left_open_is_settled_by_looking_before_the_next_one_r
     assert_eq!(report.outcome, RunOutcome::Done, "{:?}", report.notes);
     assert!(report.notes[0].contains("2 writes that an earlier run left open"), "{:?}", report.notes);
     world.target.assert_each_written_once();
-    let states: Vec<EntryState> = world.store.ledger().iter().filter(|entry| entry.run == RunId(1)).map(|entry| entry.state).collect();
+    let states: Vec<EntryState> = world.ledger().await.iter().filter(|entry| entry.run == RunId(1)).map(|entry| entry.state).collect();
     assert!(states.iter().all(|state| state.is_final()), "{states:?}");
     // Our own write is not mistaken for a stranger's.
     assert!(!report.notes.iter().any(|note| note.contains("first seen")), "{:?}", report.notes);
@@ -626,9 +625,7 @@ async fn a_table_saved_while_a_plan_is_made_makes_the_plan_again() {
             let by = Authorship { author: "ben".into(), reason: "late".into(), at: chrono::DateTime::UNIX_EPOCH };
             let row = CodeRow { code: "R05".into(), user: Some("three".into()), successor: None };
             let edit = CodeEdit { code: "R05".into(), rows: vec![row] };
-            // The memory store never waits: its futures are ready at once.
-            let save = async move { store.save_codes("rep-codes", 1, &[edit], &by).await };
-            assert!(matches!(futures::FutureExt::now_or_never(save), Some(Ok(Saved::Version(2)))));
+            assert_eq!(at_once(store.save_codes("rep-codes", 1, &[edit], &by)).unwrap(), Saved::Version(2));
         }
     });
     let report = world.job(RunTask::Full, RunOptions { failpoint: Some(failpoint), ..RunOptions::default() }).await.unwrap();
@@ -650,14 +647,13 @@ async fn a_paused_integration_may_be_looked_at_but_not_run() {
 #[tokio::test]
 async fn a_run_that_lost_its_lease_writes_nothing_more() {
     let world = twelve().await;
-    let (store, holder) = (world.store.clone(), world.holder());
+    let (store, stand, holder) = (world.store.clone(), world.stand.clone(), world.holder());
     let now = rightful_core::Clock::now(&world.clock);
     let failpoint: Failpoint = Arc::new(move |name| {
         if name == "before-intend" {
-            store.bury(&holder);
-            let other = Holder { machine: "m".into(), process: 2, born: 2 };
-            let taken = futures::FutureExt::now_or_never(store.lease("rep-codes", &other, now, now + chrono::Duration::minutes(5)));
-            assert!(matches!(taken, Some(Ok(Leased::Held(_)))));
+            stand.bury(&holder);
+            let taken = at_once(store.lease("rep-codes", &stand.holder(), now, now + chrono::Duration::minutes(5)));
+            assert!(matches!(taken, Ok(Leased::Held(_))), "{taken:?}");
         }
     });
     let error = world.job(RunTask::Full, RunOptions { failpoint: Some(failpoint), ..RunOptions::default() }).await.unwrap_err();

@@ -1,16 +1,14 @@
 //! Properties of the whole job: whatever the data, the paging, the faults and the moment of death.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::*;
 use proptest::prelude::*;
 use rightful_engine::*;
+
+use crate::stand::CASES;
+use crate::world::*;
 
 /// One customer, as generated.
 #[derive(Clone, Debug)]
@@ -164,7 +162,7 @@ async fn run_until(world: &World, task: RunTask, nth: usize) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, ..ProptestConfig::default() })]
 
     #[test]
     fn sk_1_sk_3_effects_equal_the_plan_and_what_an_independent_reading_of_the_rules_says(data in data()) {
@@ -298,7 +296,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES / 2, ..ProptestConfig::default() })]
 
     #[test]
     fn a_crash_anywhere_then_another_ends_as_promised_with_each_record_written_at_most_once(

@@ -1,14 +1,11 @@
-//! How planning behaves with very many records. Run by hand, with optimisation: `cargo test --profile bench -p rightful-engine --test scale -- --ignored --nocapture`.
-
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
-mod common;
+//! How planning behaves with very many records. Run by hand, with optimisation: `cargo test --profile bench -p rightful-engine --test suite -- --ignored --nocapture`.
 
 use std::time::Instant as Moment;
 
-use common::*;
 use rightful_core::{Key, Mark, Owner, Record, Rows, State, Value};
 use rightful_engine::*;
+
+use crate::world::*;
 
 const CODES: usize = 1_000;
 

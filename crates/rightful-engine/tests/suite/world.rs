@@ -1,13 +1,11 @@
 //! A scripted vendor in memory and a small world around it: two connections, one integration, one store.
-#![allow(dead_code, missing_docs, reason = "each test binary uses its own part of the world")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rightful_core::*;
-use rightful_engine::memory::MemoryStore;
 use rightful_engine::*;
+
+use crate::stand::Stand;
 
 pub const ROLE: Role = Role::fixed("assigned");
 pub const CUSTOMER: Kind = Kind::fixed("customer");
@@ -278,14 +276,21 @@ pub fn record(id: &str, keys: &[(&str, &str)], name: &str) -> Record {
     }
 }
 
+/// Waits for something in the middle of a function that cannot wait.
+pub fn at_once<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let wait = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+    std::thread::scope(|scope| scope.spawn(wait).join().unwrap())
+}
+
 /// Two connections, one integration.
 pub struct World {
-    pub store: Arc<MemoryStore>,
+    pub stand: Arc<Stand>,
+    pub store: Arc<dyn Store>,
     pub source: Arc<Vendor>,
     pub target: Arc<Vendor>,
     pub clock: ManualClock,
     pub integration: Integration,
-    pub born: u64,
+    holder: Holder,
 }
 
 impl World {
@@ -347,13 +352,15 @@ impl World {
             source_people: vec![EMPLOYEE],
         };
         let now = Instant::from_timestamp(1_800_000_000, 0).expect("a valid time");
+        let stand = Arc::new(Stand::new());
         Self {
-            store: Arc::new(MemoryStore::default()),
+            store: stand.store.clone(),
+            holder: stand.holder(),
+            stand,
             source: Arc::new(Vendor::new(source)),
             target: Arc::new(Vendor::new(target)),
             clock: ManualClock::at(now),
             integration: Integration { name: "rep-codes".into(), policy },
-            born: 1,
         }
     }
 
@@ -411,7 +418,7 @@ impl World {
     }
 
     pub fn holder(&self) -> Holder {
-        Holder { machine: "m".into(), process: 1, born: self.born }
+        self.holder.clone()
     }
 
     pub fn ports(&self) -> Ports {
@@ -457,14 +464,19 @@ impl World {
         cases
     }
 
+    /// Every entry of the ledger, oldest first.
+    pub async fn ledger(&self) -> Vec<Entry> {
+        self.store.entries(&EntryFilter { limit: usize::MAX, ..EntryFilter::default() }).await.unwrap()
+    }
+
     pub async fn changes(&self, plan: PlanId) -> Vec<Change> {
         self.store.changes(plan, 0, usize::MAX).await.unwrap()
     }
 
     /// The process ends here: whoever comes next is another one.
     pub fn die(&mut self) {
-        self.store.bury(&self.holder());
-        self.born += 1;
+        self.stand.bury(&self.holder);
+        self.holder = self.stand.holder();
     }
 
     pub fn hours(&self, hours: u64) {

@@ -1,0 +1,10 @@
+//! The job from end to end, its properties and the store's port, over the store in memory. The store's crate runs the same files over SQLite.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod conformance;
+mod pipeline;
+mod properties;
+mod scale;
+mod stand;
+mod world;

@@ -1,0 +1,130 @@
+//! Proves of every statement that real runs use that none of them looks at all of a table that grows.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rightful_engine::*;
+use rusqlite::Connection;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+use crate::world::*;
+
+/// Every statement of every connection of this process.
+static HEARD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Notes a connection's statements.
+pub(crate) fn listen(connection: &mut Connection) {
+    connection.trace_v2(
+        TraceEventCodes::SQLITE_TRACE_STMT,
+        Some(|event| {
+            if let TraceEvent::Stmt(statement, _) = event {
+                HEARD.lock().unwrap_or_else(PoisonError::into_inner).insert(statement.sql().into_owned());
+            }
+        }),
+    );
+}
+
+/// Steps of a query plan that look at all of a table that grows, or at all of an integration's part of one.
+fn looks_at_all(statement: &str, step: &str) -> bool {
+    const GROWING: [&str; 8] = ["record", "seen", "entry", "change", "plan", "run", "journal", "work"];
+    let table = step.strip_prefix("SCAN ").or_else(|| step.strip_prefix("SEARCH ")).and_then(|rest| rest.split(' ').next());
+    let Some(table) = table.filter(|table| GROWING.contains(table)) else {
+        // Sorting what was found is right only where little can be found: open cases, and the rows of one code.
+        return step.contains("USE TEMP B-TREE FOR ORDER BY") && GROWING.iter().any(|table| statement.contains(&format!("FROM {table} ")));
+    };
+    // What is newest, and what is open, stands at one end of its index.
+    let from_the_end = statement.contains("ORDER BY id DESC LIMIT") || step.contains("work_open");
+    let all_of_integration = step.ends_with("(integration=?)") && ["entry", "work"].contains(&table) && !step.contains("_open");
+    (step.starts_with("SCAN") && !from_the_end) || all_of_integration
+}
+
+#[test]
+fn looking_at_all_is_recognized() {
+    let entries = "SELECT id FROM entry WHERE code = ? ORDER BY id ASC LIMIT 9";
+    for (statement, step, bad) in [
+        (entries, "SCAN entry", true),
+        (entries, "SEARCH entry USING INDEX entry_by_code (integration=?)", true),
+        (entries, "SEARCH entry USING INDEX entry_by_code (integration=? AND code=?)", false),
+        (entries, "SEARCH entry USING INDEX entry_open (integration=?)", false),
+        (entries, "USE TEMP B-TREE FOR ORDER BY", true),
+        ("SELECT head FROM run WHERE 1 ORDER BY id DESC LIMIT 3", "SCAN run", false),
+        ("SELECT reason FROM work GROUP BY reason", "SCAN work USING INDEX work_open", false),
+        ("SELECT code FROM code_row", "SCAN code_row", false),
+        ("DELETE FROM record WHERE image = 1", "SEARCH record USING PRIMARY KEY (image=?)", false),
+    ] {
+        assert_eq!(looks_at_all(statement, step), bad, "{step}");
+    }
+}
+
+/// Runs of every sort, and every view between them.
+async fn everything() {
+    let mut world = World::new().with_users();
+    for number in 0..40 {
+        world.customer(&format!("C{number:02}"), ["A", "B", "C"][number % 3], &["4"]);
+        world.frequency(&format!("f{number}"), &format!("tC{number:02}"), "5");
+    }
+    world.integration.policy.no_match = NoOwner::Hold;
+    world.codes(&[("A", Some("one"), None), ("B", Some("five"), Some("two")), ("C", None, None)]).await;
+    world.source_customer("ONLY-S", "A");
+    world.target.inside().faults = [Some(Fault::LostApplied), Some(Fault::LostUnapplied), Some(Fault::Refused)].into();
+    let first = world.run().await;
+    world.codes(&[("A", Some("two"), None)]).await;
+    let plan = world.plan().await.plan.unwrap();
+    world.apply(plan).await;
+    world.hours(30);
+    world.target.remove(&CUSTOMER, "tC39");
+    // Cut off half-way, and taken up by another process.
+    world.codes(&[("A", Some("three"), None)]).await;
+    let failpoint: Failpoint = Arc::new(|name| {
+        if name == "after-write" {
+            std::panic::resume_unwind(Box::new("the process ends here"));
+        }
+    });
+    let (ports, integration) = (world.ports(), world.integration.clone());
+    let options = RunOptions { failpoint: Some(failpoint), ..RunOptions::default() };
+    assert!(tokio::spawn(async move { run_job(&ports, &integration, RunTask::Full, options).await }).await.is_err());
+    world.die();
+    world.run().await;
+    world.job(RunTask::Undo { run: first.run }, RunOptions::default()).await.unwrap();
+    for key in ["C01", "tC02", "nobody"] {
+        explain(&world.ports(), &world.integration, key).await.unwrap();
+    }
+    code_overview(&world.ports(), &world.integration).await.unwrap();
+    people_overview(&world.ports(), &world.integration).await.unwrap();
+    for integration in [Some("rep-codes"), None] {
+        let store = &world.store;
+        for open in [true, false] {
+            store.cases(integration, open, Some(CaseId(1)), 9).await.unwrap();
+        }
+        store.case_counts(integration).await.unwrap();
+        store.runs(integration, 9).await.unwrap();
+        let holds = store.holds(integration, None, 9).await.unwrap();
+        store.drop_hold(holds[0].id).await.unwrap();
+    }
+    world.store.plans("rep-codes", 9).await.unwrap();
+    world.store.code_versions("rep-codes", 9).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_statement_of_a_real_run_looks_at_all_of_a_table_that_grows() {
+    everything().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plans.sqlite");
+    crate::SqliteStore::open(&path).unwrap();
+    let database = Connection::open(&path).unwrap();
+    let heard = HEARD.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (mut looked_at, mut bad) = (0, BTreeSet::new());
+    for statement in &heard {
+        let verb = statement.split_whitespace().next().unwrap_or_default();
+        if !["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&verb) {
+            continue;
+        }
+        // Other tests of this process speak to tables of their own.
+        let Ok(mut plan) = database.prepare(&format!("EXPLAIN QUERY PLAN {statement}")) else { continue };
+        let steps: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).map(Result::unwrap).collect();
+        looked_at += 1;
+        bad.extend(steps.iter().filter(|step| looks_at_all(statement, step)).map(|step| format!("{step}: {statement}")));
+    }
+    assert!(looked_at > 70, "only {looked_at} statements were heard");
+    assert!(bad.is_empty(), "{} statements need an index:\n{}", bad.len(), bad.into_iter().collect::<Vec<_>>().join("\n"));
+}

@@ -1,0 +1,15 @@
+//! The engine's suite over SQLite: the same files, another stand.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+#[path = "../../../rightful-engine/tests/suite/conformance/mod.rs"]
+mod conformance;
+#[path = "../../../rightful-engine/tests/suite/pipeline.rs"]
+mod pipeline;
+#[path = "../../../rightful-engine/tests/suite/properties.rs"]
+mod properties;
+#[path = "../../../rightful-engine/tests/suite/scale.rs"]
+mod scale;
+mod stand;
+#[path = "../../../rightful-engine/tests/suite/world.rs"]
+mod world;

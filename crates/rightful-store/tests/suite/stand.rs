@@ -1,0 +1,55 @@
+//! Where the suite's stores come from: here, a database of its own for each, and real processes that hold its leases.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rightful_engine::{Holder, Store};
+use rightful_store::{SqliteStore, holder_of};
+
+/// How many cases a property is tried with: each is a database. The engine tries many more in memory.
+pub const CASES: u32 = 8;
+
+/// An empty store, and processes that may hold its leases.
+#[derive(Debug)]
+pub struct Stand {
+    pub store: Arc<dyn Store>,
+    processes: Mutex<Vec<Child>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Stand {
+    pub fn new() -> Self {
+        // In memory where the system offers it: what a sync costs is no concern of these tests.
+        let shared = Path::new("/dev/shm");
+        let folder = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.unwrap();
+        let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+        Self { store: Arc::new(store), processes: Mutex::default(), _folder: folder }
+    }
+
+    /// A process that lives: it waits for an input that ends with us.
+    pub fn holder(&self) -> Holder {
+        let process = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let holder = holder_of(process.id());
+        self.processes.lock().unwrap().push(process);
+        holder
+    }
+
+    /// Ends it.
+    pub fn bury(&self, holder: &Holder) {
+        let mut processes = self.processes.lock().unwrap();
+        let process = processes.iter_mut().find(|process| process.id() == holder.process).expect("we started it");
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        for process in self.processes.lock().unwrap().iter_mut() {
+            // One that was buried already is no fault.
+            process.kill().ok();
+            process.wait().ok();
+        }
+    }
+}
