@@ -158,6 +158,8 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
         BATCH,
         LOOKBACK,
     ],
+    account: &["base_url", "company_id"],
+    scope: &["entity", "show_private"],
     sign_in: "A sender id and a Web Services user, each with a password, for a session that all calls share.",
     kinds: || kinds(100),
     connect: |settings, secrets, context| Ok(Arc::new(SageIntacctConnector::connect(settings, secrets, context)?)),

@@ -96,6 +96,8 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     name: "Skynamo",
     about: "Field sales: reps visit the customers they are assigned to.",
     settings: &[BASE_URL, INSTANCE, API_KEY, PAGE_SIZE, BATCH, WIDTH, LOOKBACK],
+    account: &["base_url", "instance"],
+    scope: &[],
     sign_in: "An access token per instance, sent in a header with the instance's name.",
     kinds: || kinds(100),
     connect: |settings, secrets, context| Ok(Arc::new(SkynamoConnector::connect(settings, secrets, context)?)),

@@ -17,6 +17,10 @@ pub struct Descriptor {
     pub about: &'static str,
     /// Settings and secrets it takes, in the order a person would fill them in.
     pub settings: &'static [Setting],
+    /// Keys of the settings that name the account: connections to one account share its permits.
+    pub account: &'static [&'static str],
+    /// Keys of the settings that say, besides `account`, which of the account's records are seen.
+    pub scope: &'static [&'static str],
     /// How one signs in, in one sentence.
     pub sign_in: &'static str,
     /// Kinds with the most each can do.
@@ -26,6 +30,15 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// What these settings name by the given keys, as text to compare: the account, or what of it is seen.
+    pub fn named(&self, settings: &Settings, keys: &[&str]) -> String {
+        let named = keys.iter().filter_map(|key| self.setting(key)).map(|setting| {
+            let value = settings.get(setting).unwrap_or_default();
+            format!("{} = {value}", setting.key)
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
     /// The declared setting of that key.
     pub fn setting(&self, key: &str) -> Option<&'static Setting> {
         self.settings.iter().find(|setting| setting.key == key)
@@ -79,5 +92,31 @@ impl Finding {
     /// A check with another verdict, and what to do.
     pub fn of(verdict: Verdict, check: impl Into<String>, evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { check: check.into(), verdict, evidence: evidence.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SettingType;
+
+    #[test]
+    fn an_account_is_named_with_defaults_and_without_what_does_not_name_it() {
+        const fn setting(key: &'static str, default: Option<&'static str>) -> Setting {
+            Setting { key, takes: SettingType::Text, required: false, default, about: "", example: "" }
+        }
+        static TOY: Descriptor = Descriptor {
+            id: VendorId::fixed("toy"),
+            name: "Toy",
+            about: "",
+            settings: &[setting("base_url", Some("https://toy.example")), setting("company", None), setting("page_size", None)],
+            account: &["base_url", "company"],
+            scope: &[],
+            sign_in: "",
+            kinds: Vec::new,
+            connect: |_, _, _| Err(crate::Error::new(crate::ErrorKind::Unsupported, "no connector")),
+        };
+        let settings = Settings::new([("company", "north".into()), ("page_size", "7".into())]);
+        assert_eq!(TOY.named(&settings, TOY.account), "base_url = \"https://toy.example\", company = \"north\"");
     }
 }

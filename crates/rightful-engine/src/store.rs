@@ -210,6 +210,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Pauses (`Some`) or resumes (`None`).
     async fn pause(&self, integration: &str, by: Option<Authorship>) -> Result<()>;
 
+    /// Ties a connection's name to what it stands for (account and scope). Gives back what it stood for before, where that differs: then
+    /// nothing is changed, since rows of two accounts must never meet under one name.
+    async fn tie_connection(&self, connection: &ConnectionName, stands_for: &str) -> Result<Option<String>>;
+
     // --- slots ------------------------------------------------------------------------------------------------------------------
 
     /// Small state of a connection. (Kept in clear until the master key exists: callers must not put tokens here before that.)

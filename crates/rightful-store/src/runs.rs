@@ -77,6 +77,17 @@ pub(crate) fn pause(tx: &Transaction<'_>, name: &str, by: Option<&Authorship>) -
     Ok(())
 }
 
+pub(crate) fn tie_connection(tx: &Transaction<'_>, name: &ConnectionName, stands_for: &str) -> Result<Option<String>> {
+    tx.execute(
+        "INSERT INTO tie (connection, stands_for) VALUES (?1, ?2) ON CONFLICT (connection) DO NOTHING",
+        params![name.as_str(), stands_for],
+    )
+    .map_err(told)?;
+    let known: String =
+        tx.query_row("SELECT stands_for FROM tie WHERE connection = ?1", [name.as_str()], |row| row.get(0)).map_err(told)?;
+    Ok((known != stands_for).then_some(known))
+}
+
 pub(crate) fn load_slot(connection: &Connection, name: &ConnectionName) -> Result<SlotValue> {
     let held: Option<(i64, Option<String>)> = connection
         .query_row("SELECT revision, text FROM slot WHERE connection = ?1", [name.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -11,6 +11,12 @@ CREATE TABLE integration (
     lease_until INTEGER
 ) WITHOUT ROWID;
 
+-- What each connection's name stands for: an account, and which of its records are seen.
+CREATE TABLE tie (
+    connection TEXT PRIMARY KEY,
+    stands_for TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE slot (
     connection TEXT PRIMARY KEY,
     revision INTEGER NOT NULL,

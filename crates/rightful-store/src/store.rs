@@ -71,6 +71,11 @@ impl Store for SqliteStore {
         self.0.write(move |tx| runs::pause(tx, &integration, by.as_ref())).await
     }
 
+    async fn tie_connection(&self, connection: &ConnectionName, stands_for: &str) -> Result<Option<String>> {
+        let (connection, stands_for) = (connection.clone(), stands_for.to_owned());
+        self.0.write(move |tx| runs::tie_connection(tx, &connection, &stands_for)).await
+    }
+
     async fn load_slot(&self, connection: &ConnectionName) -> Result<SlotValue> {
         let connection = connection.clone();
         self.0.read(move |tx| runs::load_slot(tx, &connection)).await

@@ -1,11 +1,12 @@
 //! Puts configured connections, the store and the clock together into what a job stands on.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rightful_core::{
-    Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Settings,
-    Slot, SlotValue, SystemClock, SystemRandomness, VendorId, async_trait, nearest,
+    Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Slot,
+    SlotValue, SystemClock, SystemRandomness, async_trait, nearest,
 };
 use rightful_engine::{Holder, Integration, Ports, Progress, Store};
 use rightful_store::{SqliteStore, current_holder};
@@ -21,15 +22,8 @@ pub struct Composition {
     pub store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     holder: Holder,
-    accounts: Mutex<Vec<Account>>,
-}
-
-/// The permits of one account, shared by every connection to it.
-#[derive(Debug)]
-struct Account {
-    vendor: VendorId,
-    settings: Settings,
-    permits: Arc<Permits>,
+    /// Permits by account.
+    accounts: Mutex<HashMap<String, Arc<Permits>>>,
 }
 
 impl Composition {
@@ -63,6 +57,7 @@ impl Composition {
                 None => error.hint(format!("connections: {}", names.collect::<Vec<_>>().join(", "))),
             }
         })?;
+        self.tie(connection).await?;
         let slot = Arc::new(StoreSlot { store: self.store.clone(), connection: name.clone() });
         let permits = self.permits(connection);
         connect(connection, self.config.folder(), &self.clock, permits, slot).await
@@ -84,16 +79,27 @@ impl Composition {
         })
     }
 
-    /// Permits belong to an account: connections with equal settings share them.
-    fn permits(&self, connection: &ConnectionConfig) -> Arc<Permits> {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let vendor = &connection.descriptor.id;
-        if let Some(account) = accounts.iter().find(|account| account.vendor == *vendor && account.settings == connection.settings) {
-            return account.permits.clone();
+    /// Sees to it that a connection's name goes on standing for the account it stood for: the store holds that account's rows under it.
+    async fn tie(&self, connection: &ConnectionConfig) -> Result<()> {
+        let descriptor = connection.descriptor;
+        let keys: Vec<&str> = descriptor.account.iter().chain(descriptor.scope).copied().collect();
+        let stands_for = format!("vendor = \"{}\", {}", descriptor.id, descriptor.named(&connection.settings, &keys));
+        match self.store.tie_connection(&connection.name, &stands_for).await? {
+            None => Ok(()),
+            Some(before) => {
+                Err(Error::new(ErrorKind::Config, format!("connection `{}` stood for another account before", connection.name))
+                    .context(format!("before: {before}; now: {stands_for}; store: {}", self.config.store.display()))
+                    .hint("give the new account a connection name of its own, or begin with another store: `store = \"PATH\"`"))
+            }
         }
-        let permits = Arc::new(Permits::new(self.clock.clone()));
-        accounts.push(Account { vendor: vendor.clone(), settings: connection.settings.clone(), permits: permits.clone() });
-        permits
+    }
+
+    /// Permits belong to an account: its connections share them.
+    fn permits(&self, connection: &ConnectionConfig) -> Arc<Permits> {
+        let descriptor = connection.descriptor;
+        let account = format!("{}: {}", descriptor.id, descriptor.named(&connection.settings, descriptor.account));
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.entry(account).or_insert_with(|| Arc::new(Permits::new(self.clock.clone()))).clone()
     }
 }
 

@@ -27,6 +27,7 @@ struct State {
     dead: HashSet<(String, u32, u64)>,
     integrations: HashMap<String, IntegrationState>,
     slots: HashMap<ConnectionName, SlotValue>,
+    ties: HashMap<ConnectionName, String>,
     images: Vec<Stock>,
     tables: HashMap<String, Table>,
     code_counts: HashMap<String, Vec<(String, u64)>>,
@@ -164,6 +165,12 @@ impl Store for MemoryStore {
     async fn pause(&self, integration: &str, by: Option<Authorship>) -> Result<()> {
         self.state().integrations.entry(integration.to_owned()).or_default().paused = by;
         Ok(())
+    }
+
+    async fn tie_connection(&self, connection: &ConnectionName, stands_for: &str) -> Result<Option<String>> {
+        let mut state = self.state();
+        let known = state.ties.entry(connection.clone()).or_insert_with(|| stands_for.to_owned());
+        Ok((known != stands_for).then(|| known.clone()))
     }
 
     async fn load_slot(&self, connection: &ConnectionName) -> Result<SlotValue> {

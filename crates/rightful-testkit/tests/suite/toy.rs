@@ -55,6 +55,8 @@ macro_rules! descriptors {
             name: "Toy",
             about: "A vendor made up for tests.",
             settings: &[BASE_URL, COMPANY, API_KEY],
+            account: &["base_url", "company"],
+            scope: &[],
             sign_in: "a key in a header",
             kinds: || kinds(Flaw::$flaw),
             connect: |settings, secrets, context| connect(settings, secrets, context, Flaw::$flaw),

@@ -107,6 +107,9 @@ async fn pausing_and_slots_need_no_lease() {
     assert_eq!(store.integration(INTEGRATION).await.unwrap().paused, None);
 
     let name: ConnectionName = "field".into();
+    assert_eq!(store.tie_connection(&name, "account = 1").await.unwrap(), None);
+    assert_eq!(store.tie_connection(&name, "account = 2").await.unwrap().as_deref(), Some("account = 1"));
+    assert_eq!(store.tie_connection(&name, "account = 1").await.unwrap(), None);
     assert_eq!(store.load_slot(&name).await.unwrap().revision, 0);
     assert!(!store.swap_slot(&name, 1, Some(Secret::new("too early"))).await.unwrap());
     assert!(store.swap_slot(&name, 0, Some(Secret::new("one"))).await.unwrap());
