@@ -81,7 +81,7 @@ fn blocked(entry: &Entry, what: &str, people: &PeopleIndex) -> Inverse {
     })
 }
 
-fn sorted(owners: &[String]) -> Vec<String> {
+pub(crate) fn sorted(owners: &[String]) -> Vec<String> {
     let mut owners = owners.to_vec();
     owners.sort_unstable();
     owners.dedup();
