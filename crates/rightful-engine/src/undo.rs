@@ -15,7 +15,7 @@ pub enum Inverse {
     Blocked(NewCase),
 }
 
-/// The inverse of an entry, over the record as it is now. `later` is the newest run after it that wrote the same record; `people` gives names.
+/// The inverse of an entry, over the record as it is now. `later` is the run after it that wrote what stands there now; `people` gives names.
 pub fn inverse(entry: &Entry, now: Option<&Row>, later: Option<RunId>, people: &PeopleIndex) -> Inverse {
     // A disputed write may or may not stand: the record itself says which.
     if !matches!(entry.state, EntryState::Done | EntryState::Disputed) {
@@ -81,7 +81,7 @@ fn blocked(entry: &Entry, what: &str, people: &PeopleIndex) -> Inverse {
     })
 }
 
-fn sorted(owners: &[String]) -> Vec<String> {
+pub(crate) fn sorted(owners: &[String]) -> Vec<String> {
     let mut owners = owners.to_vec();
     owners.sort_unstable();
     owners.dedup();

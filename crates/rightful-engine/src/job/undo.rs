@@ -1,12 +1,12 @@
 //! Undoes a run: plans the inverse of its ledger over a fresh read, applies it, and pauses the integration.
 
-use rightful_core::{Error, ErrorKind, Kind, Result};
+use rightful_core::{Error, ErrorKind, Kind, Owner, Result};
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
 use super::draft::Draft;
 use super::plan::people_index;
-use crate::{Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, targets};
+use crate::{Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, same_set, sorted, targets};
 
 /// The plan of an undo.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
                 let row: Option<&Row> = rows.iter().find(|row| row.record.id == entry.target);
                 let mut found = inverse(entry, row, None, &people);
                 if matches!(found, Inverse::Blocked(_)) {
-                    found = inverse(entry, row, later(&job, entry).await?, &people);
+                    found = inverse(entry, row, later(&job, entry, row).await?, &people);
                 }
                 match found {
                     Inverse::Nothing => nothing += 1,
@@ -126,8 +126,9 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
     Ok(UndoPlanned { plan, counts, blocked, nothing })
 }
 
-/// The newest later run that wrote the same record.
-async fn later(job: &Job, entry: &Entry) -> Result<Option<RunId>> {
+/// The newest later run that wrote the same record, where what it wrote is what stands there now.
+async fn later(job: &Job, entry: &Entry, now: Option<&Row>) -> Result<Option<RunId>> {
+    let Some(Owner::Known(present)) = now.map(|row| row.record.owner(&entry.role)) else { return Ok(None) };
     let filter = EntryFilter {
         target: Some((entry.connection.clone(), entry.kind.clone(), entry.target.clone())),
         states: vec![EntryState::Done],
@@ -135,5 +136,6 @@ async fn later(job: &Job, entry: &Entry) -> Result<Option<RunId>> {
         limit: 1,
         ..EntryFilter::default()
     };
-    Ok(job.store().entries(&filter).await?.first().filter(|latest| latest.id > entry.id).map(|latest| latest.run))
+    let latest = job.store().entries(&filter).await?.into_iter().next();
+    Ok(latest.filter(|latest| latest.id > entry.id && same_set(&sorted(&latest.after), present)).map(|latest| latest.run))
 }

@@ -230,6 +230,21 @@ async fn undo_puts_everything_back_but_a_record_changed_since_and_pauses_the_int
 }
 
 #[tokio::test]
+async fn a_blocked_undo_names_a_later_run_only_for_what_that_run_wrote() {
+    let world = twelve().await;
+    let first = world.run().await;
+    world.codes(&[("R05", Some("three"), None)]).await;
+    let second = world.run().await;
+    world.target_customer("C00", &["2"]);
+    world.job(RunTask::Undo { run: first.run }, RunOptions::default()).await.unwrap();
+    let cases = world.store.cases(Some("rep-codes"), true, None, 100).await.unwrap();
+    for (subject, by) in [("customer C00", "somebody".to_owned()), ("customer C03", second.run.to_string())] {
+        let case = cases.iter().find(|case| case.case.subject == subject).unwrap_or_else(|| panic!("{subject} is no case: {cases:#?}"));
+        assert!(case.case.message.contains(&format!(": {by} changed its owners since")), "{}", case.case.message);
+    }
+}
+
+#[tokio::test]
 async fn explain_names_code_table_version_author_reason_and_run() {
     let world = twelve().await;
     let done = world.run().await;

@@ -197,36 +197,36 @@ fn erp_customer(world: &World, index: usize, dice: &mut Dice) -> Customer {
 
 /// Most customers begin with somebody else than their code says, as they stand before the first run.
 fn first_owners(world: &World, customer: &Customer, free: bool, dice: &mut Dice) -> Vec<String> {
-    let named: Vec<&str> = customer
-        .rep
-        .iter()
-        .flat_map(|code| world.rows(code))
-        .filter_map(|row| Some(world.person(row.user.as_deref()?)?.login.as_str()))
-        .collect();
-    let deactivated = named.iter().any(|login| world.person(login).is_some_and(|person| !person.active));
-    let mut owners = BTreeSet::new();
-    if deactivated || (free && dice.chance(12)) {
-        owners.extend(named.iter().map(|login| (*login).to_owned()));
+    let code = world.deciding_code(customer).unwrap_or_default();
+    let named: BTreeSet<&Person> = world.rows(code).filter_map(|row| world.person(row.user.as_deref()?)).collect();
+    let mut owners: BTreeSet<&Person> = BTreeSet::new();
+    if named.is_empty() {
+        // Nobody decides: it keeps who stands there, which must not be somebody who shall own nothing.
+        owners.insert(*dice.pick(with_row(world).as_slice()));
+    } else if named.iter().any(|person| !person.active) || (free && dice.chance(12)) {
+        owners = named;
     } else {
         let others: Vec<&Person> = world.people.iter().filter(|person| person.active && person.login != world.people[NEW].login).collect();
-        owners.insert(dice.pick(&others).login.clone());
+        owners.insert(*dice.pick(others.as_slice()));
         if dice.chance(15) {
-            owners.insert(dice.pick(&others).login.clone());
+            owners.insert(*dice.pick(others.as_slice()));
         }
-        // Somebody without a row stands on customers of every code: none of those may stay theirs.
-        if !customer_keeps(world, customer) && (!free || dice.chance(8)) {
-            owners.insert(world.people[WITHOUT_ROW].login.clone());
-        } else {
-            owners.remove(&world.people[WITHOUT_ROW].login);
+        if !free || dice.chance(8) {
+            owners.insert(&world.people[WITHOUT_ROW]);
         }
     }
-    owners.into_iter().collect()
+    let mut logins: Vec<String> = owners.into_iter().map(|person| person.login.clone()).collect();
+    logins.sort_unstable();
+    logins
 }
 
-/// Does the customer keep whoever owns it, because nothing decides?
-fn customer_keeps(world: &World, customer: &Customer) -> bool {
-    let decided = world.deciding_code(customer).is_some_and(|code| world.rows(code).any(|row| row.user.is_some()));
-    !decided
+/// Everybody who may sign in and stands in the code table.
+fn with_row(world: &World) -> Vec<&Person> {
+    let is_named = |person: &&Person| {
+        let named = world.table.iter().filter_map(|row| world.person(row.user.as_deref()?));
+        person.active && named.into_iter().any(|named| named.login == person.login)
+    };
+    world.people.iter().filter(is_named).collect()
 }
 
 fn field_customer(world: &World, index: usize, dice: &mut Dice) -> Customer {
@@ -253,8 +253,8 @@ mod tests {
 
     #[test]
     fn every_trap_occurs_whatever_the_seed() {
-        for seed in 0..40 {
-            for count in [60, 2_600] {
+        for (seeds, count) in [(40, 60), (3, 2_600)] {
+            for seed in 0..seeds {
                 let world = World::invent(seed, count);
                 let told = format!("seed {seed}, {count} customers");
                 assert_eq!(with(&world, |customer| customer.place != Place::Field), count, "{told}");
@@ -284,10 +284,19 @@ mod tests {
     fn people_without_a_row_lose_what_they_stand_on() {
         for seed in 0..20 {
             let mut world = World::invent(seed, 400);
-            let owns = |world: &World, part: usize| with(world, |customer| customer.owners.contains(&world.people[part].login));
-            assert!(owns(&world, WITHOUT_ROW) > 0 && owns(&world, NEW) == 0, "seed {seed}");
+            let owns = |world: &World, person: &Person| with(world, |customer| customer.owners.contains(&person.login));
+            assert!(owns(&world, &world.people[WITHOUT_ROW]) > 0 && owns(&world, &world.people[NEW]) == 0, "seed {seed}");
             world.run();
-            assert_eq!((owns(&world, WITHOUT_ROW), owns(&world, NEW)), (0, 0), "seed {seed}");
+            let named: BTreeSet<&str> = world
+                .table
+                .iter()
+                .flat_map(|row| row.user.iter().chain(&row.successor))
+                .filter_map(|typed| Some(world.person(typed)?.login.as_str()))
+                .collect();
+            for person in world.people.iter().filter(|person| !named.contains(person.login.as_str())) {
+                assert_eq!(owns(&world, person), 0, "seed {seed}: {}", person.login);
+            }
+            assert_eq!(owns(&world, &world.people[REPLACED]), 0, "seed {seed}");
         }
     }
 

@@ -8,7 +8,7 @@ mod invent;
 use std::collections::BTreeSet;
 
 /// Somebody who works at the company.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Person {
     /// First name.
     pub first_name: String,

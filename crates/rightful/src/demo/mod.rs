@@ -1,0 +1,91 @@
+//! `rightful demo`: whole jobs, played against simulators over real HTTP with a real store, and judged step by step.
+
+mod rep_codes;
+mod stage;
+mod standing;
+mod teller;
+
+use rightful_core::{Error, ErrorKind};
+use rightful_sim::world::World;
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::exit::Exit;
+use crate::output;
+use crate::registry;
+use crate::verbs::Ended;
+use stage::Stage;
+use teller::Teller;
+
+/// `demo`
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The job
+    #[command(subcommand)]
+    job: Job,
+}
+
+/// Jobs that can be played.
+#[derive(Debug, clap::Subcommand)]
+enum Job {
+    /// Sage Intacct's rep codes decide who owns each Skynamo customer
+    #[command(after_help = "Examples: rightful demo rep-codes\n          rightful demo rep-codes --seed 7 --customers 500 --keep")]
+    RepCodes(RepCodes),
+}
+
+/// `demo rep-codes`
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct RepCodes {
+    /// What the invented people and customers follow from
+    #[arg(long, default_value_t = World::SEED)]
+    seed: u64,
+    /// How many customers Sage Intacct has
+    #[arg(long, default_value_t = 2_600, value_parser = clap::value_parser!(u32).range(60..=1_000_000))]
+    customers: u32,
+    /// Leaves the store behind and says where
+    #[arg(long)]
+    keep: bool,
+    /// Gives one customer to somebody else behind the program's back: the judge must see it and the demo fail
+    #[arg(long, hide = true)]
+    tamper: bool,
+}
+
+/// The vendors the job needs, by the features that bring them.
+const REP_CODES: [&str; 2] = [stage::SOURCE, stage::TARGET];
+
+/// `rightful demo`
+///
+/// # Errors
+/// Where a vendor is not compiled in, or a step could not be played at all.
+pub async fn verb(global: &Global, arguments: Arguments) -> Ended {
+    let Job::RepCodes(chosen) = arguments.job;
+    let missing: Vec<&str> =
+        REP_CODES.into_iter().filter(|vendor| registry::stand_ins().all(|(stand_in, _)| stand_in.vendor != *vendor)).collect();
+    if !missing.is_empty() {
+        return Err(Error::new(ErrorKind::Config, format!("this program carries no connector for {}", missing.join(" and ")))
+            .hint("build it with everything: cargo run --package rightful --features all -- demo rep-codes")
+            .into());
+    }
+    let world = World::invent(chosen.seed, usize::try_from(chosen.customers).unwrap_or(World::CUSTOMERS));
+    let mut teller = Teller::new(global.json);
+    let mut stage = Stage::set(world, chosen.tamper).await?;
+    let played = rep_codes::play(&mut stage, &mut teller).await;
+    let kept = stage.close(chosen.keep).await?;
+    played?;
+    if let Some(folder) = &kept {
+        output::note(&format!(
+            "The store and its configuration are in {0}. Look at them, for example: rightful --config {0}/rightful.toml runs",
+            folder.display()
+        ));
+    }
+    let failed = teller.failed();
+    if global.json {
+        output::data(&output::pretty(
+            &json!({ "job": "rep-codes", "seed": chosen.seed, "customers": chosen.customers, "steps": teller.told(),
+                                              "holds": failed == 0 }),
+        ))?;
+    } else {
+        output::data(&teller.verdict())?;
+    }
+    Ok(if failed == 0 { Exit::Done } else { Exit::Error })
+}
