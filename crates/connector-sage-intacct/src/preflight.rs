@@ -138,6 +138,6 @@ fn failure_with(check: impl Into<String>, error: &Error, remedy: String) -> Find
         Some(words) => format!("{error}; Sage Intacct says: {words}"),
         None => error.to_string(),
     };
-    let verdict = if error.kind().is_retryable() { Verdict::CannotTell } else { Verdict::Fail };
+    let verdict = if error.kind().is_retryable() { Verdict::NotYet } else { Verdict::Fail };
     Finding::of(verdict, check, evidence, remedy)
 }

@@ -92,6 +92,6 @@ fn failure(check: impl Into<String>, error: &Error) -> Finding {
     if let Some(words) = error.vendor_words() {
         evidence = format!("{evidence}; Skynamo says: {words}");
     }
-    let verdict = if error.kind().is_retryable() { Verdict::CannotTell } else { Verdict::Fail };
+    let verdict = if error.kind().is_retryable() { Verdict::NotYet } else { Verdict::Fail };
     Finding::of(verdict, check, evidence, error.mend().unwrap_or("try again later"))
 }

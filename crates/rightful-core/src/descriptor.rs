@@ -62,7 +62,7 @@ pub enum Verdict {
     Pass,
     /// It holds; something could be better.
     Advice,
-    /// It does not hold yet; a person has to finish something.
+    /// It does not hold yet: a person has to finish something, or the vendor cannot be asked at present.
     NotYet,
     /// It does not hold.
     Fail,

@@ -64,5 +64,6 @@ fn log(verbose: u8) {
     let ours = ["rightful", "rightful_core", "rightful_engine", "rightful_store", "rightful_sim"].map(str::to_owned);
     let connectors = registry::VENDORS.iter().map(|vendor| format!("connector_{}", vendor.id.replace('-', "_")));
     let filter = ours.into_iter().chain(connectors).fold("off".to_owned(), |filter, target| format!("{filter},{target}={level}"));
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).with_target(false).init();
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).with_ansi(terminal).with_target(false).init();
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::verbs::Failure;
 
-/// Writes data to standard output. A reader that went away (`| head`) is no failure.
+/// Writes data to standard output. A reader that went away (`| head`) is no failure, and no reason to end with another exit code.
 ///
 /// # Errors
 /// Where standard output cannot be written to.
@@ -19,7 +19,7 @@ pub fn data(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
     match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| io_error("standard output cannot be written to", error)),
     }
 }

@@ -1,5 +1,7 @@
 //! What a plan tells once with a count, not once per record.
 
+use rightful_core::nearest;
+
 use super::counted;
 use crate::{NewCase, Policy};
 
@@ -47,7 +49,8 @@ impl Aside {
         cases.into_iter().flatten().collect()
     }
 
-    pub fn notes(&self, only: Option<&str>) -> Vec<String> {
+    /// The same in sentences; `codes` are those that the source carries.
+    pub fn notes<'a>(&self, only: Option<&str>, codes: impl Iterator<Item = &'a str>) -> Vec<String> {
         let mut notes = Vec::new();
         if self.newcomers > 0 {
             notes.push(format!(
@@ -58,7 +61,10 @@ impl Aside {
         if let Some(only) = only
             && self.matched == 0
         {
-            notes.push(format!("no paired record has the code or key `{only}` (case and leading zeros count)"));
+            let near = nearest(only, codes).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            notes.push(format!(
+                "no paired record has the code or key `{only}` (case and leading zeros count); {near}see which codes there are: rightful codes list"
+            ));
         }
         notes
     }

@@ -124,6 +124,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         written_before: has_written(&job).await?,
     };
     let refusals = refusals(&job.integration.policy.caps, &counts, &evidence, plan, &job.integration.policy.code.label);
+    let notes = aside.notes(sources.only.as_deref(), tallies.keys().map(String::as_str));
     let whole = sources.complete && sources.only.is_none();
     job.failpoint("before-end-plan");
     store.end_plan(&job.fence, plan, &counts, &refusals, whole, job.now()).await?;
@@ -133,7 +134,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         codes.sort_unstable();
         store.put_code_counts(&job.fence, &codes).await?;
     }
-    Ok(Planned { plan, table_version, counts, refusals, notes: aside.notes(sources.only.as_deref()) })
+    Ok(Planned { plan, table_version, counts, refusals, notes })
 }
 
 /// Did one of the last runs write, or find nothing to write?

@@ -21,7 +21,7 @@ pub use template::{Filled, template};
 #[cfg(feature = "sandbox")]
 pub use template::{quoted, told_secret};
 
-use crate::registry::{VENDORS, connectors};
+use crate::registry::{VENDORS, connector};
 use document::{Document, Leaf, Section, unknown_keys};
 
 /// A connection as configured; nothing is fetched or checked at the vendor yet.
@@ -227,28 +227,7 @@ fn vendor(section: &Section, problems: &mut Problems) -> Option<&'static Descrip
         problems.push(wrong(leaf, &keys::VENDOR, "text in quotes", &leaf.value));
         return None;
     };
-    let compiled: Vec<&str> = connectors().map(|descriptor| descriptor.id.as_str()).collect();
-    let compiled = if compiled.is_empty() { "none".to_owned() } else { compiled.join(", ") };
-    let problem = match VENDORS.iter().find(|vendor| vendor.id == id) {
-        Some(vendor) => match vendor.descriptor {
-            Some(descriptor) => return Some(descriptor),
-            None => Problem {
-                line: Some(leaf.line),
-                message: format!("the connector for `{id}` is not compiled into this program (compiled in: {compiled})"),
-                mend: format!("build it with the feature: cargo install --path crates/rightful --features {id}"),
-            },
-        },
-        None => Problem {
-            line: Some(leaf.line),
-            message: format!("there is no connector for a vendor `{id}`"),
-            mend: match nearest(id, VENDORS.iter().map(|vendor| vendor.id)) {
-                Some(near) => format!("did you mean `{near}`? (compiled in: {compiled})"),
-                None => format!("compiled in: {compiled}; see `rightful connectors`"),
-            },
-        },
-    };
-    problems.push(problem);
-    None
+    connector(id, VENDORS).map_err(|(message, mend)| problems.push(Problem { line: Some(leaf.line), message, mend })).ok()
 }
 
 fn network(section: &Section, problems: &mut Problems) -> TransportOptions {

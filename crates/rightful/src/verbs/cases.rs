@@ -5,7 +5,7 @@ use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::{Authorship, Case, HoldId};
 use serde_json::json;
 
-use super::{Ended, author, chosen, open, reason};
+use super::{Ended, author, chosen, narrowed, open, reason};
 use crate::cli::{Cases, Global, HoldsVerb, Pause, Resume};
 use crate::exit::Exit;
 use crate::output;
@@ -16,7 +16,7 @@ const CHUNK: usize = 1_000;
 /// `rightful cases`
 pub async fn cases(global: &Global, arguments: &Cases) -> Ended {
     let composition = open(global)?;
-    let integration = global.integration.as_deref();
+    let integration = narrowed(&composition, global)?;
     let counts = composition.store.case_counts(integration).await?;
     if let Some(wanted) = &arguments.reason
         && !arguments.closed
@@ -59,7 +59,7 @@ pub async fn holds(global: &Global, verb: HoldsVerb) -> Ended {
     let composition = open(global)?;
     match verb {
         HoldsVerb::List { limit } => {
-            let holds = composition.store.holds(global.integration.as_deref(), None, limit).await?;
+            let holds = composition.store.holds(narrowed(&composition, global)?, None, limit).await?;
             output::emit(global.json, &holds, || {
                 if holds.is_empty() {
                     return "Nothing is held.".to_owned();

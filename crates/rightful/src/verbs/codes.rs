@@ -250,17 +250,13 @@ fn read_table(file: &Path) -> Result<String, Failure> {
 async fn export(global: &Global, ports: &Ports, integration: &Integration, file: Option<&Path>) -> Ended {
     let table = ports.store.code_table(&integration.name).await?;
     let rows: Vec<CodeRow> = table.rows.into_iter().map(|row| row.row).collect();
-    if global.json {
-        output::data(&output::pretty(&json!({ "version": table.version, "rows": rows })))?;
-        return Ok(Exit::Done);
+    let written = table_file::written(&rows)?;
+    if let Some(path) = file {
+        setup::write_new(path, &written, true)?;
+        output::note(&format!("wrote {} (version {})", path.display(), table.version));
     }
-    let text = table_file::written(&rows)?;
-    match file {
-        None => output::data(&text)?,
-        Some(path) => {
-            setup::write_new(path, &text, true)?;
-            output::note(&format!("wrote {} (version {})", path.display(), table.version));
-        }
+    if global.json || file.is_none() {
+        output::emit(global.json, &json!({ "version": table.version, "rows": rows }), || written)?;
     }
     Ok(Exit::Done)
 }

@@ -2,33 +2,21 @@
 
 use std::fmt::Write as _;
 
-use rightful_core::{Descriptor, Error, ErrorKind, Finding, Kind, Purpose, SettingType, Verdict, nearest};
+use rightful_core::{Descriptor, Error, ErrorKind, Finding, Kind, Purpose, SettingType, Verdict};
 use serde_json::{Value as Json, json};
 
 use super::{Ended, open};
 use crate::cli::{Connectors, Global, Preflight};
 use crate::exit::Exit;
 use crate::output;
-use crate::registry::{VENDORS, connectors};
+use crate::registry::{VENDORS, connector, connectors};
 
 /// `rightful connectors`
 pub fn list(global: &Global, arguments: &Connectors) -> Ended {
-    let mut shown: Vec<&Descriptor> = connectors().collect();
-    if let Some(wanted) = &arguments.vendor {
-        shown.retain(|descriptor| descriptor.id == wanted.as_str());
-        if shown.is_empty() {
-            let known = VENDORS.iter().any(|vendor| vendor.id == wanted);
-            let error = if known {
-                Error::new(ErrorKind::Config, format!("the connector for `{wanted}` is not compiled into this program"))
-                    .hint(format!("build it with the feature: cargo install --path crates/rightful --features {wanted}"))
-            } else {
-                let near = nearest(wanted, VENDORS.iter().map(|vendor| vendor.id));
-                Error::new(ErrorKind::Config, format!("there is no connector for a vendor `{wanted}`"))
-                    .hint(near.map_or_else(|| "see `rightful connectors`".to_owned(), |near| format!("did you mean `{near}`?")))
-            };
-            return Err(error.into());
-        }
-    }
+    let shown: Vec<&Descriptor> = match &arguments.vendor {
+        None => connectors().collect(),
+        Some(wanted) => vec![connector(wanted, VENDORS).map_err(|(message, mend)| Error::new(ErrorKind::Config, message).hint(mend))?],
+    };
     let values: Vec<Json> = shown.iter().map(|descriptor| described(descriptor)).collect();
     output::emit(global.json, &values, || {
         if arguments.vendor.is_some() { shown.iter().map(|one| detailed(one)).collect() } else { overview(&shown) }

@@ -10,7 +10,7 @@ mod setup;
 mod users;
 
 use rightful_core::{Error, ErrorKind};
-use rightful_engine::{Integration, JobError};
+use rightful_engine::{Integration, JobError, Run, RunId};
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Cli, Global, Verb};
@@ -110,7 +110,7 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Sandbox(arguments) => crate::sandbox::verb(&global, arguments).await,
         #[cfg(feature = "sandbox")]
         Verb::Demo(arguments) => crate::demo::verb(&global, arguments).await,
-        Verb::Completions { shell } => setup::completions(shell),
+        Verb::Completions { shell } => setup::completions(&global, shell),
     }
 }
 
@@ -128,6 +128,25 @@ fn chosen<'a>(composition: &'a Composition, global: &Global, named: Option<&str>
         return Err(Failure::Error(error, Exit::Usage));
     }
     Ok(composition.integration(named.or(global.integration.as_deref()))?)
+}
+
+/// The integration to which a list is narrowed, where one is named.
+fn narrowed<'a>(composition: &'a Composition, global: &Global) -> Result<Option<&'a str>, Failure> {
+    let named = global.integration.as_deref().map(|name| composition.integration(Some(name))).transpose()?;
+    Ok(named.map(|integration| integration.name.as_str()))
+}
+
+/// The run of that number.
+async fn run_named(composition: &Composition, typed: &str) -> Result<Run, Failure> {
+    let id: RunId = typed.parse()?;
+    if let Some(run) = composition.store.run(id).await? {
+        return Ok(run);
+    }
+    let mend = match composition.store.runs(None, 1).await?.first() {
+        Some(newest) => format!("the newest is {}; see which there are: rightful runs", newest.id),
+        None => "nothing has run yet; begin with: rightful plan".to_owned(),
+    };
+    Err(Error::new(ErrorKind::Config, format!("there is no {id}")).hint(mend).into())
 }
 
 /// The person who does something: as told, else as signed in to this machine.

@@ -11,7 +11,7 @@ use rightful_engine::{
 };
 use serde_json::json;
 
-use super::{Ended, Failure, author, chosen, open, reason};
+use super::{Ended, Failure, author, chosen, open, reason, run_named};
 use crate::cli::{Apply, Global, Plan, Run, Undo};
 use crate::compose::{Composition, integration as configured};
 use crate::exit::Exit;
@@ -135,14 +135,9 @@ pub async fn verb_run(global: &Global, arguments: &Run) -> Ended {
 /// `rightful undo`
 pub async fn verb_undo(global: &Global, arguments: &Undo) -> Ended {
     let composition = open(global)?;
-    let number: RunId = arguments.run.parse()?;
-    let known = composition
-        .store
-        .run(number)
-        .await?
-        .ok_or_else(|| Error::new(ErrorKind::Config, format!("there is no {number}")).hint("see which there are: rightful runs"))?;
-    let integration = configured(&composition.config, Some(&known.integration))?;
-    let report = undo(&composition, integration, number, author(arguments.author.as_deref())?, progress(global.json)).await?;
+    let run = run_named(&composition, &arguments.run).await?;
+    let integration = configured(&composition.config, Some(&run.integration))?;
+    let report = undo(&composition, integration, run.id, author(arguments.author.as_deref())?, progress(global.json)).await?;
     ended(global, &composition, integration, &report, None).await?;
     Ok(Exit::of(&report, false, false))
 }
@@ -150,10 +145,17 @@ pub async fn verb_undo(global: &Global, arguments: &Undo) -> Ended {
 /// The saved plan of that number and its integration.
 async fn saved<'a>(composition: &'a Composition, number: &str) -> Result<(SavedPlan, &'a Integration), Failure> {
     let id: PlanId = number.parse()?;
-    let plan = composition.store.plan(id).await?.ok_or_else(|| {
-        Error::new(ErrorKind::Config, format!("there is no {id}"))
-            .hint("see which there are: rightful plan --list; or make one: rightful plan")
-    })?;
+    let Some(plan) = composition.store.plan(id).await? else {
+        let mut newest: Vec<PlanId> = Vec::new();
+        for integration in composition.config.integrations.keys() {
+            newest.extend(composition.store.plans(integration, 1).await?.first().map(|plan| plan.id));
+        }
+        let mend = match newest.iter().max() {
+            Some(newest) => format!("the newest is {newest}; see which there are: rightful plan --list; or make one: rightful plan"),
+            None => "none was made yet; make one: rightful plan".to_owned(),
+        };
+        return Err(Error::new(ErrorKind::Config, format!("there is no {id}")).hint(mend).into());
+    };
     let integration = configured(&composition.config, Some(&plan.integration))?;
     Ok((plan, integration))
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rightful_core::{Error, ErrorKind};
-use rightful_engine::{Entry, EntryFilter, EntryId, Run, RunId, RunTask, Silent};
+use rightful_engine::{Entry, EntryFilter, EntryId, Run, RunTask, Silent};
 use serde_json::json;
 
-use super::{Ended, Failure, chosen, open};
+use super::{Ended, Failure, chosen, narrowed, open, run_named};
 use crate::cli::{Explain, Global, Runs};
 use crate::exit::Exit;
 use crate::output;
@@ -18,18 +18,13 @@ const SHOWN: usize = 50;
 pub async fn runs(global: &Global, arguments: &Runs) -> Ended {
     let composition = open(global)?;
     if let Some(number) = &arguments.run {
-        let id: RunId = number.parse()?;
-        let run = composition
-            .store
-            .run(id)
-            .await?
-            .ok_or_else(|| Error::new(ErrorKind::Config, format!("there is no {id}")).hint("see which there are: rightful runs"))?;
-        let filter = EntryFilter { run: Some(id), after: Some(EntryId(0)), limit: SHOWN, ..EntryFilter::default() };
+        let run = run_named(&composition, number).await?;
+        let filter = EntryFilter { run: Some(run.id), after: Some(EntryId(0)), limit: SHOWN, ..EntryFilter::default() };
         let entries = composition.store.entries(&filter).await?;
         output::emit(global.json, &json!({ "run": run, "entries": entries }), || one(&run, &entries))?;
         return Ok(Exit::Done);
     }
-    let runs = composition.store.runs(global.integration.as_deref(), arguments.limit).await?;
+    let runs = composition.store.runs(narrowed(&composition, global)?, arguments.limit).await?;
     output::emit(global.json, &runs, || {
         if runs.is_empty() {
             return "Nothing has run yet. Begin with: rightful plan".to_owned();

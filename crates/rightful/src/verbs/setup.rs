@@ -121,9 +121,10 @@ pub fn schema() -> Ended {
 }
 
 /// `rightful completions`
-pub fn completions(shell: clap_complete::Shell) -> Ended {
+pub fn completions(global: &Global, shell: clap_complete::Shell) -> Ended {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "rightful", &mut script);
-    output::data(&String::from_utf8_lossy(&script))?;
+    let script = String::from_utf8_lossy(&script);
+    output::emit(global.json, &json!({ "shell": shell.to_string(), "script": script }), || script.to_string())?;
     Ok(Exit::Done)
 }

@@ -1,0 +1,88 @@
+//! With `--json` every verb prints one JSON document on standard output, and failures as one on standard error.
+
+use serde_json::Value as Json;
+
+use crate::pages;
+use crate::stage::Stage;
+
+/// Every verb, in an order in which each has something to tell.
+const CALLS: &[&[&str]] = &[
+    &["check"],
+    &["schema"],
+    &["connectors"],
+    &["connectors", "skynamo"],
+    &["preflight"],
+    &["plan"],
+    &["plan", "--list"],
+    &["plan", "--show", "plan-1", "--all"],
+    &["plan", "--only", "R05"],
+    &["users", "--people"],
+    &["codes", "list"],
+    &["codes", "set", "R05", "pieter", "--reason", "he takes over"],
+    &["codes", "import", "table.csv", "--reason", "spring", "--dry-run"],
+    &["codes", "export"],
+    &["codes", "export", "out.csv"],
+    &["codes", "history"],
+    &["run"],
+    &["apply", "plan-3"],
+    &["runs"],
+    &["runs", "run-3"],
+    &["explain", "CUSTOMER"],
+    &["cases"],
+    &["holds", "list"],
+    &["holds", "drop", "hold-1"],
+    &["undo", "run-3"],
+    &["pause", "--reason", "ERP upgrade"],
+    &["resume"],
+    &["init", "other.toml"],
+    &["completions", "bash"],
+];
+
+/// They print lines as things happen, and are tested where they live.
+const APART: &[&str] = &["sandbox", "demo"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_verb_prints_one_document() {
+    for verb in pages::verbs().await {
+        let called = CALLS.iter().any(|call| verb.iter().zip(*call).all(|(word, given)| word == given));
+        assert!(called || APART.contains(&verb[0].as_str()), "{verb:?} is not called here");
+    }
+    let stage = Stage::new().await;
+    stage.configure(|text| text.replace("target = \"field\"", "target = \"field\"\nno_match = \"hold\""));
+    std::fs::write(stage.path("table.csv"), "code,user\nR05,pieter\n").unwrap();
+    let known = stage.target().customers.keys().next().unwrap().clone();
+    for call in CALLS {
+        let words: Vec<&str> = call.iter().map(|word| if *word == "CUSTOMER" { &known } else { *word }).chain(["--json"]).collect();
+        let told = stage.rightful(&words).await;
+        // `apply` speaks of a plan that a later one replaced: it is told as a report, with its exit code.
+        let code = if call[0] == "apply" { 5 } else { 0 };
+        let document = told.exits(code).json();
+        assert!(document.is_object() || document.is_array(), "{call:?}: {document}");
+    }
+    assert!(stage.path("out.csv").exists(), "a file that is named is written, with --json too");
+}
+
+#[tokio::test]
+async fn failures_are_a_document_with_what_to_do() {
+    let stage = Stage::new().await;
+    for (words, kind) in [(&["plan", "--show", "plan-7"][..], "config"), (&["explain", "nobody"], "not-found"), (&["run", "other"], "config")] {
+        let told = stage.rightful(&[words, &["--json"]].concat()).await.exits(1);
+        assert_eq!(told.out, "", "{words:?}");
+        let document: Json = serde_json::from_str(&told.err).unwrap();
+        assert_eq!(document["error"]["kind"], kind, "{document}");
+        assert!(document["error"]["message"].is_string() && document["error"]["mend"].is_string(), "{document}");
+    }
+    stage.configure(|text| text.replace("job =", "jobb ="));
+    let told = stage.rightful(&["run", "--json"]).await.exits(1);
+    let document: Json = serde_json::from_str(&told.err).unwrap();
+    let problems = document["error"]["problems"].as_array().unwrap();
+    assert!(!problems.is_empty() && problems.iter().all(|problem| problem["line"].is_u64() && problem["mend"].is_string()), "{document}");
+}
+
+#[tokio::test]
+async fn connectors_are_an_array_of_objects_with_an_id() {
+    let stage = Stage::new().await;
+    let listed = stage.rightful(&["connectors", "--json"]).await.exits(0).json();
+    let ids: Vec<&str> = listed.as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
+    assert_eq!(ids, ["sage-intacct", "skynamo"]);
+}

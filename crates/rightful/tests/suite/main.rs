@@ -1,0 +1,9 @@
+//! The program as people run it, from end to end: a child process with a configuration file, against simulators on real sockets.
+#![cfg(all(feature = "skynamo", feature = "sage-intacct", feature = "sandbox"))]
+
+mod faults;
+mod inputs;
+mod json;
+mod kills;
+mod pages;
+mod stage;
