@@ -91,4 +91,18 @@ mod tests {
             assert_eq!(connector(descriptor.id.as_str(), &vendors).map(|found| &found.id), Ok(&descriptor.id));
         }
     }
+
+    /// The sandbox's configuration shows a newcomer what a real one looks like: beyond addresses and secrets it holds the same examples.
+    #[cfg(feature = "sandbox")]
+    #[test]
+    fn a_stand_in_is_known_by_its_connectors_own_examples() {
+        for (stand_in, descriptor) in stand_ins() {
+            let open = stand_in.credentials.iter().filter(|credential| !credential.secret);
+            let shown = open.map(|credential| (credential.key, credential.default)).chain(stand_in.settings.iter().copied());
+            for (key, value) in shown {
+                let setting = descriptor.setting(key).unwrap_or_else(|| panic!("{} has no setting `{key}`", descriptor.id));
+                assert_eq!(value, setting.example, "{} `{key}`", descriptor.id);
+            }
+        }
+    }
 }

@@ -14,9 +14,9 @@ use super::{ContactSeed, CustomerSeed, EmployeeSeed, Options, SageIntacctSim, Se
 pub static STAND_IN: StandIn = StandIn {
     vendor: "sage-intacct",
     credentials: &[
-        Credential { key: "sender_id", secret: false, default: "RightfulSandbox" },
+        Credential { key: "sender_id", secret: false, default: "AcmeMPP" },
         Credential { key: "sender_password", secret: true, default: "sender-secret" },
-        Credential { key: "company_id", secret: false, default: "RIGHTFUL-DEMO" },
+        Credential { key: "company_id", secret: false, default: "ACME" },
         Credential { key: "user_id", secret: false, default: "ws_rightful" },
         Credential { key: "user_password", secret: true, default: "user-secret" },
     ],

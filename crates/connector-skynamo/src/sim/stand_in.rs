@@ -12,7 +12,7 @@ use super::{Options, Seed, SeedCustomer, SeedFrequency, SeedUser, SkynamoSim};
 pub static STAND_IN: StandIn = StandIn {
     vendor: "skynamo",
     credentials: &[
-        Credential { key: "instance", secret: false, default: "demo" },
+        Credential { key: "instance", secret: false, default: "acme" },
         Credential { key: "api_key", secret: true, default: "sandbox-skynamo-key" },
     ],
     settings: &[],
@@ -137,6 +137,6 @@ mod tests {
         };
         let status = |instance, key| sim.answer(&request(instance, key), &rightful_sim::SimClock::wall()).status.as_u16();
         assert_eq!(status("o'hara@example.com", "a&b<c>'d"), 200);
-        assert_eq!((status("demo", "a&b<c>'d"), status("o'hara@example.com", "sandbox-skynamo-key")), (403, 403));
+        assert_eq!((status("acme", "a&b<c>'d"), status("o'hara@example.com", "sandbox-skynamo-key")), (403, 403));
     }
 }

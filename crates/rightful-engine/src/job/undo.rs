@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::context::Job;
 use super::draft::Draft;
 use super::plan::people_index;
-use crate::{Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, same_set, sorted, targets};
+use crate::{
+    Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, same_set, sorted,
+    targets,
+};
 
 /// The plan of an undo.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -46,28 +46,25 @@ fn about(text: &mut String, setting: &Setting) {
 fn connection(text: &mut String, descriptor: &Descriptor, filled: &Filled) {
     let _ = writeln!(text, "\n# {}: {}\n# Sign-in: {}", descriptor.name, descriptor.about, descriptor.sign_in);
     let _ = writeln!(text, "[connections.{}]\nvendor = \"{}\"", descriptor.id, descriptor.id);
-    let mut commented = Vec::new();
     for setting in descriptor.settings {
         let given = filled.values.iter().find(|(vendor, key, _)| descriptor.id == vendor.as_str() && key == setting.key);
-        if setting.required || given.is_some() {
-            about(text, setting);
-            let value = given.map_or_else(|| spelled(setting, setting.example), |(_, _, value)| value.clone());
-            let _ = writeln!(text, "{} = {value}", setting.key);
-        } else {
-            commented.push(setting);
+        match given {
+            Some((_, _, value)) => stated(text, setting, value),
+            None if setting.required => stated(text, setting, &spelled(setting, setting.example)),
+            None => optional(text, setting),
         }
     }
     if filled.allow_private {
-        about(text, &keys::ALLOW_PRIVATE);
-        text.push_str("allow_private = true\n");
-    }
-    for setting in commented {
-        optional(text, setting);
-    }
-    if !filled.allow_private {
+        stated(text, &keys::ALLOW_PRIVATE, "true");
+    } else {
         optional(text, &keys::ALLOW_PRIVATE);
     }
     optional(text, &keys::PROXY);
+}
+
+fn stated(text: &mut String, setting: &Setting, value: &str) {
+    about(text, setting);
+    let _ = writeln!(text, "{} = {value}", setting.key);
 }
 
 /// A key that may be left out, with its default, else an example.

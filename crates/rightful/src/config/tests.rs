@@ -6,6 +6,7 @@ use std::path::Path;
 use rightful_engine::{Assignment, NoOwner};
 
 use super::*;
+use crate::registry::connectors;
 
 const GOOD: &str = r#"
 [connections.erp]

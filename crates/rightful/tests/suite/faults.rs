@@ -16,8 +16,21 @@ const STATUSES: &[&str] = &["400", "401", "403", "404", "429=1", "429", "500", "
 /// Faults that a client must get over, on whichever requests: the run ends `done`, the target as if unfaulted.
 const SURVIVED: &[&str] = &["slow=20", "gzip", "support-id", "shuffled", "unordered", "ignore-filters"];
 /// Faults that pass: met once or now and then, the run ends `done` all the same.
-const PASSING: &[&str] =
-    &["429=1", "429", "500", "503", "504", "drop", "drop-after", "truncate", "throttled", "throttled-without-wait", "limit-exceeded", "timeout", "done-timeout"];
+const PASSING: &[&str] = &[
+    "429=1",
+    "429",
+    "500",
+    "503",
+    "504",
+    "drop",
+    "drop-after",
+    "truncate",
+    "throttled",
+    "throttled-without-wait",
+    "limit-exceeded",
+    "timeout",
+    "done-timeout",
+];
 
 /// Runs at once; most of them wait most of the time.
 const AT_ONCE: usize = 8;
@@ -105,7 +118,11 @@ async fn tried(row: &Row, first_write: u64) -> Found {
         "-"
     } else {
         // What is told ends in what to do.
-        assert!(!report["report"]["notes"].as_array().unwrap().is_empty() || report["cases"].as_object().is_some_and(|cases| !cases.is_empty()), "{row:?}: {}", ended.out);
+        assert!(
+            !report["report"]["notes"].as_array().unwrap().is_empty() || report["cases"].as_object().is_some_and(|cases| !cases.is_empty()),
+            "{row:?}: {}",
+            ended.out
+        );
         vendor.set_faults("").unwrap();
         let again = stage.rightful(&["run"]).await;
         let healed = stage.target();
@@ -161,7 +178,10 @@ async fn each_fault_of_both_simulators_ends_as_the_table_says() {
 fn page(stage: &Stage, known: &[(&Row, &Found)]) -> String {
     let mut text = include_str!("faults_head.md").to_owned();
     for (title, vendor, simulator) in [("Skynamo", "skynamo", &stage.skynamo), ("Sage Intacct", "sage-intacct", &stage.intacct)] {
-        let _ = write!(text, "\n## Faults of {title}\n\n| Fault | Requests | Ends | Exit code | Skynamo afterwards | Run again without the fault |\n| --- | --- | --- | --- | --- | --- |\n");
+        let _ = write!(
+            text,
+            "\n## Faults of {title}\n\n| Fault | Requests | Ends | Exit code | Skynamo afterwards | Run again without the fault |\n| --- | --- | --- | --- | --- | --- |\n"
+        );
         let mut lines: Vec<(&str, &Found, Vec<&str>)> = Vec::new();
         for (row, found) in known.iter().filter(|(row, _)| row.vendor == vendor) {
             match lines.iter_mut().find(|(fault, same, _)| *fault == row.fault && same == found) {

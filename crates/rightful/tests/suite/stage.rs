@@ -26,9 +26,9 @@ const CONFIG: &str = r#"store = "rightful.db"
 [connections.erp]
 vendor = "sage-intacct"
 base_url = "ERP"
-sender_id = "RightfulSandbox"
+sender_id = "AcmeMPP"
 sender_password = { env = "ERP_SENDER" }
-company_id = "RIGHTFUL-DEMO"
+company_id = "ACME"
 user_id = "ws_rightful"
 user_password = { env = "ERP_USER" }
 entity = "top"
@@ -39,7 +39,7 @@ allow_private = true
 [connections.field]
 vendor = "skynamo"
 base_url = "FIELD"
-instance = "demo"
+instance = "acme"
 api_key = { env = "FIELD_KEY" }
 page_size = 30
 batch = 6
@@ -101,7 +101,8 @@ impl Ended {
     /// Standard output as the one JSON document it must be.
     #[track_caller]
     pub fn json(&self) -> Json {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n--- standard output\n{}\n--- standard error\n{}", self.out, self.err))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error}\n--- standard output\n{}\n--- standard error\n{}", self.out, self.err))
     }
 }
 
