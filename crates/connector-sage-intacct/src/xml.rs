@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, escape};
-use rightful_core::{Error, ErrorKind, NESTING_CAP, Result};
+use rightful_core::{Error, ErrorKind, NESTING_CAP, Response, Result};
 
 use crate::wire::{Counts, Envelope, ResultHead};
 
@@ -85,11 +85,19 @@ pub trait Sink<'a> {
     fn record(&mut self, element: &str) -> Result<()>;
 }
 
-/// Reads an answer up to the data of its first result: enough for a verdict, and next to no work on a page of records.
+/// Reads an answer up to the data of its first result: enough for a verdict, and next to no work on a page of records, which is not even
+/// checked to be text.
 ///
 /// # Errors
 /// `Protocol` where it is no answer of the gateway.
-pub fn head(text: &str) -> Result<Envelope> {
+pub fn head(response: &Response) -> Result<Envelope> {
+    let body: &[u8] = &response.body;
+    let tag = b"<data";
+    let end = body
+        .windows(tag.len())
+        .position(|window| window == tag)
+        .and_then(|at| Some(at + body[at..].iter().position(|byte| *byte == b'>')? + 1));
+    let text = std::str::from_utf8(end.map_or(body, |end| &body[..end])).map_err(|_| unreadable("the answer is not UTF-8 text"))?;
     let mut walk = Walk::new(text);
     walk.envelope(None::<&mut Nothing>)?;
     Ok(walk.found)
@@ -371,9 +379,11 @@ mod tests {
 
     #[test]
     fn the_head_ends_where_data_begin() {
-        let envelope =
-            head("<response><operation><result><status>success</status><controlid>f</controlid><data listtype=\"X\"><broken").unwrap();
-        assert_eq!((envelope.results.len(), envelope.results[0].control_id.as_str()), (1, "f"));
+        for rest in [&b"<broken"[..], b"\xff", b""] {
+            let head_of_page = b"<response><operation><result><status>success</status><controlid>f</controlid><data listtype=\"X\">";
+            let envelope = head(&Response::new(rightful_core::StatusCode::OK, [&head_of_page[..], rest].concat())).unwrap();
+            assert_eq!((envelope.results.len(), envelope.results[0].control_id.as_str()), (1, "f"));
+        }
     }
 
     proptest! {

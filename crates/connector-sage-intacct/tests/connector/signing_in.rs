@@ -98,3 +98,20 @@ async fn credentials_with_any_characters_sign_in() {
         desk.connector.read(&Scan::all("customer"), None).await.unwrap();
     }
 }
+
+/// IN-1: nothing is sent in clear, unless it stays on this machine.
+#[test]
+fn in_1_the_gateway_is_reached_encrypted() {
+    for (address, fits) in [
+        ("https://api.intacct.com/ia/xml/xmlgw.phtml", true),
+        ("http://127.0.0.1:9/ia/xml/xmlgw.phtml", true),
+        ("http://api.intacct.com/ia/xml/xmlgw.phtml", false),
+        ("http://10.0.0.1/", false),
+    ] {
+        let settings = [("base_url", address), ("sender_id", "A"), ("company_id", "B"), ("user_id", "C"), ("entity", "top")];
+        let desk = Desk::new(Options::default(), &[]);
+        let settings = Settings::new(settings.map(|(key, value)| (key, json!(value))));
+        let connected = SageIntacctConnector::connect(&settings, &secrets("sender-secret", "user-secret"), desk.context.clone());
+        assert_eq!(connected.as_ref().err().map(|error| error.kind()), (!fits).then_some(ErrorKind::Config), "{address}");
+    }
+}
