@@ -145,9 +145,10 @@ base_url = "{}"
 allow_private = true
 sender_id = "bench"
 sender_password = {{ env = "BENCH_SECRET" }}
-company = "BENCH"
-user = "bench"
-password = {{ env = "BENCH_SECRET" }}
+company_id = "BENCH"
+user_id = "bench"
+user_password = {{ env = "BENCH_SECRET" }}
+entity = "top"
 concurrency = 2
 
 [connections.field]

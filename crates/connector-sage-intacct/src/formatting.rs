@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::{Datelike, FixedOffset, NaiveDate, NaiveTime, Timelike};
+use chrono::{Datelike, FixedOffset, NaiveDate, Timelike};
 use rightful_core::{Error, ErrorKind, Instant, Result};
 
 /// A part of a date, in the user's order.
@@ -39,7 +39,7 @@ impl Formatting {
                 .hint("set the user's preferences in Sage Intacct to en_US, month/day/year and 24 hours"))
         };
         let mut letters = date_format.trim().chars();
-        let separator = letters.next().filter(|letter| !letter.is_alphanumeric());
+        let separator = letters.next().filter(|letter| letter.is_ascii() && !letter.is_alphanumeric());
         let parts: Option<Vec<Part>> = letters
             .map(|letter| match letter {
                 'd' => Some(Part::Day),
@@ -72,40 +72,33 @@ impl Formatting {
 
     /// A moment from a record; `None` where the text is none in this format.
     pub fn read(&self, text: &str) -> Option<Instant> {
-        let (date, time) = text.trim().split_once(' ')?;
-        let mut numbers = date.splitn(3, self.separator);
+        let mut rest = text.trim().as_bytes();
+        let separator = u8::try_from(self.separator).ok()?;
         let (mut day, mut month, mut year) = (0, 0, 0);
-        for part in self.order {
-            let digits = numbers.next()?;
-            let number = number(digits)?;
+        for (part, end) in self.order.iter().zip([separator, separator, b' ']) {
+            let width = if *part == Part::Year { 4 } else { 2 };
+            let number = digits(&mut rest, width)?;
             match part {
                 Part::Day => day = number,
                 Part::Month => month = number,
-                Part::Year if digits.len() == 4 => year = number,
-                Part::ShortYear if digits.len() == 2 => year = 2000 + number,
-                Part::Year | Part::ShortYear => return None,
+                Part::Year => year = number,
+                Part::ShortYear => year = 2000 + number,
             }
+            rest = rest.strip_prefix(&[end])?;
         }
-        let local = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?.and_time(self.time(time)?);
-        Some(local.and_utc() - self.offset_from_utc())
-    }
-
-    fn time(&self, text: &str) -> Option<NaiveTime> {
-        let (clock, half) = match text.split_once(' ') {
-            Some((clock, half)) if self.twelve_hours => (clock, Some(half)),
-            None if !self.twelve_hours => (text, None),
+        let hour = digits(&mut rest, 2)?;
+        rest = rest.strip_prefix(b":")?;
+        let minute = digits(&mut rest, 2)?;
+        rest = rest.strip_prefix(b":")?;
+        let second = digits(&mut rest, 2)?;
+        let hour = match (self.twelve_hours, rest, hour) {
+            (false, b"", _) => hour,
+            (true, b" AM" | b" am", 1..=12) => hour % 12,
+            (true, b" PM" | b" pm", 1..=12) => hour % 12 + 12,
             _ => return None,
         };
-        let mut numbers = clock.splitn(3, ':').map(number);
-        let (hour, minute, second) = (numbers.next()??, numbers.next()??, numbers.next()??);
-        let hour = match half {
-            None => hour,
-            Some(_) if !(1..=12).contains(&hour) => return None,
-            Some(half) if half.eq_ignore_ascii_case("am") => hour % 12,
-            Some(half) if half.eq_ignore_ascii_case("pm") => hour % 12 + 12,
-            Some(_) => return None,
-        };
-        NaiveTime::from_hms_opt(hour, minute, second)
+        let local = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?.and_hms_opt(hour, minute, second)?;
+        Some(local.and_utc() - self.offset_from_utc())
     }
 
     /// A moment for a filter, in whole seconds.
@@ -137,23 +130,23 @@ impl Formatting {
     }
 }
 
-/// Digits only: `+7` is no number here.
-fn number(digits: &str) -> Option<u32> {
-    if digits.is_empty() || digits.len() > 4 {
-        return None;
-    }
-    digits.bytes().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
+/// The number in the first digits, which are taken off.
+fn digits(rest: &mut &[u8], width: usize) -> Option<u32> {
+    let (digits, tail) = rest.split_at_checked(width)?;
+    *rest = tail;
+    digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
 }
 
 fn offset(text: &str) -> Option<FixedOffset> {
-    let (sign, digits) = match text.split_at_checked(1)? {
-        ("+", digits) => (1, digits),
-        ("-", digits) => (-1, digits),
+    let (sign, mut rest) = match text.as_bytes() {
+        [b'+', rest @ ..] => (1, rest),
+        [b'-', rest @ ..] => (-1, rest),
         _ => return None,
     };
-    let (hours, minutes) = digits.split_once(':')?;
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    if hours > 15 || minutes > 59 {
+    let hours = digits(&mut rest, 2)?;
+    rest = rest.strip_prefix(b":")?;
+    let minutes = digits(&mut rest, 2)?;
+    if hours > 15 || minutes > 59 || !rest.is_empty() {
         return None;
     }
     FixedOffset::east_opt(sign * i32::try_from(hours * 3600 + minutes * 60).ok()?)

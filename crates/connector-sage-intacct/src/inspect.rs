@@ -118,7 +118,7 @@ pub fn inspect(response: &Response) -> Result<()> {
 /// # Errors
 /// As the envelope says.
 pub fn envelope(response: &Response) -> Result<Envelope> {
-    let Some(envelope) = response.text().ok().and_then(|text| xml::head(text).ok()) else { return Err(without_xml(response)) };
+    let Ok(envelope) = xml::head(response) else { return Err(without_xml(response)) };
     if let Some((level, complaints)) = failed_level(&envelope) {
         let failure = classify(level, complaints, response.status);
         return Err(refused(failure, level, complaints, response.status));
@@ -360,4 +360,366 @@ fn percent_decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CONTROL: &str = "<control><status>success</status><senderid>AcmeMPP</senderid><controlid>c</controlid><uniqueid>false</uniqueid><dtdversion>3.0</dtdversion></control>";
+
+    fn control_failure(errors: &str) -> String {
+        format!("<response><control><status>failure</status></control><errormessage>{errors}</errormessage></response>")
+    }
+
+    fn authentication_failure(errors: &str) -> String {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<response>{CONTROL}<operation><authentication><status>failure</status><userid></userid><companyid></companyid></authentication>\
+             <errormessage>{errors}</errormessage></operation></response>"
+        )
+    }
+
+    fn function(status: &str, inside: &str) -> String {
+        format!(
+            "<response>{CONTROL}<operation><authentication><status>success</status><userid>u</userid><companyid>c</companyid></authentication>\
+             <result><status>{status}</status><function>query</function><controlid>f</controlid>{inside}</result></operation></response>"
+        )
+    }
+
+    fn error(number: &str, second: &str) -> String {
+        format!(
+            "<error><errorno>{number}</errorno><description></description><description2>{second}</description2><correction></correction></error>"
+        )
+    }
+
+    fn answer(status: u16, body: impl Into<String>) -> Response {
+        Response::new(StatusCode::from_u16(status).unwrap(), body.into())
+    }
+
+    /// What an answer comes to: the call's verdict, else that of its first function.
+    fn verdict(response: &Response) -> Option<(Option<Failure>, ErrorKind)> {
+        let found = envelope(response).and_then(|envelope| match envelope.results.first() {
+            Some(result) if !succeeded(&result.status) => Err(result_error(&xml_whole(response).results[0])),
+            _ => Ok(()),
+        });
+        found.err().map(|error| (Refusal::of(&error).map(|refusal| refusal.failure), error.kind()))
+    }
+
+    fn xml_whole(response: &Response) -> Envelope {
+        struct Skip;
+        impl<'a> xml::Sink<'a> for Skip {
+            fn data(&mut self, _: &ResultHead, _: crate::wire::Counts) -> Result<()> {
+                Ok(())
+            }
+            fn field(&mut self, _: &str, _: std::borrow::Cow<'a, str>) -> Result<()> {
+                Ok(())
+            }
+            fn record(&mut self, _: &str) -> Result<()> {
+                Ok(())
+            }
+        }
+        xml::whole(response.text().unwrap(), &mut Skip).unwrap()
+    }
+
+    /// IN-3, IN-4: where each failure shows up, and the five meanings of XL03000006 as five classes.
+    #[test]
+    fn in_3_and_in_4_failures_are_told_apart_by_level_and_text() {
+        use ErrorKind::*;
+        let sender = error("XL03000006", "Incorrect Intacct XML Partner ID or password.");
+        let unauthorised = "<error><errorno>XL03000006</errorno><description>Invalid Web Services Authorization</description>\
+            <description2>The sender ID &#039;AcmeMPP&#039; is not authorized to make Web Services requests to company ID &#039;ACME&#039;.</description2></error>";
+        let table = [
+            (
+                "not well-formed",
+                200,
+                control_failure(&error(
+                    "XL03000003",
+                    "XML Parse schema error: Fatal Error 76: Opening and ending tag mismatch: X line 18 and Y. Line: 18, column: 62.",
+                )),
+                Failure::BadXml,
+                Rejected,
+            ),
+            (
+                "not valid, HTTP 400",
+                400,
+                control_failure(&error(
+                    "XL03000003",
+                    "XML Parse schema error: Error 1871: Element 'value': This element is not expected..",
+                )),
+                Failure::BadXml,
+                Rejected,
+            ),
+            ("wrong sender", 200, control_failure(&sender), Failure::SenderRejected, Unauthenticated),
+            ("wrong sender, HTTP 401", 400, control_failure(&sender), Failure::SenderRejected, Unauthenticated),
+            (
+                "bad policy",
+                200,
+                control_failure(&error("XL03000006", "p is not a valid transport policy.")),
+                Failure::GatewayRefused,
+                Rejected,
+            ),
+            ("sender not authorised", 200, authentication_failure(unauthorised), Failure::SenderNotAuthorised, Forbidden),
+            (
+                "wrong user",
+                200,
+                authentication_failure(&error("XL03000006", "Sign-in information is incorrect")),
+                Failure::SignInRejected,
+                Unauthenticated,
+            ),
+            (
+                "session over",
+                200,
+                authentication_failure(&error("XL03000006", "Invalid session q7Fz....")),
+                Failure::SessionInvalid,
+                Unauthenticated,
+            ),
+            (
+                "no Web Services",
+                200,
+                authentication_failure(&error("", "This company is not authorized for XML transactions. Subscribe to the XML Gateway.")),
+                Failure::CompanyInactive,
+                Forbidden,
+            ),
+            (
+                "company expired",
+                200,
+                control_failure(&error("PL04000055", "This company is a demo company and has expired.")),
+                Failure::CompanyInactive,
+                Forbidden,
+            ),
+            (
+                "no permission",
+                200,
+                function(
+                    "failure",
+                    &format!(
+                        "<errormessage>{}</errormessage>",
+                        error("PL04000005", "You do not have permission for API operation READ_BY_QUERY on objects of type customer")
+                    ),
+                ),
+                Failure::PermissionDenied,
+                Forbidden,
+            ),
+            (
+                "front gateway refuses",
+                400,
+                control_failure("<error><errorno>GW-0011</errorno><description>Invalid Request [Request ID: 7c1e]</description></error>"),
+                Failure::GatewayRefused,
+                Rejected,
+            ),
+            (
+                "too many requests",
+                429,
+                control_failure(
+                    "<error><errorno>GW-0010</errorno><description>Rate limit reached [Request ID: 7c1e]</description></error>",
+                ),
+                Failure::RateLimited,
+                RateLimited,
+            ),
+            (
+                "front gateway knows no such sign-in",
+                401,
+                control_failure(
+                    "<error><errorno>XMLGW_JPP0002</errorno><description>Sign-in information is incorrect. Please check your request.</description></error>",
+                ),
+                Failure::SignInRejected,
+                Unauthenticated,
+            ),
+            ("overload with XML", 503, control_failure(&error("", "busy")), Failure::TransportDown, Unavailable),
+            (
+                "off-line in a result",
+                200,
+                function("failure", &format!("<errormessage>{}</errormessage>", error("", "The Service is Temporarily Off-line"))),
+                Failure::TransportDown,
+                Unavailable,
+            ),
+            ("limit in the body", 200, control_failure(&error("", "API rate limit exceeded")), Failure::RateLimited, RateLimited),
+            (
+                "later, says the correction",
+                200,
+                control_failure("<error><description2>x</description2><correction>Please Try Again Later</correction></error>"),
+                Failure::TransportDown,
+                Unavailable,
+            ),
+            (
+                "rolled back",
+                200,
+                function(
+                    "aborted",
+                    &format!(
+                        "<errormessage>{}</errormessage>",
+                        error("XL03000009", "The entire transaction in this operation has been rolled back due to an error.")
+                    ),
+                ),
+                Failure::RolledBack,
+                Rejected,
+            ),
+            (
+                "its own error before the roll-back's",
+                200,
+                function(
+                    "aborted",
+                    &format!("<errormessage>{}{}</errormessage>", error("BL01001973", "no"), error("XL03000009", "rolled back")),
+                ),
+                Failure::FunctionFailed,
+                Rejected,
+            ),
+            (
+                "missing record, as a sentence for a number",
+                200,
+                function(
+                    "failure",
+                    "<errormessage><error><errorno>Cannot update non-existing CLASS with CLASSID=UT99.</errorno></error></errormessage>",
+                ),
+                Failure::NotFound,
+                NotFound,
+            ),
+            (
+                "there already",
+                200,
+                function(
+                    "failure",
+                    &format!(
+                        "<errormessage>{}</errormessage>",
+                        error("BL34000061", "Another Customer with the given value(s) C  already exists")
+                    ),
+                ),
+                Failure::Duplicate,
+                Conflict,
+            ),
+            (
+                "a field list as a number",
+                200,
+                function("failure", "<errormessage><error><errorno>Invalid fields list x</errorno></error></errormessage>"),
+                Failure::FunctionFailed,
+                Rejected,
+            ),
+            ("IN-5: an unknown word", 200, function("deferred", ""), Failure::Unreadable, Protocol),
+        ];
+        for (what, status, body, failure, kind) in table {
+            let response = answer(status, body);
+            assert_eq!(verdict(&response), Some((Some(failure), kind)), "{what}");
+        }
+    }
+
+    #[test]
+    fn bodies_without_xml_follow_their_status() {
+        use ErrorKind::*;
+        for (status, body, kind) in [
+            (200, "<html><body>Maintenance</body></html>", Protocol),
+            (200, "", Protocol),
+            (200, "[]", Protocol),
+            (404, "<html></html>", Protocol),
+            (405, "<html></html>", Rejected),
+            (403, "", Forbidden),
+            (401, "", Unauthenticated),
+            (429, "", RateLimited),
+            (500, "<html>", Unavailable),
+            (502, "", Unavailable),
+            (503, "", Unavailable),
+            (524, "", Unavailable),
+            (307, "", Config),
+        ] {
+            assert_eq!(verdict(&answer(status, body)), Some((None, kind)), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_success_may_lack_most_of_its_envelope() {
+        for body in [
+            function("success", "<data/>"),
+            "<response><control><status>success</status></control><operation><authentication></authentication><result><status>success</status><controlid>f</controlid><data>".to_owned(),
+            format!("\u{feff}<?xml version=\"1.0\"?>\n{}", function("success", "<data listtype=\"CUSTOMER\" count=\"1\"><x")),
+        ] {
+            assert_eq!(verdict(&answer(200, body.clone())), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_fails_before_the_functions_has_run_none_of_them() {
+        let stated = |response: &Response| inspect(response).unwrap_err().stated_fate();
+        assert_eq!(stated(&answer(200, authentication_failure(&error("XL03000006", "Invalid session q7Fz....")))), Some(false));
+        assert_eq!(stated(&answer(429, control_failure(&error("GW-0010", "")))), Some(false));
+        assert_eq!(stated(&answer(503, control_failure(""))), None);
+        let offline = format!("<errormessage>{}</errormessage>", error("", "The Service is Temporarily Off-line"));
+        assert_eq!(stated(&answer(200, function("failure", &offline))), None);
+    }
+
+    /// IN-6.
+    #[test]
+    fn in_6_all_errors_are_kept_in_order_and_made_fit_to_be_shown() {
+        let body = authentication_failure(
+            "<error><errorno>BL34000061</errorno><description2>Another Customer with the given value(s) O&amp;#039;Dell  already exists [Support ID: ZkT0x%7EAAAB2w%2B-]</description2>\
+             <correction>Use a unique value instead.</correction></error><error><description>&lt;b&gt;Could&lt;/b&gt; not, 1 &lt; 2</description></error><error/>",
+        );
+        let error = inspect(&answer(200, body)).unwrap_err();
+        let refusal = Refusal::of(&error).unwrap();
+        let expected = [
+            Words {
+                number: "BL34000061".into(),
+                text: "Another Customer with the given value(s) O'Dell  already exists".into(),
+                correction: "Use a unique value instead.".into(),
+                support_id: Some("ZkT0x~AAAB2w+-".into()),
+            },
+            Words { text: "Could not, 1 < 2".into(), ..Words::default() },
+            Words::default(),
+        ];
+        assert_eq!(refusal.words, expected);
+        let session = inspect(&answer(200, authentication_failure(&self::error("XL03000006", "Invalid session q7Fz....")))).unwrap_err();
+        assert_eq!(session.vendor_words().as_deref(), Some("XL03000006 - Invalid session"), "the beginning of the session id is left out");
+    }
+
+    /// IN-7.
+    #[test]
+    fn in_7_results_are_matched_by_control_id() {
+        let result = |id: &str| ResultHead { status: "success".into(), control_id: id.into(), complaints: Vec::new() };
+        let results_of = |ids: &[&str]| {
+            let envelope = Envelope { results: ids.iter().map(|id| result(id)).collect(), ..Envelope::default() };
+            envelope.results_of(&["a", "b"]).map(|found| found.into_iter().map(|result| result.control_id.clone()).collect::<Vec<_>>())
+        };
+        assert_eq!(results_of(&["b", "a"]).unwrap(), ["a", "b"]);
+        for (ids, named) in [(vec!["a"], "`b`"), (vec!["a", "b", "a"], "`a`"), (vec!["a", "b", "c"], "`c`"), (vec![], "`a`")] {
+            let error = results_of(&ids).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+            assert!(error.to_string().contains(named), "{ids:?}: {error}");
+        }
+    }
+
+    proptest! {
+        /// The classifier is total: whatever is done to an answer, there is a verdict and no panic.
+        #[test]
+        fn mutated_answers_have_a_verdict(
+            which in 0_usize..4,
+            cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[<>&;/!\\[\\]a-zA-Z0-9 %é\"'=-]{0,6}"), 0..4),
+            status in prop::sample::select(vec![200_u16, 400, 401, 404, 429, 500, 524]),
+        ) {
+            let bodies = [
+                control_failure(&error("GW-0010", "x [Support ID: a%7Eb%2]")),
+                authentication_failure(&error("XL03000006", "Invalid session q7Fz....")),
+                function("failure", &format!("<data count=\"0\"/><errormessage>{}</errormessage>", error("BL01001973", "&#039;é&amp;"))),
+                function("success", "<data listtype=\"CUSTOMER\" totalcount=\"1\" count=\"1\" numremaining=\"0\"><CUSTOMER><RECORDNO>1</RECORDNO></CUSTOMER></data>"),
+            ];
+            let mut letters: Vec<char> = bodies[which].chars().collect();
+            for (at, length, inserted) in cuts {
+                let from = at.index(letters.len() + 1);
+                let to = (from + length).min(letters.len());
+                letters.splice(from..to, inserted.chars());
+            }
+            let response = answer(status, letters.into_iter().collect::<String>());
+            let _ = inspect(&response);
+            let _ = xml::head(&response);
+            if !response.status.is_success() {
+                prop_assert!(inspect(&response).is_err(), "HTTP {} passed as a success", status);
+            }
+        }
+
+        #[test]
+        fn texts_are_cleaned_without_a_panic(text in "\\PC{0,40}", id in "\\PC{0,12}") {
+            let (cleaned, found) = plain(&format!("{text} [Support ID: {id}]"));
+            prop_assert!(!cleaned.contains("[Support ID:"));
+            prop_assert!(found.is_some());
+        }
+    }
 }

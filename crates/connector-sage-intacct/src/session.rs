@@ -119,7 +119,7 @@ impl SessionScheme for Gateway {
 
     /// IN-9: each authenticated answer moves the session's end.
     fn deadline(&self, response: &Response, _context: &Context) -> Option<Instant> {
-        xml::head(response.text().ok()?).ok()?.session_ends
+        xml::head(response).ok()?.session_ends
     }
 
     fn credentials(&self) -> u64 {

@@ -338,3 +338,46 @@ impl Envelope {
 fn moment(text: &str) -> Option<Instant> {
     chrono::DateTime::parse_from_rfc3339(text.trim()).ok().map(|moment| moment.to_utc())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// IN-2: the order of children that the published schema prescribes; the simulator judges every other request by that schema too.
+    #[test]
+    fn in_2_children_stand_in_the_documented_order() {
+        let query = Query {
+            object: "CUSTOMER",
+            select: &["RECORDNO".to_owned(), "DISPLAYCONTACT.EMAIL1".to_owned()],
+            filter: Some(Filter::Any(vec![
+                Filter::Is(Operator::Above, "WHENMODIFIED", "02/03/2026 04:05:06".to_owned()),
+                Filter::All(vec![
+                    Filter::Is(Operator::Equal, "WHENMODIFIED", "02/03/2026 04:05:06".to_owned()),
+                    Filter::In("CUSTOMERID", vec!["a & b".to_owned(), "O'Dell".to_owned()]),
+                ]),
+            ])),
+            order: &["WHENMODIFIED", "RECORDNO"],
+            descending: false,
+            show_private: true,
+            page_size: 2000,
+        };
+        let call = query.call().unwrap();
+        assert_eq!(
+            call,
+            "<query><object>CUSTOMER</object><select><field>RECORDNO</field><field>DISPLAYCONTACT.EMAIL1</field></select><filter><or>\
+             <greaterthan><field>WHENMODIFIED</field><value>02/03/2026 04:05:06</value></greaterthan><and>\
+             <equalto><field>WHENMODIFIED</field><value>02/03/2026 04:05:06</value></equalto>\
+             <in><field>CUSTOMERID</field><value>a &amp; b</value><value>O&apos;Dell</value></in></and></or></filter>\
+             <orderby><order><field>WHENMODIFIED</field><ascending/></order><order><field>RECORDNO</field><ascending/></order></orderby>\
+             <options><showprivate>true</showprivate></options><pagesize>2000</pagesize></query>"
+        );
+        let request = request("A<B", true, SESSION, &[Function::new("f\"1", "<x/>".to_owned())]).unwrap();
+        assert_eq!(
+            request,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><request><control><senderid>A&lt;B</senderid><password/><controlid>rightful</controlid>\
+             <uniqueid>true</uniqueid><dtdversion>3.0</dtdversion><includewhitespace>false</includewhitespace></control>\
+             <operation transaction=\"false\"><authentication><sessionid/></authentication><content>\
+             <function controlid=\"f&quot;1\"><x/></function></content></operation></request>"
+        );
+    }
+}

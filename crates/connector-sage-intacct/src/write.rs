@@ -158,21 +158,16 @@ fn standing(item: &Item, record: Option<&Record>) -> Option<Outcome> {
 
 /// What became of an item, by what was said and by what stands there now.
 fn outcome(item: &Item, verdict: Verdict, after: &Result<Vec<Record>>) -> Outcome {
-    let error = match verdict {
+    let (error, is_certain) = match verdict {
         Verdict::Saved => return item.done(),
         Verdict::Refused(error) => (error, true),
         Verdict::Unclear(error) => (error, false),
     };
-    let now = match after {
-        Ok(records) => find(records, item).map(rep),
-        Err(unread) => {
-            return Outcome::Unknown(item.told(unread.again().context("while looking what became of a change").fate_unknown(true)));
-        }
-    };
-    match (now, error) {
-        (Some(now), _) if now == item.wanted() => item.done(),
-        (_, (error, true)) => Outcome::NotDone(item.told(error)),
-        (_, (error, false)) => Outcome::Unknown(item.told(error)),
+    match after {
+        Err(unread) => Outcome::Unknown(item.told(unread.again().context("while looking what became of a change").fate_unknown(true))),
+        Ok(records) if find(records, item).is_some_and(|record| rep(record) == item.wanted()) => item.done(),
+        Ok(_) if is_certain => Outcome::NotDone(item.told(error)),
+        Ok(_) => Outcome::Unknown(item.told(error)),
     }
 }
 

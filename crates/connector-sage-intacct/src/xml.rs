@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, escape};
-use rightful_core::{Error, ErrorKind, NESTING_CAP, Result};
+use rightful_core::{Error, ErrorKind, NESTING_CAP, Response, Result};
 
 use crate::wire::{Counts, Envelope, ResultHead};
 
@@ -85,11 +85,19 @@ pub trait Sink<'a> {
     fn record(&mut self, element: &str) -> Result<()>;
 }
 
-/// Reads an answer up to the data of its first result: enough for a verdict, and next to no work on a page of records.
+/// Reads an answer up to the data of its first result: enough for a verdict, and next to no work on a page of records, which is not even
+/// checked to be text.
 ///
 /// # Errors
 /// `Protocol` where it is no answer of the gateway.
-pub fn head(text: &str) -> Result<Envelope> {
+pub fn head(response: &Response) -> Result<Envelope> {
+    let body: &[u8] = &response.body;
+    let tag = b"<data";
+    let end = body
+        .windows(tag.len())
+        .position(|window| window == tag)
+        .and_then(|at| Some(at + body[at..].iter().position(|byte| *byte == b'>')? + 1));
+    let text = std::str::from_utf8(end.map_or(body, |end| &body[..end])).map_err(|_| unreadable("the answer is not UTF-8 text"))?;
     let mut walk = Walk::new(text);
     walk.envelope(None::<&mut Nothing>)?;
     Ok(walk.found)
@@ -295,6 +303,103 @@ impl<'a> Walk<'a> {
                 },
                 Piece::Eof => return Err(too_early()),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Keeps everything it is given.
+    #[derive(Debug, Default, PartialEq)]
+    struct Kept(Vec<String>);
+
+    impl<'a> Sink<'a> for Kept {
+        fn data(&mut self, result: &ResultHead, counts: Counts) -> Result<()> {
+            self.0.push(format!("{} {:?}", result.control_id, counts.total));
+            Ok(())
+        }
+
+        fn field(&mut self, name: &str, text: Cow<'a, str>) -> Result<()> {
+            self.0.push(format!("{name}={text}"));
+            Ok(())
+        }
+
+        fn record(&mut self, element: &str) -> Result<()> {
+            self.0.push(element.to_owned());
+            Ok(())
+        }
+    }
+
+    fn answer(data: &str) -> String {
+        format!("<response><operation><result><status>success</status><controlid>f</controlid>{data}</result></operation></response>")
+    }
+
+    fn kept(data: &str) -> Result<Vec<String>> {
+        let mut kept = Kept::default();
+        whole(&answer(data), &mut kept)?;
+        Ok(kept.0)
+    }
+
+    /// IN-17: flat and nested, pretty and compact, paired and closed in themselves: the same fields.
+    #[test]
+    fn in_17_fields_are_dotted_however_they_are_written() {
+        let expected = ["f Some(2)", "A=1 & 'x' <2>", "B.C=x", "B.D.E=", "F=", "customer", "A=2", "CUSTOMER"];
+        for data in [
+            "<data totalcount=\"2\"><customer><A>1 &amp; &#039;x&#x27; &lt;2&gt;</A><B.C>x</B.C><B.D.E/><F></F></customer><CUSTOMER><A>2</A></CUSTOMER></data>",
+            "<data totalcount='2'>\n <customer>\n  <A>1 <![CDATA[&]]> 'x' <![CDATA[<2>]]></A>\n  <B>\n   <C>x</C><D>\n<E/></D>\n  </B>\n <F/></customer>\n<CUSTOMER> <A>2</A></CUSTOMER></data>",
+        ] {
+            assert_eq!(kept(data).unwrap(), expected, "{data}");
+        }
+        assert_eq!(kept("<data listtype=\"CUSTOMER\" count=\"0\"/>").unwrap(), ["f None"]);
+    }
+
+    /// IN-12: no document type, no entity but XML's own, no depth without end.
+    #[test]
+    fn in_12_what_could_do_harm_is_refused() {
+        for body in [
+            format!("<!DOCTYPE response [<!ENTITY a \"b\">]>{}", answer("<data/>")),
+            format!("<!DOCTYPE response SYSTEM \"x\">{}", answer("<data/>")),
+            answer("<data><C><A>&a;</A></C></data>"),
+            answer(&format!("<data>{}x{}</data>", "<a>".repeat(100), "</a>".repeat(100))),
+            format!("{0}{0}", answer("<data/>")),
+            format!("{}x", answer("<data/>")),
+            answer("<data><C><A>1</B></C></data>"),
+            answer("<data><C><A>1</A>"),
+            "<html/>".to_owned(),
+            String::new(),
+        ] {
+            let error = whole(&body, &mut Kept::default()).expect_err(&body);
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_head_ends_where_data_begin() {
+        for rest in [&b"<broken"[..], b"\xff", b""] {
+            let head_of_page = b"<response><operation><result><status>success</status><controlid>f</controlid><data listtype=\"X\">";
+            let envelope = head(&Response::new(rightful_core::StatusCode::OK, [&head_of_page[..], rest].concat())).unwrap();
+            assert_eq!((envelope.results.len(), envelope.results[0].control_id.as_str()), (1, "f"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_to_the_letter(text in "\\PC{0,30}") {
+            let mut writer = Writer::default();
+            writer.leaf("A", &text);
+            let fields = kept(&format!("<data><C>{}</C></data>", writer.finish().unwrap())).unwrap();
+            prop_assert_eq!(&fields[1], &format!("A={text}"));
+        }
+
+        #[test]
+        fn characters_that_xml_cannot_carry_are_refused(letter in prop::sample::select(vec!['\0', '\u{1}', '\u{b}', '\u{1f}', '\u{fffe}', '\u{ffff}'])) {
+            let mut writer = Writer::default();
+            writer.leaf("A", &format!("x{letter}"));
+            prop_assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::Rejected);
         }
     }
 }

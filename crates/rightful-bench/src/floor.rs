@@ -17,7 +17,7 @@ const SKYNAMO_PAGE: usize = 200;
 const WIDTH: usize = 16;
 
 /// The fields the job selects.
-const FIELDS: [&str; 7] = ["RECORDNO", "CUSTOMERID", "NAME", "CUSTREPID", "CUSTREPNAME", "STATUS", "WHENMODIFIED"];
+const FIELDS: [&str; 6] = ["RECORDNO", "WHENMODIFIED", "STATUS", "CUSTOMERID", "NAME", "CUSTREPID"];
 
 /// A row on its way to the database, or only counted.
 enum Row {
@@ -199,13 +199,13 @@ fn write_to(path: &std::path::Path, receiver: &Receiver<Vec<Row>>) -> rusqlite::
     database.pragma_update(None, "journal_mode", "WAL")?;
     database.pragma_update(None, "synchronous", "NORMAL")?;
     database.execute_batch(
-        "CREATE TABLE intacct (recordno TEXT PRIMARY KEY, customerid TEXT, name TEXT, rep TEXT, repname TEXT, status TEXT, modified TEXT) WITHOUT ROWID;
+        "CREATE TABLE intacct (recordno TEXT PRIMARY KEY, modified TEXT, status TEXT, customerid TEXT, name TEXT, rep TEXT) WITHOUT ROWID;
          CREATE TABLE skynamo (id INTEGER PRIMARY KEY, code TEXT, name TEXT, active INTEGER, users TEXT, version INTEGER);",
     )?;
     while let Ok(rows) = receiver.recv() {
         let transaction = database.transaction()?;
         {
-            let mut left = transaction.prepare_cached("INSERT OR REPLACE INTO intacct VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+            let mut left = transaction.prepare_cached("INSERT OR REPLACE INTO intacct VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
             let mut right = transaction.prepare_cached("INSERT OR REPLACE INTO skynamo VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
             for row in rows {
                 match row {

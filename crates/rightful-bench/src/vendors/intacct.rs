@@ -15,8 +15,8 @@ pub struct Intacct(Mutex<State>);
 
 struct State {
     customers: usize,
-    /// Every twentieth customer has its rep moved on by one.
-    changed: bool,
+    /// When every twentieth customer had its rep moved on by one, if that happened yet.
+    changed_at: Option<DateTime<Utc>>,
     rendered: HashMap<Selection, Rows>,
     functions: u64,
 }
@@ -74,20 +74,17 @@ impl State {
         if object == "CUSTOMER" { self.customers } else { world::CODES }
     }
 
-    fn is_changed(&self, object: &str, number: usize) -> bool {
-        self.changed && object == "CUSTOMER" && number.is_multiple_of(20)
+    /// When that record was changed on the second day, if it was.
+    fn change(&self, object: &str, number: usize) -> Option<DateTime<Utc>> {
+        self.changed_at.filter(|_| object == "CUSTOMER" && number.is_multiple_of(20))
     }
 
     fn modified(&self, object: &str, number: usize) -> DateTime<Utc> {
-        if self.is_changed(object, number) {
-            begin() + Duration::days(30) + Duration::seconds((number / 2_500) as i64)
-        } else {
-            begin() + Duration::seconds((number / 2_500) as i64)
-        }
+        self.change(object, number).unwrap_or_else(begin) + Duration::seconds((number / 2_500) as i64)
     }
 
     fn value(&self, object: &str, field: &str, number: usize) -> String {
-        let changed = self.is_changed(object, number);
+        let changed = self.change(object, number).is_some();
         match (object, field) {
             (_, "RECORDNO") => (number + 1).to_string(),
             (_, "WHENMODIFIED") => stamp(self.modified(object, number)),
@@ -164,16 +161,16 @@ impl State {
             (None, Some(since)) => (parse(since), 0),
             (None, None) => (begin(), 0),
         };
-        let day_two = begin() + Duration::days(30);
-        let seconds = (from - begin()).num_seconds().max(0) as usize;
+        let number_at = |day: DateTime<Utc>| usize::try_from((from - day).num_seconds().max(0)).unwrap_or(0).saturating_mul(2_500);
+        let day_two = self.changed_at.filter(|_| object == "CUSTOMER");
         let mut runs = Vec::new();
-        if from < day_two {
-            let first = (seconds * 2_500).max(floor_number).min(high);
+        if day_two.is_none_or(|day| from < day) {
+            let first = number_at(begin()).max(floor_number).min(high);
             runs.push((first..high).step_by(1));
         }
-        if self.changed && object == "CUSTOMER" {
-            let first = if from >= day_two { (((from - day_two).num_seconds() as usize) * 2_500).max(floor_number) } else { 0 };
-            runs.push((first.next_multiple_of(20)..high.max(first.next_multiple_of(20))).step_by(20));
+        if let Some(day) = day_two {
+            let first = if from >= day { number_at(day).max(floor_number) } else { 0 }.next_multiple_of(20);
+            runs.push((first..high.max(first)).step_by(20));
         }
         runs
     }
@@ -213,7 +210,6 @@ impl State {
         }
         let fields = elements(select, "field");
         let descending = element(text, "orderby").is_some_and(|order| order.contains("<descending"));
-        let rows = self.rows(&object, &fields);
         let numbers: Box<dyn Iterator<Item = usize>> =
             if descending { Box::new(runs.into_iter().rev().flat_map(Iterator::rev)) } else { Box::new(runs.into_iter().flatten()) };
         let count = total.min(size);
@@ -222,8 +218,12 @@ impl State {
             "<data listtype=\"{object}\" totalcount=\"{total}\" offset=\"0\" count=\"{count}\" numremaining=\"{}\">",
             total - count
         );
-        for number in numbers.take(size) {
-            data.push_str(&rows[number]);
+        if size == 1 {
+            // A question about all rows, how many or the last: not worth rendering the others.
+            data.extend(numbers.take(1).map(|number| String::from(self.render(&object, &fields, number))));
+        } else {
+            let rows = self.rows(&object, &fields);
+            numbers.take(size).for_each(|number| data.push_str(&rows[number]));
         }
         data.push_str("</data>");
         data
@@ -246,7 +246,7 @@ impl State {
 impl Intacct {
     /// Customers with a rep each, 2,500 per second of WHENMODIFIED.
     pub fn new(customers: usize) -> Self {
-        Self(Mutex::new(State { customers, changed: false, rendered: HashMap::new(), functions: 0 }))
+        Self(Mutex::new(State { customers, changed_at: None, rendered: HashMap::new(), functions: 0 }))
     }
 }
 
@@ -299,15 +299,16 @@ impl Simulator for Intacct {
 
     fn dump(&self) -> serde_json::Value {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        json!({"customers": state.customers, "functions": state.functions, "changed": state.changed})
+        json!({"customers": state.customers, "functions": state.functions, "changed": state.changed_at.is_some()})
     }
 
-    fn control(&self, name: &str, _body: serde_json::Value, _clock: &SimClock) -> Result<serde_json::Value, String> {
+    fn control(&self, name: &str, _body: serde_json::Value, clock: &SimClock) -> Result<serde_json::Value, String> {
         if name != "change" {
             return Err(format!("unknown control `{name}`: the only one is `change`"));
         }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.changed = true;
+        // Now, in whole seconds: clients remember from when on they have to look for changes by this clock.
+        state.changed_at = DateTime::from_timestamp(clock.now().timestamp(), 0);
         let keys: Vec<Selection> = state.rendered.keys().filter(|(object, _)| object == "CUSTOMER").cloned().collect();
         for key in keys {
             let mut rows: Vec<Box<str>> = state.rendered.get(&key).map(|rows| rows.to_vec()).unwrap_or_default();
