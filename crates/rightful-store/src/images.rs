@@ -174,8 +174,11 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
     let mut stored = Stored::default();
     let mut gone = 0;
     let mut find = tx.prepare_cached("SELECT digest FROM record WHERE image = ?1 AND id = ?2").map_err(told)?;
-    let mut insert =
-        tx.prepare_cached("INSERT INTO record (image, id, k, digest, body, newcomers) VALUES (?1, ?2, ?3, ?4, ?5, NULL)").map_err(told)?;
+    let mut insert = tx
+        .prepare_cached(
+            "INSERT INTO record (image, id, k, digest, body, newcomers) VALUES (?1, ?2, ?3, ?4, ?5, NULL) ON CONFLICT (image, id) DO NOTHING",
+        )
+        .map_err(told)?;
     let mut buffer = Vec::with_capacity(512);
     for mut record in items {
         if record.state == State::Gone {
@@ -183,18 +186,23 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
             continue;
         }
         let digest = encode(&mut record, &mut buffer)?;
-        let known: Option<i64> = find.query_row(params![image.0, record.id.as_str()], |row| row.get(0)).optional().map_err(told)?;
-        match known {
-            Some(known) if known as u64 == digest.0 => stored.same += 1,
-            Some(_) => {
-                stored.changed += 1;
-                replace(tx, image, &key, &record, digest, &buffer, complete.then_some(now))?;
-            }
-            None => {
-                stored.new += 1;
-                let join = record.keys.iter().find(|known| known.name == key.as_str()).map_or("", |known| known.value.as_str());
-                insert.execute(params![image.0, record.id.as_str(), join, digest.0 as i64, buffer]).map_err(told)?;
-            }
+        let id = record.id.as_str();
+        let known: Option<i64> =
+            if complete { find.query_row(params![image.0, id], |row| row.get(0)).optional().map_err(told)? } else { None };
+        // Before a first complete read most rows are new: they are not looked for first.
+        if known.is_none() && insert.execute(params![image.0, id, join_key(&record, &key), digest.0 as i64, buffer]).map_err(told)? == 1 {
+            stored.new += 1;
+            continue;
+        }
+        let known = match known {
+            Some(known) => known,
+            None => find.query_row(params![image.0, id], |row| row.get::<_, i64>(0)).map_err(told)?,
+        };
+        if known as u64 == digest.0 {
+            stored.same += 1;
+        } else {
+            stored.changed += 1;
+            replace(tx, image, &key, &record, digest, &buffer, complete.then_some(now))?;
         }
     }
     for id in missing {
@@ -206,6 +214,11 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
             .map_err(told)?;
     }
     Ok(stored)
+}
+
+/// What the merge-join orders a record by.
+fn join_key<'a>(record: &'a Record, key: &str) -> &'a str {
+    record.keys.iter().find(|known| known.name == key).map_or("", |known| known.value.as_str())
 }
 
 fn remove(tx: &Transaction<'_>, image: ImageId, id: &RecordId) -> Result<i64> {
@@ -231,7 +244,7 @@ fn replace(
         }
         None => Vec::new(),
     };
-    let join = record.keys.iter().find(|known| known.name == key).map_or("", |known| known.value.as_str());
+    let join = join_key(record, key);
     let newcomers = (!newcomers.is_empty()).then(|| text(&newcomers));
     tx.prepare_cached("UPDATE record SET k = ?3, digest = ?4, body = ?5, newcomers = ?6 WHERE image = ?1 AND id = ?2")
         .and_then(|mut update| update.execute(params![image.0, record.id.as_str(), join, digest.0 as i64, body, newcomers]))

@@ -152,3 +152,98 @@ async fn images() {
         println!("  {} bytes a record on disk", size / records() as u64);
     }
 }
+
+fn entry(number: usize) -> Entry {
+    Entry {
+        id: EntryId(0),
+        run: RunId(1 + (number / 10_000) as i64),
+        plan: PlanId(1),
+        change: 1 + (number % 10_000) as i64,
+        integration: "rep-codes".into(),
+        connection: "field".into(),
+        kind: "customer".into(),
+        target: format!("t{}", number % 100_000).into(),
+        code: format!("C{:08}", number % 100_000),
+        name: format!("Customer {number}"),
+        role: Role::fixed("assigned"),
+        before: vec!["4".into()],
+        after: vec![(number % 200).to_string()],
+        why: Why { rule: "code".into(), code: Some(format!("R{:04}", number % 1_000)), table_version: Some(3), ..Why::default() },
+        intended_at: Instant::from_timestamp(1_700_000_000, 0).unwrap(),
+        state: EntryState::Done,
+        settled_at: Instant::from_timestamp(1_700_000_001, 0),
+        attempts: 1,
+        note: None,
+    }
+}
+
+/// What a run, an undo and an explanation ask of the ledger, beside one of 10,000 rows. `RECORDS` says how many rows it grows to.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, not a test"]
+async fn ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let fence = held(&store).await;
+    let image = store.image(&spec()).await.unwrap().id;
+    let mut written = 0;
+    for size in [10_000, records()] {
+        while written < size {
+            let entries: Vec<Entry> = (written..size.min(written + 10_000)).map(entry).collect();
+            store.intend(&fence, &entries).await.unwrap();
+            written += entries.len();
+        }
+        let filter = || EntryFilter { integration: Some("rep-codes".into()), limit: 20, ..EntryFilter::default() };
+        let target = |number: usize| Some(("field".into(), "customer".into(), RecordId::new(format!("t{number}"))));
+        println!("{size} rows");
+        measured("1,000 explanations by record", async {
+            for number in 0..1_000 {
+                let filter = EntryFilter { target: target(number * 7), latest_first: true, ..filter() };
+                assert!(!store.entries(&filter).await.unwrap().is_empty());
+            }
+        })
+        .await;
+        measured("1,000 explanations by code", async {
+            for number in 0..1_000 {
+                let filter = EntryFilter { code: Some(format!("C{:08}", number * 7)), latest_first: true, ..filter() };
+                assert!(!store.entries(&filter).await.unwrap().is_empty());
+            }
+        })
+        .await;
+        measured("1,000 looks for open writes", async {
+            for _ in 0..1_000 {
+                let filter = EntryFilter { states: vec![EntryState::Intended, EntryState::Unknown], limit: 1_000, ..filter() };
+                assert!(store.entries(&filter).await.unwrap().is_empty());
+            }
+        })
+        .await;
+        let run = RunId((size / 10_000) as i64);
+        measured("an undo reads a run of 10,000", async {
+            let (mut seen, mut after) = (0, None);
+            loop {
+                let states = vec![EntryState::Done, EntryState::Disputed];
+                let filter = EntryFilter { run: Some(run), states, after, limit: 500, ..EntryFilter::default() };
+                let entries = store.entries(&filter).await.unwrap();
+                let Some(last) = entries.last() else { break };
+                after = Some(last.id);
+                seen += entries.len();
+            }
+            assert_eq!(seen, 10_000);
+        })
+        .await;
+        let next = RunId(run.0 + 1);
+        measured("a run writes and settles 2,000, in hundreds", async {
+            for first in (0..2_000).step_by(100) {
+                // A run of its own, beside those that the ledger grows by.
+                let entries: Vec<Entry> =
+                    (size + first..size + first + 100).map(entry).map(|entry| Entry { run: RunId(next.0 + 1_000_000), ..entry }).collect();
+                let ids = store.intend(&fence, &entries).await.unwrap();
+                let settled = |id| Settled { entry: id, state: EntryState::Done, note: None, into_image: true };
+                let settled: Vec<Settled> = ids.into_iter().map(settled).collect();
+                store.settle(&fence, image, &settled, Instant::from_timestamp(1_700_000_002, 0).unwrap()).await.unwrap();
+            }
+            store.entry_counts(RunId(next.0 + 1_000_000)).await.unwrap();
+            store.last_intended(next).await.unwrap();
+        })
+        .await;
+    }
+}
