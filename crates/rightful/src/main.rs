@@ -65,5 +65,10 @@ fn log(verbose: u8) {
     let connectors = registry::VENDORS.iter().map(|vendor| format!("connector_{}", vendor.id.replace('-', "_")));
     let filter = ours.into_iter().chain(connectors).fold("off".to_owned(), |filter, target| format!("{filter},{target}={level}"));
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).with_ansi(terminal).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal)
+        .with_target(false)
+        .init();
 }

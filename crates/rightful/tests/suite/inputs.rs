@@ -9,7 +9,11 @@ impl Ended {
     #[track_caller]
     fn mends(self, words: &[&str]) -> Self {
         let last = self.err.trim_end().lines().last().unwrap_or_default();
-        assert!(last.contains("mend: ") && words.iter().all(|word| last.contains(word)), "the last line is no remedy with {words:?}:\n{}", self.err);
+        assert!(
+            last.contains("mend: ") && words.iter().all(|word| last.contains(word)),
+            "the last line is no remedy with {words:?}:\n{}",
+            self.err
+        );
         self
     }
 }
@@ -30,10 +34,25 @@ fn refused_sign_ins(stage: &Stage) -> i64 {
 async fn a_configuration_that_cannot_be_used_is_told_with_file_line_and_remedy() {
     let stage = Stage::new().await;
     for (from, to, message, mend) in [
-        ("page_size = 30\nbatch", "page_syze = 30\nbatch", "rightful.toml:21: unknown key `page_syze` in [connections.field]", "did you mean `page_size`?"),
-        ("vendor = \"skynamo\"", "vendor = \"skynemo\"", "rightful.toml:17: there is no connector for a vendor `skynemo`", "did you mean `skynamo`?"),
+        (
+            "page_size = 18\nbatch",
+            "page_syze = 18\nbatch",
+            "rightful.toml:21: unknown key `page_syze` in [connections.field]",
+            "did you mean `page_size`?",
+        ),
+        (
+            "vendor = \"skynamo\"",
+            "vendor = \"skynemo\"",
+            "rightful.toml:17: there is no connector for a vendor `skynemo`",
+            "did you mean `skynamo`?",
+        ),
         ("vendor = \"skynamo\"", "vendor = \"hubspot\"", "there is no connector for a vendor `hubspot`", "see `rightful connectors`"),
-        ("job = \"rep-codes\"", "jobb = \"rep-codes\"\njob = \"rep-codes\"", "unknown key `jobb` in [integrations.rep-codes]", "did you mean `job`?"),
+        (
+            "job = \"rep-codes\"",
+            "jobb = \"rep-codes\"\njob = \"rep-codes\"",
+            "unknown key `jobb` in [integrations.rep-codes]",
+            "did you mean `job`?",
+        ),
         ("{ env = \"FIELD_KEY\" }", "\"letmein1\"", "`api_key` is a secret and must not stand in the file", "{ env = \"NAME\" }"),
         ("source = \"erp\"", "source = \"erpp\"", "there is no connection `erpp`", "did you mean `erp`?"),
         ("store =", "store", "this is not TOML", "correct that line"),
@@ -110,8 +129,13 @@ async fn a_code_table_with_bad_rows_is_saved_whole_or_not_at_all_or_its_good_row
     let stage = read().await;
     let version = async || stage.rightful(&["codes", "export", "--json"]).await.exits(0).json()["version"].as_i64().unwrap();
     let first = version().await;
-    std::fs::write(stage.path("table.csv"), "code,user,successor\nR05,lindiwe,\nR05,nadja.o,\n,pieter,\nR11,pieter,x,y\nR12,Pieter@example.com,\n").unwrap();
-    let verdicts = ["nadja.o             BAD", "did you mean `nadia.o`?", "the code is empty", "it has 4 cells where the first line names 3"];
+    std::fs::write(
+        stage.path("table.csv"),
+        "code,user,successor\nR05,lindiwe,\nR05,nadja.o,\n,pieter,\nR11,pieter,x,y\nR12,Pieter@example.com,\n",
+    )
+    .unwrap();
+    let verdicts =
+        ["nadja.o             BAD", "did you mean `nadia.o`?", "the code is empty", "it has 4 cells where the first line names 3"];
     let import = ["codes", "import", "table.csv", "--reason", "spring"];
     let refused = stage.rightful(&import).await.exits(1).says(&verdicts);
     refused.says(&["2 good rows, 3 bad ones. Nothing was saved: correct the bad rows, or save the good ones with --good-rows"]);
@@ -121,11 +145,19 @@ async fn a_code_table_with_bad_rows_is_saved_whole_or_not_at_all_or_its_good_row
     stage.rightful(&[&import[..], &["--good-rows"]].concat()).await.exits(0).says(&verdicts).says(&["Saved as version"]);
     let table = stage.rightful(&["codes", "export"]).await.exits(0).out;
     // A code with a bad row beside a good one gets the good one; a code with bad rows only keeps what it had.
-    assert!(table.contains("\nR05,lindiwe,\n") && table.contains("\nR12,Pieter@example.com,\n") && table.contains("\nR11,nadia.o,\n"), "{table}");
+    assert!(
+        table.contains("\nR05,lindiwe,\n") && table.contains("\nR12,Pieter@example.com,\n") && table.contains("\nR11,nadia.o,\n"),
+        "{table}"
+    );
     assert!(!table.contains("R05,nadia.o"), "{table}");
     std::fs::write(stage.path("table.csv"), "code,usr\nR05,x\n").unwrap();
     stage.rightful(&import).await.exits(1).says(&["there is no column `usr`"]).mends(&["did you mean `user`?"]);
-    stage.rightful(&["codes", "import", "none.csv", "--reason", "x"]).await.exits(1).says(&["none.csv cannot be read"]).mends(&["check the disk"]);
+    stage
+        .rightful(&["codes", "import", "none.csv", "--reason", "x"])
+        .await
+        .exits(1)
+        .says(&["none.csv cannot be read"])
+        .mends(&["check the disk"]);
 }
 
 #[tokio::test]
@@ -136,7 +168,11 @@ async fn codes_set_tells_what_it_cannot_save() {
     set(&["R05", "--reason", "x"]).await.exits(64).says(&["no user is named for `R05`"]).mends(&["--blank", "--remove"]);
     set(&["R05", "pieter", "--reason", " "]).await.exits(64).says(&["the reason is empty"]).mends(&["--reason TEXT"]);
     set(&["R05", "pieter", "--successor", "x", "--reason", "x"]).await.exits(64).mends(&["OLD=NEW"]);
-    set(&["R05", "pieter", "--reason", "x", "--expect", "7"]).await.exits(5).says(&["it has version 1 now"]).mends(&["rightful codes history"]);
+    set(&["R05", "pieter", "--reason", "x", "--expect", "7"])
+        .await
+        .exits(5)
+        .says(&["it has version 1 now"])
+        .mends(&["rightful codes history"]);
     set(&["R05", "pieter", "--reason", "x", "--expect", "1"]).await.exits(0).says(&["Saved as version 2", "rightful run"]);
     set(&["r05", "pieter", "--reason", "x"]).await.exits(0).says(&["no customer carried `r05`", "did you mean `R05`?"]);
 }
@@ -178,7 +214,8 @@ async fn a_plan_over_its_cap_is_refused_and_let_through_with_a_reason_alone() {
     stage.configure(|text| text.replace("caps.owner_moves.percent = 100\n", ""));
     let before = stage.target();
     let through = "rightful apply plan-1 --over-cap --reason TEXT";
-    let refused = stage.rightful(&["run"]).await.exits(4).says(&["run-1 refused", "the cap is 20 %", "a first run moves nearly everything", through]);
+    let refused =
+        stage.rightful(&["run"]).await.exits(4).says(&["run-1 refused", "the cap is 20 %", "a first run moves nearly everything", through]);
     assert!(refused.out.lines().any(|line| line.trim_start().starts_with("mend")), "{}", refused.out);
     stage.rightful(&["apply", "plan-1"]).await.exits(4).says(&["a first run moves nearly everything", through]);
     stage.rightful(&["apply", "plan-1", "--over-cap"]).await.exits(64).says(&["--reason"]);

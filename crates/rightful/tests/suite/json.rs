@@ -65,7 +65,9 @@ async fn every_verb_prints_one_document() {
 #[tokio::test]
 async fn failures_are_a_document_with_what_to_do() {
     let stage = Stage::new().await;
-    for (words, kind) in [(&["plan", "--show", "plan-7"][..], "config"), (&["explain", "nobody"], "not-found"), (&["run", "other"], "config")] {
+    for (words, kind) in
+        [(&["plan", "--show", "plan-7"][..], "config"), (&["explain", "nobody"], "not-found"), (&["run", "other"], "config")]
+    {
         let told = stage.rightful(&[words, &["--json"]].concat()).await.exits(1);
         assert_eq!(told.out, "", "{words:?}");
         let document: Json = serde_json::from_str(&told.err).unwrap();

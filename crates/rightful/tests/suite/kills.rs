@@ -25,7 +25,8 @@ const REPEATED: &[&str] = &[
 ];
 
 /// Points that an undo passes, in order.
-const OF_AN_UNDO: &[&str] = &["after-begin-run", "after-begin-plan", "after-end-plan", "after-intend", "after-write", "after-settle", "before-end-run"];
+const OF_AN_UNDO: &[&str] =
+    &["after-begin-run", "after-begin-plan", "after-end-plan", "after-intend", "after-write", "after-settle", "before-end-run"];
 
 /// So many processes at once.
 const AT_ONCE: usize = 4;
@@ -53,7 +54,8 @@ async fn a_run_killed_at_any_step_ends_as_planned_when_it_is_run_again() {
     for point in REPEATED {
         assert!(FAILPOINTS.contains(point), "{point} is no failpoint");
     }
-    let points = FAILPOINTS.iter().flat_map(|point| (1..=if REPEATED.contains(point) { 3 } else { 1 }).map(move |passing| (*point, passing)));
+    let points =
+        FAILPOINTS.iter().flat_map(|point| (1..=if REPEATED.contains(point) { 3 } else { 1 }).map(move |passing| (*point, passing)));
     at_each(points.collect(), kill_a_run).await;
 }
 
@@ -83,7 +85,8 @@ async fn kill_an_undo(point: &'static str, passing: u32) {
     let first = stage.target();
     stage.rightful(&["run"]).await.exits(0);
     let done = stage.target();
-    let mut child = stage.halted(&["undo", "run-1"], point, passing).await.unwrap_or_else(|| panic!("an undo never passes {point}:{passing}"));
+    let mut child =
+        stage.halted(&["undo", "run-1"], point, passing).await.unwrap_or_else(|| panic!("an undo never passes {point}:{passing}"));
     child.kill().await.unwrap();
     let again = stage.rightful(&["undo", "run-1"]).await;
     assert_eq!(again.code, 0, "after {point}:{passing}: {}{}", again.out, again.err);

@@ -19,7 +19,10 @@ pub fn compare(path: &str, text: &str) {
     let present = std::fs::read_to_string(&file).unwrap_or_default();
     let missing: Vec<&str> = text.lines().filter(|line| !present.lines().any(|kept| kept == *line)).collect();
     let surplus: Vec<&str> = present.lines().filter(|line| !text.lines().any(|kept| kept == *line)).collect();
-    assert!(present == text, "{path} differs; where what happens is right, write it with RIGHTFUL_WRITE_PAGES=1\nhappens: {missing:#?}\npage: {surplus:#?}");
+    assert!(
+        present == text,
+        "{path} differs; where what happens is right, write it with RIGHTFUL_WRITE_PAGES=1\nhappens: {missing:#?}\npage: {surplus:#?}"
+    );
 }
 
 /// What the program says of itself.
