@@ -22,6 +22,8 @@ pub struct Evidence {
     pub with_known_code: u64,
     /// Distinct codes known before.
     pub codes_before: u64,
+    /// Codes that the table gives rows to.
+    pub codes_in_table: u64,
     /// Source records at the last run whose source was believed.
     pub records_before: Option<u64>,
     /// Pairs at that run.
@@ -68,7 +70,7 @@ fn exceeded(cap: &Cap, number: u64, paired: u64) -> Option<String> {
 }
 
 fn source_guards(caps: &Caps, evidence: &Evidence, label: &str) -> Vec<Refusal> {
-    let Evidence { now, with_known_code, codes_before, records_before, paired_before, .. } = *evidence;
+    let Evidence { now, with_known_code, codes_before, codes_in_table, records_before, paired_before, .. } = *evidence;
     let refusal = |guard: &str, evidence: String, remedy: &str| {
         vec![Refusal { guard: guard.to_owned(), evidence, remedy: remedy.to_owned(), may_pass: false }]
     };
@@ -99,6 +101,12 @@ fn source_guards(caps: &Caps, evidence: &Evidence, label: &str) -> Vec<Refusal> 
     if codes_before > 0 && now.with_code == 0 {
         let evidence =
             format!("none of {} source records has a {label} any more; the last run knew {codes_before} codes", now.source_records);
+        return refusal("codes-gone", evidence, meant);
+    }
+    // A first run has seen no codes yet, but whoever wrote the table has.
+    if codes_in_table > 0 && now.with_code == 0 && now.source_records > SMALL {
+        let evidence =
+            format!("none of {} source records has a {label}, and the table gives users to {codes_in_table}", now.source_records);
         return refusal("codes-gone", evidence, meant);
     }
     if codes_before > 0 && now.with_code > caps.owner_moves.floor && with_known_code * 10 < now.with_code {
@@ -146,6 +154,9 @@ mod tests {
             (after(now(6, 6, 6), 10, 5, 6), none),
             (after(now(4, 4, 4), 10, 5, 4), &["source-shrunk"]),
             (after(now(100, 100, 0), 100, 5, 0), &["codes-gone"]),
+            (Evidence { codes_in_table: 3, ..now(100, 100, 0) }, &["codes-gone"]),
+            (Evidence { codes_in_table: 3, ..now(100, 100, 1) }, none),
+            (Evidence { codes_in_table: 3, ..now(5, 5, 0) }, none),
             (after(now(100, 100, 100), 100, 5, 9), &["codes-gone"]),
             (after(now(100, 100, 100), 100, 5, 10), none),
             (after(now(20, 20, 20), 20, 1, 0), none),

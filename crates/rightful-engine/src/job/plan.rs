@@ -119,6 +119,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         now: census,
         with_known_code,
         codes_before: before.len() as u64,
+        codes_in_table: facts.codes.len() as u64,
         records_before: last.as_ref().map(|counts| counts.source_records),
         paired_before: last.as_ref().map(|counts| counts.paired),
         written_before: has_written(&job).await?,

@@ -11,17 +11,15 @@ use crate::pages;
 use crate::stage::Stage;
 
 /// The statuses that stand for all.
-const STATUSES: &[&str] = &["400", "401", "403", "404", "429=1", "429", "500", "503", "504"];
+const STATUSES: &[&str] = &["400", "401", "403", "404", "429=1", "500", "503"];
 
 /// Faults that a client must get over, on whichever requests: the run ends `done`, the target as if unfaulted.
 const SURVIVED: &[&str] = &["slow=20", "gzip", "support-id", "shuffled", "unordered", "ignore-filters"];
 /// Faults that pass: met once or now and then, the run ends `done` all the same.
 const PASSING: &[&str] = &[
     "429=1",
-    "429",
     "500",
     "503",
-    "504",
     "drop",
     "drop-after",
     "truncate",
@@ -48,7 +46,7 @@ struct Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Found {
     outcome: String,
-    exit: i32,
+    exit: String,
     state: &'static str,
     again: &'static str,
 }
@@ -67,14 +65,44 @@ fn faults(vendor: &RunningSim) -> Vec<String> {
     faults
 }
 
+/// Which requests meet a fault of Skynamo's: a read, every request from another read on, a write, every request from that write on.
+fn of_skynamo(fault: &str) -> &'static [&'static str] {
+    match fault {
+        // What is done to rows that are read.
+        "unordered" | "row-moved" | "ignore-filters" | "wrong-total" => &["3", "5-"],
+        // What is done to batches.
+        "atomic" | "partial" => &["w", "w-"],
+        _ => &["3", "5-", "w", "w-"],
+    }
+}
+
+/// Which requests meet a fault of Sage Intacct's: the sign-in, a read, every request from another read on.
+fn of_sage_intacct(fault: &str) -> &'static [&'static str] {
+    match fault {
+        // The level that a session stands at is the same for all its requests: a page of it alone is no misfortune that happens.
+        "empty-reps" => &["*"],
+        // It speaks of writes, and nothing is written there.
+        "partial-failure" => &["5-"],
+        "evil-endpoint" | "empty-authentication" => &["1", "5-"],
+        _ => &["1", "3", "5-"],
+    }
+}
+
 fn rows(stage: &Stage) -> Vec<Row> {
-    let of = |vendor, simulator: &RunningSim, requests: &[&'static str]| -> Vec<Row> {
-        let each = |fault: String| requests.iter().map(move |requests| Row { vendor, fault: fault.clone(), requests }).collect::<Vec<_>>();
+    type Requests = fn(&str) -> &'static [&'static str];
+    let of = |vendor, simulator: &RunningSim, requests: Requests| -> Vec<Row> {
+        let each =
+            |fault: String| requests(&fault).iter().map(move |requests| Row { vendor, fault: fault.clone(), requests }).collect::<Vec<_>>();
         faults(simulator).into_iter().flat_map(each).collect()
     };
-    let mut rows = of("skynamo", &stage.skynamo, &["3", "/3", "5-", "w", "w-"]);
-    rows.extend(of("sage-intacct", &stage.intacct, &["3", "/3", "5-"]));
+    let mut rows = of("skynamo", &stage.skynamo, of_skynamo);
+    rows.extend(of("sage-intacct", &stage.intacct, of_sage_intacct));
     rows
+}
+
+/// Writes go out side by side: whether others are on their way when a key is refused is chance, and both ends are right.
+fn is_race(row: &Row) -> bool {
+    row.vendor == "skynamo" && row.requests == "w" && matches!(row.fault.as_str(), "401" | "forbidden")
 }
 
 /// The number of Skynamo's first write in a run without faults, which also says that there is one.
@@ -137,7 +165,23 @@ async fn tried(row: &Row, first_write: u64) -> Found {
         }
     };
     stage.assert_no_open_intents().await;
-    Found { outcome, exit: ended.code, state, again }
+    if is_race(row) {
+        let either = (outcome.as_str(), ended.code, state);
+        assert!([("failed", 1, "untouched"), ("partial", 3, "in part")].contains(&either), "{row:?}: {either:?}");
+        return Found { outcome: "failed or partial".to_owned(), exit: "1 or 3".to_owned(), state: "untouched or in part", again };
+    }
+    Found { outcome, exit: ended.code.to_string(), state, again }
+}
+
+/// Misfortune in a rhythm can meet every attempt at one write: whether a run then ends `done` or `partial` is chance. `tried` judges both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_in_a_rhythm_leave_nothing_half_told() {
+    let first_write = first_write().await;
+    for fault in ["429=1", "500", "drop", "drop-after", "unordered"] {
+        let row = Row { vendor: "skynamo", fault: fault.to_owned(), requests: "/3" };
+        let found = tried(&row, first_write).await;
+        assert!(matches!(found.outcome.as_str(), "done" | "partial"), "{row:?}: {found:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

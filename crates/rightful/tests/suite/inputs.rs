@@ -35,15 +35,15 @@ async fn a_configuration_that_cannot_be_used_is_told_with_file_line_and_remedy()
     let stage = Stage::new().await;
     for (from, to, message, mend) in [
         (
-            "page_size = 30\nbatch",
-            "page_syze = 30\nbatch",
-            "rightful.toml:19: unknown key `page_syze` in [connections.field]",
+            "page_size = 18\nbatch",
+            "page_syze = 18\nbatch",
+            "rightful.toml:21: unknown key `page_syze` in [connections.field]",
             "did you mean `page_size`?",
         ),
         (
             "vendor = \"skynamo\"",
             "vendor = \"skynemo\"",
-            "rightful.toml:16: there is no connector for a vendor `skynemo`",
+            "rightful.toml:17: there is no connector for a vendor `skynemo`",
             "did you mean `skynamo`?",
         ),
         ("vendor = \"skynamo\"", "vendor = \"hubspot\"", "there is no connector for a vendor `hubspot`", "see `rightful connectors`"),
@@ -134,7 +134,8 @@ async fn a_code_table_with_bad_rows_is_saved_whole_or_not_at_all_or_its_good_row
         "code,user,successor\nR05,lindiwe,\nR05,nadja.o,\n,pieter,\nR11,pieter,x,y\nR12,Pieter@example.com,\n",
     )
     .unwrap();
-    let verdicts = ["nadja.o  BAD", "did you mean `nadia.o`?", "the code is empty", "it has 4 cells where the first line names 3"];
+    let verdicts =
+        ["nadja.o             BAD", "did you mean `nadia.o`?", "the code is empty", "it has 4 cells where the first line names 3"];
     let import = ["codes", "import", "table.csv", "--reason", "spring"];
     let refused = stage.rightful(&import).await.exits(1).says(&verdicts);
     refused.says(&["2 good rows, 3 bad ones. Nothing was saved: correct the bad rows, or save the good ones with --good-rows"]);
@@ -281,7 +282,7 @@ async fn a_command_line_that_cannot_be_understood_exits_64_and_help_exits_0() {
         &["completions", "dos"],
     ] {
         let told = ended(program(folder.path(), words)).await.exits(64);
-        assert!(told.out.is_empty() && told.err.contains("rightful"), "{words:?}: {}{}", told.out, told.err);
+        assert!(told.out.is_empty() && (told.err.contains("--help") || told.err.contains("Usage:")), "{words:?}: {}{}", told.out, told.err);
     }
     for words in [&["--help"][..], &["help-me", "--help"], &["--version"], &["codes", "set", "--help"]] {
         let code = if words[0] == "help-me" { 64 } else { 0 };

@@ -55,7 +55,7 @@ fn listed(help: &str) -> Vec<String> {
 /// The long options that a help text lists.
 fn options(help: &str) -> Vec<String> {
     let words = help.lines().filter(|line| line.trim_start().starts_with('-')).flat_map(str::split_whitespace);
-    words.filter(|word| word.starts_with("--")).map(|word| word.trim_end_matches(',').to_owned()).collect()
+    words.filter(|word| word.starts_with("--")).map(|word| word.trim_end_matches([',', '.']).to_owned()).collect()
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ company_id = "ACME"
 user_id = "ws_rightful"
 user_password = { env = "ERP_USER" }
 entity = "top"
-page_size = 30
+page_size = 18
 lookback_minutes = 0
 allow_private = true
 
@@ -41,8 +41,8 @@ vendor = "skynamo"
 base_url = "FIELD"
 instance = "acme"
 api_key = { env = "FIELD_KEY" }
-page_size = 30
-batch = 6
+page_size = 18
+batch = 4
 lookback = 0
 allow_private = true
 
@@ -152,9 +152,9 @@ impl Target {
 }
 
 impl Stage {
-    /// Both simulators with a world of a hundred and twenty customers, and its code table saved.
+    /// Both simulators with a small world, and its code table saved.
     pub async fn new() -> Self {
-        Self::of(World::invent(1, 120)).await
+        Self::of(World::invent(1, 72)).await
     }
 
     /// The same on another world.
