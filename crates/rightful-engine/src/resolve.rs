@@ -207,7 +207,10 @@ impl Resolved {
     }
 }
 
-/// By (reason, name): the codes that use it, and who answers to it.
+/// Stands where no successor takes over.
+const NOBODY: &str = "";
+
+/// By (reason, name): the codes that use it, and who answers to it or takes over from it.
 type Problems<'a> = BTreeMap<(&'static str, &'a str), (Vec<&'a str>, Vec<String>)>;
 
 /// Resolves every row of a code table. `label` is what people call the code field.
@@ -234,7 +237,7 @@ pub fn resolve(table: &CodeTable, people: &PeopleIndex, label: &str) -> Resolved
         let mut problem = |reason: &'static str, subject, candidates: Vec<String>| {
             let entry = problems.entry((reason, subject)).or_default();
             entry.0.push(code);
-            entry.1 = candidates;
+            entry.1.extend(candidates);
         };
         let mut named = Named { typed: typed.to_owned(), situation: Situation::Unmatched, owner: None, name: None, successor: None };
         match people.find(typed) {
@@ -250,20 +253,27 @@ pub fn resolve(table: &CodeTable, people: &PeopleIndex, label: &str) -> Resolved
                 named.owner = Some(person.owner.clone());
                 named.name = Some(person.name.clone());
                 resolved.mapped.insert(person.owner.clone());
-                problem(if person.service { "service-user" } else { "inactive-user" }, typed, Vec::new());
                 let successor = row.row.successor.as_deref().filter(|name| !name.trim().is_empty());
-                let heir = successor.map(|typed| (typed, people.find(typed)));
-                named.successor = match heir {
+                let found = successor.map(|typed| (typed, people.find(typed)));
+                let takes_over = match found {
+                    Some((typed, Found::One(successor))) if successor.active && !successor.service => typed,
+                    _ => NOBODY,
+                };
+                problem(if person.service { "service-user" } else { "inactive-user" }, typed, vec![takes_over.to_owned()]);
+                named.successor = match found {
                     None => None,
-                    Some((typed, Found::One(heir))) if heir.active && !heir.service => {
-                        resolution.assign.push(heir.owner.clone());
-                        resolution.successions.push(Succession { from: person.owner.clone(), to: heir.owner.clone() });
-                        resolved.mapped.insert(heir.owner.clone());
-                        Some((typed.to_owned(), Some(heir.owner.clone())))
+                    Some((typed, Found::One(successor))) if successor.active && !successor.service => {
+                        resolution.assign.push(successor.owner.clone());
+                        resolution.successions.push(Succession { from: person.owner.clone(), to: successor.owner.clone() });
+                        resolved.mapped.insert(successor.owner.clone());
+                        Some((typed.to_owned(), Some(successor.owner.clone())))
                     }
                     Some((typed, found)) => {
                         match found {
-                            Found::One(heir) => problem(if heir.service { "service-user" } else { "inactive-user" }, typed, Vec::new()),
+                            Found::One(successor) => {
+                                let reason = if successor.service { "service-user" } else { "inactive-user" };
+                                problem(reason, typed, vec![NOBODY.to_owned()]);
+                            }
                             Found::Several(several) => problem("disputed-user", typed, candidates(&several)),
                             Found::Nobody => problem("unknown-user", typed, Vec::new()),
                         }
@@ -299,9 +309,11 @@ pub fn resolve(table: &CodeTable, people: &PeopleIndex, label: &str) -> Resolved
     }
     resolved.cases = problems
         .into_iter()
-        .map(|((reason, subject), (mut codes, candidates))| {
+        .map(|((reason, subject), (mut codes, mut candidates))| {
             codes.sort_unstable();
             codes.dedup();
+            candidates.sort_unstable();
+            candidates.dedup();
             name_case(reason, subject, &codes, &candidates, label)
         })
         .collect();
@@ -332,6 +344,10 @@ fn name_case(reason: &str, subject: &str, codes: &[&str], candidates: &[String],
     let rest = if codes.len() > 5 { format!(" and {} more", codes.len() - 5) } else { String::new() };
     let used = format!("named by {shown}{rest}");
     let (message, mend) = match reason {
+        "inactive-user" if !candidates.iter().any(|name| name == NOBODY) => (
+            format!("`{subject}` is deactivated in the target ({used}); {} takes over", candidates.join(", ")),
+            "write the successor into the row instead, once nothing belongs to the deactivated user any more".to_owned(),
+        ),
         "inactive-user" => (
             format!("`{subject}` is deactivated in the target ({used})"),
             "name a successor in the row, or map the code to somebody else".to_owned(),
@@ -444,5 +460,18 @@ mod tests {
         let people = PeopleIndex::new([TargetPerson { service: true, ..person("1", "api", "api@example.com", true) }]);
         let resolved = resolve(&table(&[("R", Some("api"), None)]), &people, "Rep Code");
         assert_eq!((resolved.codes["R"].assign.len(), resolved.cases[0].reason.as_str()), (0, "service-user"));
+    }
+
+    /// SK-16: the case says whether somebody takes over already.
+    #[test]
+    fn a_deactivated_user_whose_every_row_names_a_successor_needs_no_second_one() {
+        let told = |rows: &[(&str, Option<&str>, Option<&str>)]| {
+            let cases = resolve(&table(rows), &people(), "Rep Code").cases;
+            let case = cases.into_iter().find(|case| case.subject == "tomas").unwrap();
+            (case.message.contains("; sam takes over"), case.mend.starts_with("name a successor"))
+        };
+        assert_eq!(told(&[("A", Some("tomas"), Some("sam")), ("B", Some("tomas"), Some("sam"))]), (true, false));
+        assert_eq!(told(&[("A", Some("tomas"), Some("sam")), ("B", Some("tomas"), None)]), (false, true));
+        assert_eq!(told(&[("A", Some("tomas"), None)]), (false, true));
     }
 }

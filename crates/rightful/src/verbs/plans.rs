@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::{
-    Change, Integration, Plan as SavedPlan, PlanId, PlanState, Ports, Progress, RunId, RunOptions, RunReport, RunTask, Store,
+    Change, Integration, Plan as SavedPlan, PlanId, PlanState, Ports, Progress, Refusal, RunId, RunOptions, RunReport, RunTask, Store,
     people_overview, run_job,
 };
 use serde_json::json;
@@ -319,6 +319,13 @@ fn line(text: &mut String, word: &str, rest: &str) {
     let _ = writeln!(text, "  {word:<9} {rest}");
 }
 
+fn refusals_told(text: &mut String, refusals: &[Refusal]) {
+    for refusal in refusals {
+        line(text, "refused", &format!("{}: {}", refusal.guard, refusal.evidence));
+        line(text, "mend", &refusal.remedy);
+    }
+}
+
 fn plan_told(text: &mut String, plan: &SavedPlan) {
     let counts = &plan.counts;
     let mut parts = vec![format!("{} get other owners", output::number(counts.owner_moves))];
@@ -328,16 +335,19 @@ fn plan_told(text: &mut String, plan: &SavedPlan) {
     if counts.follows > 0 {
         parts.push(format!("{} follow a successor", output::number(counts.follows)));
     }
+    let changes = output::counted(changes_of(plan), "change");
     line(
         text,
         "planned",
-        &format!(
-            "{} for {}: {}; {} right already",
-            output::counted(changes_of(plan), "change"),
-            output::counted(counts.paired, "pair"),
-            parts.join(", "),
-            output::number(counts.unchanged)
-        ),
+        &match plan.undoes {
+            Some(run) => format!("{changes} that undo {run}"),
+            None => format!(
+                "{changes} for {}: {}; {} right already",
+                output::counted(counts.paired, "pair"),
+                parts.join(", "),
+                output::number(counts.unchanged)
+            ),
+        },
     );
     for (label, count) in counts.moves.iter().take(5) {
         line(text, "", &format!("{} {label}", output::number(*count)));
@@ -345,12 +355,9 @@ fn plan_told(text: &mut String, plan: &SavedPlan) {
     if counts.moves.len() > 5 {
         line(text, "", &format!("... and {} more kinds of move", counts.moves.len() - 5));
     }
-    for refusal in &plan.refusals {
-        line(text, "refused", &format!("{}: {}", refusal.guard, refusal.evidence));
-        line(text, "mend", &refusal.remedy);
-    }
-    if let Some((author, reason)) = &plan.passed {
-        line(text, "passed", &format!("over its caps by {author}: {reason}"));
+    match &plan.passed {
+        Some((author, reason)) => line(text, "passed", &format!("over its caps by {author}: {reason}")),
+        None => refusals_told(text, &plan.refusals),
     }
 }
 
@@ -371,10 +378,7 @@ pub fn told(report: &RunReport, plan: Option<&SavedPlan>, cases: &[(String, u64)
         plan_told(&mut text, plan);
     }
     if plan.is_none() {
-        for refusal in &report.refusals {
-            line(&mut text, "refused", &format!("{}: {}", refusal.guard, refusal.evidence));
-            line(&mut text, "mend", &refusal.remedy);
-        }
+        refusals_told(&mut text, &report.refusals);
     }
     let written = [
         (counts.done, "done"),
