@@ -66,8 +66,8 @@ CREATE TABLE record (
     newcomers TEXT,                  -- JSON; NULL: none
     PRIMARY KEY (image, id)
 ) WITHOUT ROWID;
--- The order of the merge-join. Not an index of `record`: a first read brings keys in any order, and sorting them once at its end costs far less
--- than finding each its place.
+-- Finds rows by their key. Not an index of `record`: a first read brings keys in any order, and sorting them once at its end costs far less than
+-- finding each its place.
 CREATE TABLE record_key (
     image INTEGER NOT NULL,
     k TEXT NOT NULL,
