@@ -48,10 +48,26 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        self.within(TransactionBehavior::Immediate, move |transaction| {
-            let value = body(&transaction)?;
-            transaction.commit().map_err(told)?;
-            Ok(value)
+        let database = self.clone();
+        blocking(move || database.placed(|writer| within(writer, TransactionBehavior::Immediate, |transaction| commit(transaction, body))))
+            .await
+    }
+
+    /// As [`write`](Self::write), without waiting for the disk: for what can be had again, a page of a read or a part of a plan. A killed
+    /// process loses nothing by it; when the power goes, the last of these may be missing, and the next full write keeps all before it.
+    pub(crate) async fn write_lightly<T, F>(&self, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        let database = self.clone();
+        blocking(move || {
+            database.placed(|writer| {
+                writer.pragma_update(None, "synchronous", "NORMAL").map_err(told)?;
+                let written = within(writer, TransactionBehavior::Immediate, |transaction| commit(transaction, body));
+                writer.pragma_update(None, "synchronous", "FULL").map_err(told)?;
+                written
+            })
         })
         .await
     }
@@ -62,25 +78,16 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.within(TransactionBehavior::Deferred, move |moment| body(&moment)).await
+        let database = self.clone();
+        blocking(move || database.placed(|writer| within(writer, TransactionBehavior::Deferred, |moment| body(&moment)))).await
     }
 
-    async fn within<T, F>(&self, behavior: TransactionBehavior, body: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(Transaction<'_>) -> Result<T> + Send + 'static,
-    {
-        let database = self.clone();
-        blocking(move || {
-            let mut writer = database.writer();
-            let done = writer.transaction_with_behavior(behavior).map_err(told).and_then(body);
-            // Whoever looks after a locked file or a full disk wants to know which.
-            done.map_err(|error| match error.kind() {
-                ErrorKind::Unavailable => error.context(database.path.display().to_string()),
-                _ => error,
-            })
+    /// Works on the writing connection. Whoever looks after a locked file or a full disk wants to know which.
+    fn placed<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        work(&mut self.writer()).map_err(|error| match error.kind() {
+            ErrorKind::Unavailable => error.context(self.path.display().to_string()),
+            _ => error,
         })
-        .await
     }
 
     /// A connection of its own, for a stream that reads one snapshot while others write.
@@ -91,6 +98,16 @@ impl Database {
     fn writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn within<T>(connection: &mut Connection, behavior: TransactionBehavior, body: impl FnOnce(Transaction<'_>) -> Result<T>) -> Result<T> {
+    connection.transaction_with_behavior(behavior).map_err(told).and_then(body)
+}
+
+fn commit<T>(transaction: Transaction<'_>, body: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    let value = body(&transaction)?;
+    transaction.commit().map_err(told)?;
+    Ok(value)
 }
 
 pub(crate) async fn blocking<T: Send + 'static>(body: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

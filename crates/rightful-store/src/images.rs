@@ -17,27 +17,32 @@ const CHUNK: usize = 1_000;
 const BOUND: usize = 500;
 
 pub(crate) fn open_image(tx: &Transaction<'_>, spec: &ImageSpec) -> Result<Image> {
-    let fields = text(&spec.fields);
-    let key = params![spec.connection.as_str(), spec.kind.as_str(), fields, spec.key.as_str()];
     tx.prepare_cached("INSERT INTO image (connection, kind, fields, key) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")
-        .and_then(|mut insert| insert.execute(key))
+        .and_then(|mut insert| insert.execute(params![spec.connection.as_str(), spec.kind.as_str(), text(&spec.fields), spec.key.as_str()]))
         .map_err(told)?;
-    tx.prepare_cached(
-        "SELECT id, rows, mark, complete_at, fresh_at FROM image WHERE connection = ?1 AND kind = ?2 AND fields = ?3 AND key = ?4",
-    )
-    .and_then(|mut select| {
-        select.query_row(key, |row| {
-            Ok(Image {
-                id: ImageId(row.get(0)?),
-                spec: spec.clone(),
-                rows: row.get(1)?,
-                mark: row.get::<_, Option<String>>(2)?.map(Mark),
-                complete_at: row.get::<_, Option<i64>>(3)?.map(instant),
-                fresh_at: row.get::<_, Option<i64>>(4)?.map(instant),
-            })
+    find_image(tx, spec)?.ok_or_else(|| Error::new(ErrorKind::Protocol, "an image that was just made is not there").hint("report this"))
+}
+
+pub(crate) fn find_image(connection: &Connection, spec: &ImageSpec) -> Result<Option<Image>> {
+    connection
+        .prepare_cached(
+            "SELECT id, rows, mark, complete_at, fresh_at FROM image WHERE connection = ?1 AND kind = ?2 AND fields = ?3 AND key = ?4",
+        )
+        .and_then(|mut select| {
+            select
+                .query_row(params![spec.connection.as_str(), spec.kind.as_str(), text(&spec.fields), spec.key.as_str()], |row| {
+                    Ok(Image {
+                        id: ImageId(row.get(0)?),
+                        spec: spec.clone(),
+                        rows: row.get(1)?,
+                        mark: row.get::<_, Option<String>>(2)?.map(Mark),
+                        complete_at: row.get::<_, Option<i64>>(3)?.map(instant),
+                        fresh_at: row.get::<_, Option<i64>>(4)?.map(instant),
+                    })
+                })
+                .optional()
         })
-    })
-    .map_err(told)
+        .map_err(told)
 }
 
 pub(crate) fn open_read(connection: &Connection, image: ImageId) -> Result<Option<OpenRead>> {
@@ -63,6 +68,27 @@ pub(crate) fn begin_read(tx: &Transaction<'_>, image: ImageId, rows: &Rows) -> R
         params![image.0, text(rows)],
     )
     .map_err(told)?;
+    tx.execute("UPDATE image SET sorted = 0 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM record WHERE image = ?1)", [image.0])
+        .map_err(told)?;
+    Ok(())
+}
+
+/// Do the keys of the image's rows stand in their order?
+fn is_sorted(connection: &Connection, image: ImageId) -> Result<bool> {
+    connection
+        .prepare_cached("SELECT sorted FROM image WHERE id = ?1")
+        .and_then(|mut select| select.query_row([image.0], |row| row.get(0)).optional())
+        .map(|sorted| sorted.unwrap_or(true))
+        .map_err(told)
+}
+
+/// Puts the keys of a first read in their order.
+fn sort(tx: &Transaction<'_>, image: ImageId) -> Result<()> {
+    if !is_sorted(tx, image)? {
+        tx.execute("INSERT INTO record_key (image, k, id) SELECT image, k, id FROM record WHERE image = ?1 ORDER BY k, id", [image.0])
+            .map_err(told)?;
+        tx.execute("UPDATE image SET sorted = 1 WHERE id = ?1", [image.0]).map_err(told)?;
+    }
     Ok(())
 }
 
@@ -118,6 +144,7 @@ pub(crate) fn put_page(tx: &Transaction<'_>, image: ImageId, page: PageIn, now: 
 }
 
 pub(crate) fn end_read(tx: &Transaction<'_>, image: ImageId, now: Instant) -> Result<ReadEnd> {
+    sort(tx, image)?;
     struct Reading {
         rows: String,
         begun: bool,
@@ -150,6 +177,11 @@ pub(crate) fn end_read(tx: &Transaction<'_>, image: ImageId, now: Instant) -> Re
             .map_err(told)?;
         if data::<Rows>(&reading.rows)? == Rows::All {
             if !reading.fresh {
+                tx.execute(
+                    "DELETE FROM record_key WHERE image = ?1 AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.image = ?1 AND seen.id = record_key.id)",
+                    [image.0],
+                )
+                .map_err(told)?;
                 gone = tx
                     .execute(
                         "DELETE FROM record WHERE image = ?1 AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.image = ?1 AND seen.id = record.id)",
@@ -167,9 +199,9 @@ pub(crate) fn end_read(tx: &Transaction<'_>, image: ImageId, now: Instant) -> Re
 }
 
 pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>, missing: &[RecordId], now: Instant) -> Result<Stored> {
-    let (key, complete): (String, bool) = tx
-        .prepare_cached("SELECT key, complete_at IS NOT NULL FROM image WHERE id = ?1")
-        .and_then(|mut select| select.query_row([image.0], |row| Ok((row.get(0)?, row.get(1)?))))
+    let (key, complete, sorted): (String, bool, bool) = tx
+        .prepare_cached("SELECT key, complete_at IS NOT NULL, sorted FROM image WHERE id = ?1")
+        .and_then(|mut select| select.query_row([image.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))))
         .map_err(told)?;
     let mut stored = Stored::default();
     let mut gone = 0;
@@ -179,6 +211,7 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
             "INSERT INTO record (image, id, k, digest, body, newcomers) VALUES (?1, ?2, ?3, ?4, ?5, NULL) ON CONFLICT (image, id) DO NOTHING",
         )
         .map_err(told)?;
+    let mut place = tx.prepare_cached("INSERT INTO record_key (image, k, id) VALUES (?1, ?2, ?3)").map_err(told)?;
     let mut buffer = Vec::with_capacity(512);
     for mut record in items {
         if record.state == State::Gone {
@@ -190,8 +223,12 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
         let known: Option<i64> =
             if complete { find.query_row(params![image.0, id], |row| row.get(0)).optional().map_err(told)? } else { None };
         // Before a first complete read most rows are new: they are not looked for first.
-        if known.is_none() && insert.execute(params![image.0, id, join_key(&record, &key), digest.0 as i64, buffer]).map_err(told)? == 1 {
+        let join = join_key(&record, &key);
+        if known.is_none() && insert.execute(params![image.0, id, join, digest.0 as i64, buffer]).map_err(told)? == 1 {
             stored.new += 1;
+            if sorted {
+                place.execute(params![image.0, join, id]).map_err(told)?;
+            }
             continue;
         }
         let known = match known {
@@ -222,10 +259,22 @@ fn join_key<'a>(record: &'a Record, key: &str) -> &'a str {
 }
 
 fn remove(tx: &Transaction<'_>, image: ImageId, id: &RecordId) -> Result<i64> {
-    tx.prepare_cached("DELETE FROM record WHERE image = ?1 AND id = ?2")
-        .and_then(|mut delete| delete.execute(params![image.0, id.as_str()]))
-        .map(|count| count as i64)
-        .map_err(told)
+    let key: Option<String> = tx
+        .prepare_cached("DELETE FROM record WHERE image = ?1 AND id = ?2 RETURNING k")
+        .and_then(|mut delete| delete.query_row(params![image.0, id.as_str()], |row| row.get(0)).optional())
+        .map_err(told)?;
+    if let Some(key) = &key {
+        unplace(tx, image, key, id)?;
+    }
+    Ok(i64::from(key.is_some()))
+}
+
+/// Takes a row out of the order; one that was never sorted in is not there.
+fn unplace(tx: &Transaction<'_>, image: ImageId, key: &str, id: &RecordId) -> Result<()> {
+    tx.prepare_cached("DELETE FROM record_key WHERE image = ?1 AND k = ?2 AND id = ?3")
+        .and_then(|mut delete| delete.execute(params![image.0, key, id.as_str()]))
+        .map_err(told)?;
+    Ok(())
 }
 
 /// Rewrites a row that differs. `dated`: an earlier complete read showed who stood there, so whoever is new now is a newcomer of that time.
@@ -238,13 +287,20 @@ fn replace(
     body: &[u8],
     dated: Option<Instant>,
 ) -> Result<()> {
-    let newcomers = match dated {
-        Some(now) => {
-            rows_of(tx, image, std::slice::from_ref(&record.id))?.first().map(|known| newcomers(known, record, now)).unwrap_or_default()
-        }
-        None => Vec::new(),
+    let known = rows_of(tx, image, std::slice::from_ref(&record.id))?.pop();
+    let newcomers = match (dated, &known) {
+        (Some(now), Some(known)) => newcomers(known, record, now),
+        _ => Vec::new(),
     };
     let join = join_key(record, key);
+    if let Some(before) = known.as_ref().map(|known| join_key(&known.record, key)).filter(|before| *before != join)
+        && is_sorted(tx, image)?
+    {
+        unplace(tx, image, before, &record.id)?;
+        tx.prepare_cached("INSERT INTO record_key (image, k, id) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| insert.execute(params![image.0, join, record.id.as_str()]))
+            .map_err(told)?;
+    }
     let newcomers = (!newcomers.is_empty()).then(|| text(&newcomers));
     tx.prepare_cached("UPDATE record SET k = ?3, digest = ?4, body = ?5, newcomers = ?6 WHERE image = ?1 AND id = ?2")
         .and_then(|mut update| update.execute(params![image.0, record.id.as_str(), join, digest.0 as i64, body, newcomers]))
@@ -288,6 +344,9 @@ pub(crate) fn write_owners(tx: &Transaction<'_>, image: ImageId, target: &Record
 
 const COLUMNS: &str = "SELECT digest, body, newcomers FROM record";
 
+/// The same, found by the join key.
+const BY_KEY: &str = "SELECT digest, body, newcomers FROM record_key CROSS JOIN record USING (image, id)";
+
 fn row(row: &rusqlite::Row<'_>) -> Result<Row> {
     let body = row.get_ref(1).map_err(told)?;
     let record = decode(body.as_blob().map_err(|error| told(error.into()))?)?;
@@ -298,13 +357,14 @@ fn row(row: &rusqlite::Row<'_>) -> Result<Row> {
     Ok(Row { record, digest: Digest(row.get::<_, i64>(0).map_err(told)? as u64), newcomers })
 }
 
-fn rows_where(connection: &Connection, image: ImageId, column: &str, values: &[&str]) -> Result<Vec<Row>> {
+/// Rows whose column of the `from` tables holds one of these values.
+fn rows_where(connection: &Connection, image: ImageId, from: &str, column: &str, values: &[&str]) -> Result<Vec<Row>> {
     let distinct: Vec<&str> = values.iter().copied().collect::<HashSet<&str>>().into_iter().collect();
     let mut found = Vec::with_capacity(distinct.len());
     for chunk in distinct.chunks(BOUND) {
         // One statement for full chunks, one for each other length: few, and cached.
         let marks = vec!["?"; chunk.len()].join(",");
-        let mut select = connection.prepare_cached(&format!("{COLUMNS} WHERE image = ? AND {column} IN ({marks})")).map_err(told)?;
+        let mut select = connection.prepare_cached(&format!("{from} WHERE image = ? AND {column} IN ({marks})")).map_err(told)?;
         select.raw_bind_parameter(1, image.0).map_err(told)?;
         for (index, value) in chunk.iter().enumerate() {
             select.raw_bind_parameter(index + 2, value).map_err(told)?;
@@ -318,11 +378,12 @@ fn rows_where(connection: &Connection, image: ImageId, column: &str, values: &[&
 }
 
 pub(crate) fn rows_of(connection: &Connection, image: ImageId, ids: &[RecordId]) -> Result<Vec<Row>> {
-    rows_where(connection, image, "id", &ids.iter().map(RecordId::as_str).collect::<Vec<_>>())
+    rows_where(connection, image, COLUMNS, "id", &ids.iter().map(RecordId::as_str).collect::<Vec<_>>())
 }
 
 pub(crate) fn rows_by_key(connection: &Connection, image: ImageId, keys: &[String]) -> Result<Vec<Row>> {
-    rows_where(connection, image, "k", &keys.iter().map(String::as_str).collect::<Vec<_>>())
+    let (from, column) = if is_sorted(connection, image)? { (BY_KEY, "record_key.k") } else { (COLUMNS, "k") };
+    rows_where(connection, image, from, column, &keys.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Streams an image in the order of (join key, id) from one snapshot, a few chunks ahead of its reader.
@@ -333,6 +394,7 @@ pub(crate) fn ordered(database: &Database, image: ImageId) -> BoxStream<'static,
         let failed = sender.clone();
         let streamed = blocking(move || {
             let connection = database.reader()?;
+            // Sorted, not looked up row by row in the order of `record_key`: where keys and ids go different ways that takes three times as long.
             let mut select = connection.prepare(&format!("{COLUMNS} WHERE image = ?1 ORDER BY k, id")).map_err(told)?;
             let mut rows = select.query([image.0]).map_err(told)?;
             let mut chunk = Vec::with_capacity(CHUNK);

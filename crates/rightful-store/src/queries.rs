@@ -26,11 +26,14 @@ pub(crate) fn listen(connection: &mut Connection) {
 
 /// Steps of a query plan that look at all of a table that grows, or at all of an integration's part of one.
 fn looks_at_all(statement: &str, step: &str) -> bool {
-    const GROWING: [&str; 8] = ["record", "seen", "entry", "change", "plan", "run", "journal", "work"];
+    const GROWING: [&str; 9] = ["record", "record_key", "seen", "entry", "change", "plan", "run", "journal", "work"];
     let table = step.strip_prefix("SCAN ").or_else(|| step.strip_prefix("SEARCH ")).and_then(|rest| rest.split(' ').next());
     let Some(table) = table.filter(|table| GROWING.contains(table)) else {
-        // Sorting what was found is right only where little can be found: open cases, and the rows of one code.
-        return step.contains("USE TEMP B-TREE FOR ORDER BY") && GROWING.iter().any(|table| statement.contains(&format!("FROM {table} ")));
+        // Sorting is right where little can be found, and where a whole image is wanted: at the end of a first read and for the merge-join.
+        let whole_image = statement.ends_with("FROM record WHERE image = ?1 ORDER BY k, id");
+        return !whole_image
+            && step.contains("USE TEMP B-TREE FOR ORDER BY")
+            && GROWING.iter().any(|table| statement.contains(&format!("FROM {table} ")));
     };
     // What is newest, and what is open, stands at one end of its index.
     let from_the_end = statement.contains("ORDER BY id DESC LIMIT") || step.contains("work_open");

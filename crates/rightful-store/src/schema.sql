@@ -33,6 +33,7 @@ CREATE TABLE image (
     mark TEXT,
     complete_at INTEGER,
     fresh_at INTEGER,
+    sorted INTEGER NOT NULL DEFAULT 1, -- record_key holds every row; not so while a first read fills an empty image
     UNIQUE (connection, kind, fields, key)
 );
 
@@ -71,7 +72,14 @@ CREATE TABLE record (
     newcomers TEXT,                  -- JSON; NULL: none
     PRIMARY KEY (image, id)
 ) WITHOUT ROWID;
-CREATE INDEX record_by_key ON record (image, k);
+-- Finds rows by their key. Not an index of `record`: a first read brings keys in any order, and sorting them once at its end costs far less than
+-- finding each its place.
+CREATE TABLE record_key (
+    image INTEGER NOT NULL,
+    k TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (image, k, id)
+) WITHOUT ROWID;
 
 CREATE TABLE code_row (
     integration TEXT NOT NULL,

@@ -43,6 +43,21 @@ impl SqliteStore {
             })
             .await
     }
+
+    /// The same for what can be had again: it does not wait for the disk.
+    async fn fenced_lightly<T, F>(&self, fence: &Fence, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &Fence) -> Result<T> + Send + 'static,
+    {
+        let fence = fence.clone();
+        self.0
+            .write_lightly(move |tx| {
+                runs::check(tx, &fence)?;
+                body(tx, &fence)
+            })
+            .await
+    }
 }
 
 #[async_trait]
@@ -87,6 +102,11 @@ impl Store for SqliteStore {
     }
 
     async fn image(&self, spec: &ImageSpec) -> Result<Image> {
+        // Nearly always it is there: whoever only looks need not wait for a writer.
+        let known = spec.clone();
+        if let Some(image) = self.0.read(move |connection| images::find_image(connection, &known)).await? {
+            return Ok(image);
+        }
         let spec = spec.clone();
         self.0.write(move |tx| images::open_image(tx, &spec)).await
     }
@@ -100,7 +120,7 @@ impl Store for SqliteStore {
     }
 
     async fn put_page(&self, fence: &Fence, image: ImageId, page: PageIn, now: Instant) -> Result<Stored> {
-        self.fenced(fence, move |tx, _| images::put_page(tx, image, page, now)).await
+        self.fenced_lightly(fence, move |tx, _| images::put_page(tx, image, page, now)).await
     }
 
     async fn end_read(&self, fence: &Fence, image: ImageId, now: Instant) -> Result<ReadEnd> {
@@ -173,7 +193,7 @@ impl Store for SqliteStore {
         let changes = changes.to_vec();
         let holds = holds.to_vec();
         let cases = cases.to_vec();
-        self.fenced(fence, move |tx, fence| plans::add_to_plan(tx, &fence.integration, plan, &changes, &holds, &cases, now)).await
+        self.fenced_lightly(fence, move |tx, fence| plans::add_to_plan(tx, &fence.integration, plan, &changes, &holds, &cases, now)).await
     }
 
     async fn end_plan(

@@ -136,14 +136,17 @@ async fn only_its_owner_may_read_the_file_and_what_stands_beside_it() {
     assert_eq!(files, ["store.sqlite", "store.sqlite-shm", "store.sqlite-wal"].map(|name| (name.to_owned(), 0o600)));
 }
 
+fn spec() -> ImageSpec {
+    ImageSpec { connection: "c".into(), kind: "customer".into(), fields: vec![], key: "code".into() }
+}
+
 async fn leased(store: &SqliteStore) -> (Fence, ImageId) {
     let holder = Holder { machine: "here".into(), process: 1, born: 1 };
     let now = instant(0);
     let Leased::Held(fence) = store.lease("i", &holder, now, now + chrono::Duration::hours(1)).await.unwrap() else {
         panic!("nobody else is there")
     };
-    let spec = ImageSpec { connection: "c".into(), kind: "customer".into(), fields: vec![], key: "code".into() };
-    let image = store.image(&spec).await.unwrap().id;
+    let image = store.image(&spec()).await.unwrap().id;
     store.begin_read(&fence, image, rightful_core::Rows::All).await.unwrap();
     (fence, image)
 }
@@ -155,8 +158,10 @@ fn page(first: usize, count: usize) -> PageIn {
 }
 
 async fn rows(store: &SqliteStore, image: ImageId) -> usize {
-    let chunks: Vec<_> = futures::StreamExt::collect(store.ordered(image)).await;
-    chunks.into_iter().map(|chunk: Result<Vec<_>>| chunk.unwrap().len()).sum()
+    let ids: Vec<_> = (0..3_000).map(|number| rightful_core::RecordId::new(format!("c{number}"))).collect();
+    let found = store.rows(image, &ids).await.unwrap().len();
+    assert_eq!(store.image(&spec()).await.unwrap().rows, found as u64);
+    found
 }
 
 #[tokio::test]

@@ -31,6 +31,10 @@ fn assert_consistent(folder: &Path, about: &str) {
             "images that count other rows than they have",
             "SELECT COUNT(*) || '' FROM image WHERE rows <> (SELECT COUNT(*) FROM record WHERE image = image.id)",
         ),
+        (
+            "rows out of the order of their image",
+            "SELECT COUNT(*) || '' FROM image WHERE sorted AND rows <> (SELECT COUNT(*) FROM record_key JOIN record USING (image, id, k) WHERE record.image = image.id)",
+        ),
         ("cursors without a read", "SELECT COUNT(*) || '' FROM cursor WHERE image NOT IN (SELECT image FROM reading)"),
         ("changes without a plan", "SELECT COUNT(*) || '' FROM change WHERE plan NOT IN (SELECT id FROM plan)"),
         ("entries without a run", "SELECT COUNT(*) || '' FROM entry WHERE run NOT IN (SELECT id FROM run)"),

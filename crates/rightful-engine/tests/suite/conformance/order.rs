@@ -50,6 +50,33 @@ async fn keys_are_ordered_and_found_by_their_bytes() {
 }
 
 #[tokio::test]
+async fn rows_of_a_first_read_that_is_under_way_or_was_given_up_are_ordered_and_found_too() {
+    let bench = Bench::new().await;
+    let (store, fence, image) = (&bench.store, &bench.fence, bench.image().await);
+    let with = |id: &str, key: &str| record(id, &[("code", key)], id);
+    let by_key = async |key: &str| store.rows_by_key(image, &[key.to_owned()]).await.unwrap().len();
+    store.begin_read(fence, image, Rows::All).await.unwrap();
+    store.put_page(fence, image, page(vec![with("1", "z"), with("2", "b"), with("3", "a")]), minute(1)).await.unwrap();
+    assert_eq!((bench.ids(image).await.join(" "), by_key("b").await), ("3 2 1".to_owned(), 1));
+    // Keys move, rows go, while nobody has put them in order.
+    store.put_rows(fence, image, vec![with("1", "A"), with("4", "b")], vec!["3".into()], minute(1)).await.unwrap();
+    assert_eq!((bench.ids(image).await.join(" "), by_key("b").await, by_key("z").await), ("1 2 4".to_owned(), 2, 0));
+    store.begin_read(fence, image, Rows::All).await.unwrap();
+    assert_eq!((bench.ids(image).await.join(" "), by_key("b").await), ("1 2 4".to_owned(), 2));
+    store.put_page(fence, image, page(vec![with("2", "c"), with("5", "0"), with("1", "A")]), minute(2)).await.unwrap();
+    let end = store.end_read(fence, image, minute(2)).await.unwrap();
+    assert_eq!((end.complete, end.gone, bench.ids(image).await.join(" ")), (true, 1, "5 1 2".to_owned()));
+    assert_eq!((by_key("b").await, by_key("c").await, by_key("0").await), (0, 1, 1));
+    // In order from now on, whatever moves, and empty at last.
+    store.put_rows(fence, image, vec![with("5", "x"), with("6", "d")], vec!["1".into()], minute(3)).await.unwrap();
+    assert_eq!((bench.ids(image).await.join(" "), by_key("0").await), ("2 6 5".to_owned(), 0));
+    assert_eq!(bench.fill(image, vec![], minute(4)).await.gone, 3);
+    assert!(bench.ids(image).await.is_empty());
+    bench.fill(image, vec![with("9", "b"), with("8", "b")], minute(5)).await;
+    assert_eq!((bench.ids(image).await.join(" "), by_key("b").await), ("8 9".to_owned(), 2));
+}
+
+#[tokio::test]
 async fn a_stream_is_whole_over_many_chunks_and_nothing_where_there_are_no_rows() {
     let bench = Bench::new().await;
     let image = bench.image().await;
