@@ -1,6 +1,4 @@
 //! Starts the sandbox as a program does that tests its own client, and asks it with plain sockets.
-#![cfg(all(feature = "sandbox", feature = "skynamo", feature = "sage-intacct"))]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
