@@ -1,9 +1,12 @@
 //! The program as people run it, from end to end: a child process with a configuration file, against simulators on real sockets.
 #![cfg(all(feature = "skynamo", feature = "sage-intacct", feature = "sandbox"))]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod demo;
 mod faults;
 mod inputs;
 mod json;
 mod kills;
 mod pages;
+mod sandbox;
 mod stage;

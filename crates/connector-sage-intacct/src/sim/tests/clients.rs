@@ -114,3 +114,41 @@ fn pretty_printed_requests_without_declaration_are_read() {
     let names = column(&answer.result(0), "PERSONALINFO.CONTACTNAME");
     assert_eq!((names.len(), names[0].as_str()), (6, "Reyes, Ana"));
 }
+
+/// Another Python client: the entity inside `getAPISession`, an empty `docparid`, objects of which a company has none, a hundred records in one call.
+#[test]
+fn records_are_made_and_removed_by_the_hundred() {
+    let company = Company::new();
+    let run = |call: &str| {
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<request>\n    <control>\n        <senderid>RightfulSandbox</senderid>\n        \
+             <password>sender-secret</password>\n        <controlid>one</controlid>\n        <uniqueid>false</uniqueid>\n        \
+             <dtdversion>3.0</dtdversion>\n        <includewhitespace>true</includewhitespace>\n    </control>\n    <operation>\n        \
+             <authentication>\n            <login>\n                <userid>ws_rightful</userid>\n                <companyid>RIGHTFUL-DEMO</companyid>\n                \
+             <password>user-secret</password>\n            </login>\n        </authentication>\n        <content>\n            \
+             <function controlid=\"one\">{call}</function>\n        </content>\n    </operation>\n</request>"
+        );
+        Answer::of(&company.send(&body, None)).result(0)
+    };
+    let good = |call: &str| {
+        let result = run(call);
+        assert_eq!(result.text_of("status"), Some("success"), "{:?}", error(&result));
+        result
+    };
+    good("<getAPISession><locationid></locationid></getAPISession>");
+    let none = good(
+        "<readByQuery><object>SODOCUMENTSUBTOTALS</object><fields>*</fields><query></query><pagesize>1000</pagesize><docparid></docparid></readByQuery>",
+    );
+    assert_eq!(super::attribute(&none, "totalcount"), "0");
+    let customer = |number: usize| {
+        format!("<CUSTOMER><CUSTOMERID>PY-{number}</CUSTOMERID><NAME>Bulk &amp; {number}</NAME><STATUS>active</STATUS></CUSTOMER>")
+    };
+    let made = good(&format!("<create>{}</create>", (0..100).map(customer).collect::<String>()));
+    let keys = column(&made, "RECORDNO");
+    assert_eq!(keys.len(), 100);
+    good(&format!("<delete><object>CUSTOMER</object><keys>{}</keys></delete>", keys.join(",")));
+    let left = good(
+        "<readByQuery><object>CUSTOMER</object><fields>CUSTOMERID</fields><query>CUSTOMERID like 'PY-%'</query><pagesize>100</pagesize></readByQuery>",
+    );
+    assert_eq!(super::attribute(&left, "totalcount"), "0");
+}

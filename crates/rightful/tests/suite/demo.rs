@@ -1,6 +1,4 @@
 //! Plays the demo as a newcomer does, and proves that it fails when what stands in Skynamo is not what must stand there.
-#![cfg(all(feature = "sandbox", feature = "skynamo", feature = "sage-intacct"))]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::{Command, Output};
 
