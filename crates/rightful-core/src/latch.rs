@@ -72,6 +72,9 @@ impl Latch {
     }
 
     /// Remembers the rejection and gives the error back.
+    ///
+    /// It is kept for the next process before anybody here is turned away by it, and by a task of its own: whoever is turned away may end the
+    /// run, and the call that was rejected is then dropped where it stands.
     pub(crate) async fn close(&self, credentials: u64, error: Error, context: &Context) -> Error {
         let rejection = Rejection {
             credentials,
@@ -79,21 +82,23 @@ impl Latch {
             message: error.message().to_owned(),
             hint: error.mend().map(str::to_owned),
         };
-        let json = serde_json::to_value(&rejection).ok();
-        {
-            let mut state = self.state();
-            state.looked = true;
-            state.rejection = Some(rejection);
+        if let Ok(json) = serde_json::to_value(&rejection) {
+            let context = context.clone();
+            let keeping = tokio::spawn(async move {
+                let kept = change_slot(&context, |entries| {
+                    entries.insert("rejected".to_owned(), json.clone());
+                });
+                if let Err(trouble) = kept.await {
+                    tracing::warn!(connection = %context.connection, error = %trouble, "the rejected sign-in could not be remembered for the next process");
+                }
+            });
+            // It can only fail by a panic, which is told by itself.
+            let _ = keeping.await;
         }
-        if let Err(trouble) = change_slot(context, |entries| {
-            if let Some(json) = &json {
-                entries.insert("rejected".to_owned(), json.clone());
-            }
-        })
-        .await
-        {
-            tracing::warn!(connection = %context.connection, error = %trouble, "the rejected sign-in could not be remembered for the next process");
-        }
+        let mut state = self.state();
+        state.looked = true;
+        state.rejection = Some(rejection);
+        drop(state);
         error
     }
 

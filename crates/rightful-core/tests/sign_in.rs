@@ -298,3 +298,44 @@ async fn header_schemes_spell_as_the_standard_does() {
     assert_eq!(Bearer::new(&Secret::new("line\nbreak")).unwrap_err().kind(), ErrorKind::Config);
     assert_eq!(Basic::new("a:b", &Secret::new("x")).unwrap_err().kind(), ErrorKind::Config);
 }
+
+/// A slot that takes its time to be written.
+#[derive(Debug, Default)]
+struct Dawdling {
+    inner: MemorySlot,
+    writing: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl Slot for Dawdling {
+    async fn load(&self) -> Result<SlotValue> {
+        self.inner.load().await
+    }
+
+    async fn swap(&self, revision: u64, text: Option<Secret>) -> Result<bool> {
+        self.writing.notify_one();
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        self.inner.swap(revision, text).await
+    }
+}
+
+#[tokio::test]
+async fn in_27_a_rejection_is_remembered_even_where_the_rejected_call_is_given_up() {
+    let slot = Arc::new(Dawdling::default());
+    let bench = Bench::with_slot([answer(401, "")], slot.clone());
+    let client = client(&bench, "wrong");
+    tokio::select! {
+        _ = client.call(read()) => panic!("the call came back before its slot was written"),
+        () = slot.writing.notified() => {}
+    }
+    // Another process, which begins as soon as that can be.
+    for _ in 0..100 {
+        if slot.load().await.unwrap().text.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let next = Bench::with_slot([token("t1")], slot);
+    let error = self::client(&next, "wrong").call(read()).await.unwrap_err();
+    assert_eq!((error.kind(), next.sent()), (ErrorKind::Unauthenticated, 0), "{error}");
+}

@@ -236,6 +236,8 @@ pub enum CodesVerb {
 #[derive(Debug, Args)]
 pub struct Plan {
     /// The integration, where several are configured
+    // With an id of its own: the option of the same name would be hidden.
+    #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
     /// A pilot: plans only records with this code, or this one customer
     #[arg(long, value_name = "CODE|CUSTOMER")]
@@ -277,6 +279,8 @@ pub struct Apply {
 #[derive(Debug, Args)]
 pub struct Run {
     /// The integration, where several are configured
+    // With an id of its own: the option of the same name would be hidden.
+    #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
     /// Exits 8 where wanted states wait
     #[arg(long)]
@@ -352,6 +356,8 @@ pub struct Undo {
 #[derive(Debug, Args)]
 pub struct Pause {
     /// The integration, where several are configured
+    // With an id of its own: the option of the same name would be hidden.
+    #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
     /// Who and why
     #[command(flatten)]
@@ -362,6 +368,8 @@ pub struct Pause {
 #[derive(Debug, Args)]
 pub struct Resume {
     /// The integration, where several are configured
+    // With an id of its own: the option of the same name would be hidden.
+    #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
 }
 

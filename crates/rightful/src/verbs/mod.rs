@@ -124,7 +124,8 @@ fn chosen<'a>(composition: &'a Composition, global: &Global, named: Option<&str>
     if let (Some(one), Some(other)) = (named, global.integration.as_deref())
         && one != other
     {
-        let error = Error::new(ErrorKind::Config, format!("two integrations are named: `{one}` and `{other}`")).hint("name one");
+        let error = Error::new(ErrorKind::Config, format!("two integrations are named: `{one}` and `{other}`"))
+            .hint("name one; RIGHTFUL_INTEGRATION in the environment counts too");
         return Err(Failure::Error(error, Exit::Usage));
     }
     Ok(composition.integration(named.or(global.integration.as_deref()))?)
