@@ -11,24 +11,13 @@ use crate::pages;
 use crate::stage::Stage;
 
 /// The statuses that stand for all.
-const STATUSES: &[&str] = &["400", "401", "403", "404", "429=1", "500", "503"];
+const STATUSES: &[&str] = &["400", "401", "403", "429=1", "500"];
 
 /// Faults that a client must get over, on whichever requests: the run ends `done`, the target as if unfaulted.
 const SURVIVED: &[&str] = &["slow=20", "gzip", "support-id", "shuffled", "unordered", "ignore-filters"];
 /// Faults that pass: met once or now and then, the run ends `done` all the same.
-const PASSING: &[&str] = &[
-    "429=1",
-    "500",
-    "503",
-    "drop",
-    "drop-after",
-    "truncate",
-    "throttled",
-    "throttled-without-wait",
-    "limit-exceeded",
-    "timeout",
-    "done-timeout",
-];
+const PASSING: &[&str] =
+    &["429=1", "500", "drop", "drop-after", "truncate", "throttled", "throttled-without-wait", "limit-exceeded", "timeout", "done-timeout"];
 
 /// Runs at once; most of them wait most of the time.
 const AT_ONCE: usize = 8;

@@ -66,8 +66,8 @@ async fn a_configuration_that_cannot_be_used_is_told_with_file_line_and_remedy()
         }
     }
     // A setting of the right type that cannot be right is its connector's to tell.
-    stage.configure(|text| text.replace("instance = \"demo\"", "instance = \"https://demo.example\""));
-    stage.rightful(&["plan"]).await.exits(1).says(&["is no instance name"]).mends(&["did you mean `demo`?"]);
+    stage.configure(|text| text.replace("instance = \"acme\"", "instance = \"https://acme.example\""));
+    stage.rightful(&["plan"]).await.exits(1).says(&["is no instance name"]).mends(&["did you mean `acme`?"]);
     stage.rightful(&["--config", "none.toml", "plan"]).await.exits(1).says(&["none.toml"]).mends(&["rightful init"]);
 }
 
