@@ -73,7 +73,7 @@ impl Store for SqliteStore {
     }
 
     async fn release(&self, fence: &Fence) -> Result<()> {
-        self.fenced(fence, move |tx, fence| runs::release(tx, fence)).await
+        self.fenced(fence, runs::release).await
     }
 
     async fn integration(&self, integration: &str) -> Result<IntegrationState> {
