@@ -23,10 +23,18 @@ pub(crate) fn mixed(credentials: u64, url: &Url) -> u64 {
     fingerprint([credentials.to_string().as_str(), url.origin().ascii_serialization().as_str(), url.path()])
 }
 
+/// What is kept of the rejected credentials: enough to notice that they changed, and far too little to try guesses by.
+///
+/// The slot outlives the process in clear, and a rejected password is often nearly right. Of 65,536 corrections one is taken for the rejected
+/// credentials; a preflight tries those once more.
+fn trace(credentials: u64) -> u16 {
+    (credentials & u64::from(u16::MAX)) as u16
+}
+
 /// What is kept of a rejection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rejection {
-    credentials: u64,
+    credentials: u16,
     operation: Option<String>,
     message: String,
     hint: Option<String>,
@@ -66,7 +74,7 @@ impl Latch {
             }
         }
         match &self.state().rejection {
-            Some(rejection) if rejection.credentials == credentials => Err(rejection.error()),
+            Some(rejection) if rejection.credentials == trace(credentials) => Err(rejection.error()),
             _ => Ok(()),
         }
     }
@@ -77,7 +85,7 @@ impl Latch {
     /// run, and the call that was rejected is then dropped where it stands.
     pub(crate) async fn close(&self, credentials: u64, error: Error, context: &Context) -> Error {
         let rejection = Rejection {
-            credentials,
+            credentials: trace(credentials),
             operation: error.failed_operation().map(str::to_owned),
             message: error.message().to_owned(),
             hint: error.mend().map(str::to_owned),
