@@ -159,7 +159,7 @@ instance = "bench"
 api_key = {{ env = "BENCH_SECRET" }}
 
 [integrations.rep-codes]
-preset = "rep-codes"
+job = "rep-codes"
 source = "erp"
 target = "field"
 "#,
@@ -180,7 +180,7 @@ fn codes(vendors: &Vendors) -> String {
 /// Seconds of the plan step, as the runner's own report says.
 fn plan_seconds(figure: &Figure) -> Option<f64> {
     let json: Json = serde_json::from_str(&figure.stdout).ok()?;
-    let stages = json["stages"].as_array()?;
+    let stages = json["report"]["stages"].as_array()?;
     stages.iter().find(|stage| stage["stage"] == "plan").and_then(|stage| stage["milliseconds"].as_f64()).map(|time| time / 1000.0)
 }
 

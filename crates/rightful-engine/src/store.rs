@@ -84,6 +84,14 @@ pub struct Stored {
     pub same: u64,
 }
 
+impl std::ops::AddAssign for Stored {
+    fn add_assign(&mut self, more: Self) {
+        self.new += more.new;
+        self.changed += more.changed;
+        self.same += more.same;
+    }
+}
+
 /// How a read ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadEnd {
@@ -229,8 +237,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn open_read(&self, image: ImageId) -> Result<Option<OpenRead>>;
     /// Begins a read, dropping one in progress.
     async fn begin_read(&self, fence: &Fence, image: ImageId, rows: Rows) -> Result<()>;
-    /// Stores a page of the open read and moves its cursors on. `now` dates newcomers.
-    async fn put_page(&self, fence: &Fence, image: ImageId, page: PageIn, now: Instant) -> Result<Stored>;
+    /// Stores pages of the open read, in order, and moves their cursors on: all in one transaction, which costs as much as a page of its own.
+    /// `now` dates newcomers.
+    async fn put_pages(&self, fence: &Fence, image: ImageId, pages: Vec<PageIn>, now: Instant) -> Result<Stored>;
+    /// The same for one page.
+    async fn put_page(&self, fence: &Fence, image: ImageId, page: PageIn, now: Instant) -> Result<Stored> {
+        self.put_pages(fence, image, vec![page], now).await
+    }
     /// Ends the open read: judges completeness, moves the mark if complete, marks rows gone that a complete full read no longer found.
     async fn end_read(&self, fence: &Fence, image: ImageId, now: Instant) -> Result<ReadEnd>;
     /// Stores rows read by id (settling, staleness checks): `missing` are ids that were asked for and not found, now gone.

@@ -33,7 +33,7 @@ impl Database {
     fn open_patiently(path: &Path, busy: Duration) -> Result<Self> {
         create_private(path)?;
         let open = || -> Result<Connection> {
-            let mut writer = connect(path, busy)?;
+            let mut writer = connect(path, busy, WRITER_CACHE)?;
             migrate(&mut writer, MIGRATIONS)?;
             prepare_log(&writer, busy)?;
             Ok(writer)
@@ -92,7 +92,7 @@ impl Database {
 
     /// A connection of its own, for a stream that reads one snapshot while others write.
     pub(crate) fn reader(&self) -> Result<Connection> {
-        connect(&self.path, self.busy)
+        connect(&self.path, self.busy, READER_CACHE)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -116,7 +116,11 @@ pub(crate) async fn blocking<T: Send + 'static>(body: impl FnOnce() -> Result<T>
     })?
 }
 
-fn connect(path: &Path, busy: Duration) -> Result<Connection> {
+/// Pages a connection keeps, in KiB, whatever the size of the data. A stream sorts within as much and spills the rest into a file.
+const WRITER_CACHE: i64 = 16_384;
+const READER_CACHE: i64 = 2_048;
+
+fn connect(path: &Path, busy: Duration, cache: i64) -> Result<Connection> {
     #[cfg_attr(not(test), expect(unused_mut, reason = "only tests listen"))]
     let mut connection = Connection::open(path).map_err(told)?;
     #[cfg(test)]
@@ -126,8 +130,7 @@ fn connect(path: &Path, busy: Duration) -> Result<Connection> {
     for (name, value) in [("synchronous", "FULL"), ("foreign_keys", "ON"), ("temp_store", "FILE")] {
         connection.pragma_update(None, name, value).map_err(told)?;
     }
-    // 16 MiB of pages for each connection, whatever the size of the data.
-    connection.pragma_update(None, "cache_size", -16_384).map_err(told)?;
+    connection.pragma_update(None, "cache_size", -cache).map_err(told)?;
     // A log that one large transaction blew up is cut again.
     connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(told)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -119,8 +119,15 @@ impl Store for SqliteStore {
         self.fenced(fence, move |tx, _| images::begin_read(tx, image, &rows)).await
     }
 
-    async fn put_page(&self, fence: &Fence, image: ImageId, page: PageIn, now: Instant) -> Result<Stored> {
-        self.fenced_lightly(fence, move |tx, _| images::put_page(tx, image, page, now)).await
+    async fn put_pages(&self, fence: &Fence, image: ImageId, pages: Vec<PageIn>, now: Instant) -> Result<Stored> {
+        self.fenced_lightly(fence, move |tx, _| {
+            let mut stored = Stored::default();
+            for page in pages {
+                stored += images::put_page(tx, image, page, now)?;
+            }
+            Ok(stored)
+        })
+        .await
     }
 
     async fn end_read(&self, fence: &Fence, image: ImageId, now: Instant) -> Result<ReadEnd> {

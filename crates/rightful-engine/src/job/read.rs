@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use rightful_core::{Changes, Connector, Cursor, Error, ErrorKind, Page, Result, Rows, Scan};
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::Event;
 use super::context::Job;
@@ -87,6 +87,12 @@ async fn read_alone(job: &Job, side: &'static str, connector: Arc<dyn Connector>
     Ok(ReadDone { image: image.id, complete: end.complete, never_complete: complete_at.is_none(), rows, notes })
 }
 
+/// Rows that are enough for one transaction: with more, a crash repeats more and memory grows; with less, beginning and ending one is what costs.
+const GROUP: usize = 2_000;
+
+/// The cursor a page was fetched for, and what came.
+type Fetched = (Option<Cursor>, Result<Page>);
+
 struct Reader<'a> {
     job: &'a Job,
     side: &'static str,
@@ -145,36 +151,63 @@ impl Reader<'_> {
         Ok(end)
     }
 
-    /// Reads every page. Pages are fetched ahead and side by side; each is stored, together with the cursors it opened, after the page that opened it.
+    /// Reads every page. Pages are fetched ahead and side by side; each is stored, together with the cursors it opened, after the page that
+    /// opened it. Pages that are there already when one is stored go with it.
     async fn pump(&mut self, scan: Scan, mut waiting: VecDeque<Option<Cursor>>) -> Result<()> {
         let scan = Arc::new(scan);
         let mut known: HashSet<u64> = waiting.iter().flatten().map(fingerprint).collect();
         let mut total = None;
-        let mut fetches: JoinSet<(Option<Cursor>, Result<Page>)> = JoinSet::new();
+        let mut fetches = JoinSet::new();
         loop {
             self.fetch_ahead(&scan, &mut waiting, &mut fetches);
-            let Some(fetched) = fetches.join_next().await else { return Ok(()) };
-            let (answered, page) = fetched.map_err(|error| {
-                Error::new(ErrorKind::Protocol, format!("the connector of `{}` broke down", self.spec.connection))
-                    .hint("report this with the log of the run")
-                    .source(error)
-            })?;
-            let page = page?;
-            for cursor in &page.next {
-                if !known.insert(fingerprint(cursor)) {
-                    return Err(Error::new(ErrorKind::Protocol, "the vendor's pages go in circles: a page names one that was read before")
-                        .operation(format!("read {}", scan.kind))
-                        .hint("try again; if it happens again, report it"));
+            let Some(first) = fetches.join_next().await else { return Ok(()) };
+            let (mut pages, mut rows, mut failed) = (Vec::new(), 0, None);
+            let mut next = Some(first);
+            while let Some(fetched) = next.take() {
+                match self.arrived(&scan, fetched, &mut known) {
+                    Ok((answered, page)) => {
+                        waiting.extend(page.next.iter().cloned().map(Some));
+                        total = total.or(page.total);
+                        rows += page.items.len();
+                        let Page { items, next: opened, total, whole, mark } = page;
+                        pages.push(PageIn { answered, opened, items, total, whole, mark });
+                    }
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
                 }
-                waiting.push_back(Some(cursor.clone()));
+                if rows < GROUP {
+                    next = fetches.try_join_next();
+                }
             }
-            total = total.or(page.total);
             self.fetch_ahead(&scan, &mut waiting, &mut fetches);
-            self.store_page(answered, page, total).await?;
+            if !pages.is_empty() {
+                self.store_pages(pages, rows as u64, total).await?;
+            }
+            if let Some(error) = failed {
+                return Err(error);
+            }
         }
     }
 
-    fn fetch_ahead(&self, scan: &Arc<Scan>, waiting: &mut VecDeque<Option<Cursor>>, fetches: &mut JoinSet<(Option<Cursor>, Result<Page>)>) {
+    /// A page that arrived, with the cursor it answers. `known` are the cursors seen so far.
+    fn arrived(&self, scan: &Scan, fetched: Result<Fetched, JoinError>, known: &mut HashSet<u64>) -> Result<(Option<Cursor>, Page)> {
+        let (answered, page) = fetched.map_err(|error| {
+            Error::new(ErrorKind::Protocol, format!("the connector of `{}` broke down", self.spec.connection))
+                .hint("report this with the log of the run")
+                .source(error)
+        })?;
+        let page = page?;
+        if page.next.iter().any(|cursor| !known.insert(fingerprint(cursor))) {
+            return Err(Error::new(ErrorKind::Protocol, "the vendor's pages go in circles: a page names one that was read before")
+                .operation(format!("read {}", scan.kind))
+                .hint("try again; if it happens again, report it"));
+        }
+        Ok((answered, page))
+    }
+
+    fn fetch_ahead(&self, scan: &Arc<Scan>, waiting: &mut VecDeque<Option<Cursor>>, fetches: &mut JoinSet<Fetched>) {
         // Fetched pages that wait for the store count too, so that memory stays flat.
         while fetches.len() < self.job.options.width.max(1)
             && let Some(from) = waiting.pop_front()
@@ -187,12 +220,10 @@ impl Reader<'_> {
         }
     }
 
-    async fn store_page(&mut self, answered: Option<Cursor>, page: Page, total: Option<u64>) -> Result<()> {
+    async fn store_pages(&mut self, pages: Vec<PageIn>, rows: u64, total: Option<u64>) -> Result<()> {
         let job = self.job;
-        let rows = page.items.len() as u64;
-        let page = PageIn { answered, opened: page.next, items: page.items, total: page.total, whole: page.whole, mark: page.mark };
         job.failpoint("before-put-page");
-        job.store().put_page(&job.fence, self.image, page, job.now()).await?;
+        job.store().put_pages(&job.fence, self.image, pages, job.now()).await?;
         job.failpoint("after-put-page");
         self.rows += rows;
         self.stored += rows;

@@ -207,8 +207,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn put_page(&self, fence: &Fence, image: ImageId, page: PageIn, now: Instant) -> Result<Stored> {
-        self.fenced(fence)?.image(image)?.put_page(page, now)
+    async fn put_pages(&self, fence: &Fence, image: ImageId, pages: Vec<PageIn>, now: Instant) -> Result<Stored> {
+        let mut state = self.fenced(fence)?;
+        let image = state.image(image)?;
+        let mut stored = Stored::default();
+        for page in pages {
+            stored += image.put_page(page, now)?;
+        }
+        Ok(stored)
     }
 
     async fn end_read(&self, fence: &Fence, image: ImageId, now: Instant) -> Result<ReadEnd> {

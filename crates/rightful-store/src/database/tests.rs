@@ -104,7 +104,7 @@ fn every_connection_waits_logs_ahead_and_syncs() {
     let (_folder, path) = folder();
     let database = Database::open(&path).unwrap();
     let reader = database.reader().unwrap();
-    for connection in [&*database.writer(), &reader] {
+    for (connection, cache) in [(&*database.writer(), WRITER_CACHE), (&reader, READER_CACHE)] {
         let value = |name: &str| -> String {
             connection
                 .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
@@ -116,7 +116,7 @@ fn every_connection_waits_logs_ahead_and_syncs() {
                 .unwrap()
         };
         let values = ["journal_mode", "synchronous", "busy_timeout", "foreign_keys", "cache_size"].map(value);
-        assert_eq!(values, ["wal", "2", "20000", "1", "-16384"]);
+        assert_eq!(values, ["wal", "2", "20000", "1", &format!("-{cache}")]);
     }
 }
 
