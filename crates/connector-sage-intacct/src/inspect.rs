@@ -605,6 +605,14 @@ mod tests {
     }
 
     #[test]
+    fn in_5_any_status_but_success_is_a_failure() {
+        assert!(succeeded("success"));
+        for status in ["failure", "aborted", "partial", "Success", "success!", ""] {
+            assert!(!succeeded(status), "`{status}`");
+        }
+    }
+
+    #[test]
     fn bodies_without_xml_follow_their_status() {
         use ErrorKind::*;
         for (status, body, kind) in [

@@ -89,6 +89,7 @@ pub fn wanted_rows(edits: &[CodeEdit]) -> BTreeMap<&str, BTreeSet<&CodeRow>> {
 mod tests {
     use super::*;
 
+    /// SK-12: a pair that is added twice is one pair.
     #[test]
     fn of_several_edits_of_one_code_the_last_counts_and_rows_named_twice_are_one() {
         let row = |user: &str| CodeRow { code: "R05".into(), user: Some(user.into()), successor: None };

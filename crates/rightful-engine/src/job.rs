@@ -64,7 +64,7 @@ pub struct RunOptions {
     pub over_cap: Option<(String, String)>,
     /// Who asked for the job, where a person did: recorded when an undo pauses the integration.
     pub author: Option<String>,
-    /// How many pages are read side by side; the account's permits may allow fewer.
+    /// How many pages are on their way, those that wait for the store included; the account's permits bound how many are asked for at once.
     pub width: usize,
     /// Smaller write batches than the vendor allows.
     pub batch_limit: Option<usize>,
@@ -74,7 +74,7 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { over_cap: None, author: None, width: 8, batch_limit: None, failpoint: None }
+        Self { over_cap: None, author: None, width: 16, batch_limit: None, failpoint: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rightful_core::{
-    ConnectionName, Cursor, FieldName, Instant, KeyName, Kind, Mark, Record, RecordId, Result, Role, Rows, Secret, SlotValue,
+    ConnectionName, Cursor, FieldName, Instant, KeyName, Kind, Mark, Owner, Record, RecordId, Result, Role, Rows, Secret, SlotValue,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -129,6 +129,24 @@ pub struct Row {
     pub digest: Digest,
     /// Owners who appeared lately.
     pub newcomers: Vec<Newcomer>,
+}
+
+impl Row {
+    /// Owners that `record`, as it came now, has and this row had not; those who came earlier keep their time (SK-17).
+    pub fn newcomers_in(&self, record: &Record, now: Instant) -> Vec<Newcomer> {
+        let mut newcomers = Vec::new();
+        for (role, owner) in &record.owners {
+            let (Owner::Known(present), Owner::Known(before)) = (owner, self.record.owner(role)) else { continue };
+            for owner in present {
+                if let Some(newcomer) = self.newcomers.iter().find(|newcomer| newcomer.role == *role && newcomer.owner == *owner) {
+                    newcomers.push(newcomer.clone());
+                } else if !before.contains(owner) {
+                    newcomers.push(Newcomer { role: role.clone(), owner: owner.clone(), since: now });
+                }
+            }
+        }
+        newcomers
+    }
 }
 
 /// Proof that the caller holds the integration's lease: every write of a run checks it.

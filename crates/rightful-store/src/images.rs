@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures::stream::BoxStream;
 use rightful_core::{Cursor, Error, ErrorKind, Instant, Mark, Owner, Record, RecordId, Result, Role, Rows, State};
-use rightful_engine::{Digest, Image, ImageId, ImageSpec, Newcomer, OpenRead, PageIn, ReadEnd, Row, Stored};
+use rightful_engine::{Digest, Image, ImageId, ImageSpec, OpenRead, PageIn, ReadEnd, Row, Stored};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::codec::{data, decode, encode, text};
@@ -289,7 +289,7 @@ fn replace(
 ) -> Result<()> {
     let known = rows_of(tx, image, std::slice::from_ref(&record.id))?.pop();
     let newcomers = match (dated, &known) {
-        (Some(now), Some(known)) => newcomers(known, record, now),
+        (Some(now), Some(known)) => known.newcomers_in(record, now),
         _ => Vec::new(),
     };
     let join = join_key(record, key);
@@ -306,22 +306,6 @@ fn replace(
         .and_then(|mut update| update.execute(params![image.0, record.id.as_str(), join, digest.0 as i64, body, newcomers]))
         .map_err(told)?;
     Ok(())
-}
-
-/// Owners the record did not have before; those who came earlier keep their time.
-fn newcomers(known: &Row, record: &Record, now: Instant) -> Vec<Newcomer> {
-    let mut newcomers = Vec::new();
-    for (role, owner) in &record.owners {
-        let (Owner::Known(present), Owner::Known(before)) = (owner, known.record.owner(role)) else { continue };
-        for owner in present {
-            if let Some(newcomer) = known.newcomers.iter().find(|newcomer| newcomer.role == *role && newcomer.owner == *owner) {
-                newcomers.push(newcomer.clone());
-            } else if !before.contains(owner) {
-                newcomers.push(Newcomer { role: role.clone(), owner: owner.clone(), since: now });
-            }
-        }
-    }
-    newcomers
 }
 
 /// Puts what we wrote into the image: who stands there now is ours, not a newcomer.

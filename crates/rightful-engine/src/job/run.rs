@@ -221,13 +221,16 @@ async fn full(job: &Job, steps: &dyn Steps, only: Option<String>, apply: bool, e
         let job = job.clone();
         step(steps, "doubts", move || async move { is_doubted(&job).await }).await?
     };
-    let (source, target) = futures::future::try_join(read(job, steps, "read-source", SOURCE, &job.layout.source, doubted), async {
+    let source_side = async {
+        let source = read(job, steps, "read-source", SOURCE, &job.layout.source, doubted).await?;
+        Ok::<_, Error>((source, source_people(job, steps).await))
+    };
+    let target_side = async {
         let target = read(job, steps, "read-target", TARGET, &job.layout.target, false).await?;
         let people = read(job, steps, "read-people", TARGET, &job.layout.people, false).await?;
-        Ok((target, people))
-    })
-    .await?;
-    let (target, people) = target;
+        Ok::<_, Error>((target, people))
+    };
+    let ((source, source_people), (target, people)) = futures::future::try_join(source_side, target_side).await?;
     ended.counts.source_rows = source.rows;
     ended.counts.target_rows = target.rows + people.rows;
     let mut complete = true;
@@ -240,7 +243,21 @@ async fn full(job: &Job, steps: &dyn Steps, only: Option<String>, apply: bool, e
     if !complete {
         ended.is_partial();
     }
-    source_people(job, steps, ended).await;
+    for (kind, read) in source_people {
+        match read {
+            Ok(done) => {
+                ended.counts.source_rows += done.rows;
+                if !done.complete {
+                    ended.is_partial();
+                }
+                ended.notes.extend(done.notes);
+            }
+            Err(error) => {
+                ended.is_partial();
+                ended.notes.push(format!("source {kind} records could not be read: {}", told(&error)));
+            }
+        }
+    }
     if blind {
         ended.is_partial();
         ended.notes.push("nothing was planned: there is no complete read of both sides to stand on; run again".to_owned());
@@ -307,23 +324,13 @@ async fn read(job: &Job, steps: &dyn Steps, name: &str, side: SideOf, spec: &Ima
 }
 
 /// Reads who stands behind the codes. What cannot be read here spoils no assignment, and is said.
-async fn source_people(job: &Job, steps: &dyn Steps, ended: &mut Ended) {
+async fn source_people<'a>(job: &'a Job, steps: &dyn Steps) -> Vec<(&'a Kind, Result<ReadDone>)> {
+    let mut reads = Vec::new();
     for spec in &job.layout.source_people {
         let name = format!("read-source-people-{}", spec.kind);
-        match read(job, steps, &name, SOURCE, spec, false).await {
-            Ok(done) => {
-                ended.counts.source_rows += done.rows;
-                if !done.complete {
-                    ended.is_partial();
-                }
-                ended.notes.extend(done.notes);
-            }
-            Err(error) => {
-                ended.is_partial();
-                ended.notes.push(format!("source {} records could not be read: {}", spec.kind, told(&error)));
-            }
-        }
+        reads.push((&spec.kind, read(job, steps, &name, SOURCE, spec, false).await));
     }
+    reads
 }
 
 /// Reads the kinds that follow a successor, where any code hands over to one.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use rightful_core::{Cursor, Error, ErrorKind, Instant, Mark, Owner, Record, RecordId, Result, Rows, State};
 
-use crate::{Digest, Entry, Image, ImageId, ImageSpec, Newcomer, OpenRead, PageIn, ReadEnd, Row, Stored};
+use crate::{Digest, Entry, Image, ImageId, ImageSpec, OpenRead, PageIn, ReadEnd, Row, Stored};
 
 /// Rows in one chunk of an ordered stream.
 const CHUNK: usize = 500;
@@ -108,7 +108,7 @@ impl Stock {
                 Some(_) => stored.changed += 1,
             }
             let newcomers = match known {
-                Some(known) if self.complete_at.is_some() => newcomers(known, &record, now),
+                Some(known) if self.complete_at.is_some() => known.newcomers_in(&record, now),
                 _ => Vec::new(),
             };
             self.rows.insert(record.id.clone(), Row { record, digest, newcomers });
@@ -150,22 +150,6 @@ impl Stock {
     fn key<'a>(&self, row: &'a Row) -> &'a str {
         row.record.key(&self.spec.key).unwrap_or("")
     }
-}
-
-/// Owners the record did not have before; those who came earlier keep their time.
-fn newcomers(known: &Row, record: &Record, now: Instant) -> Vec<Newcomer> {
-    let mut newcomers = Vec::new();
-    for (role, owner) in &record.owners {
-        let (Owner::Known(present), Owner::Known(before)) = (owner, known.record.owner(role)) else { continue };
-        for owner in present {
-            if let Some(newcomer) = known.newcomers.iter().find(|newcomer| newcomer.role == *role && newcomer.owner == *owner) {
-                newcomers.push(newcomer.clone());
-            } else if !before.contains(owner) {
-                newcomers.push(Newcomer { role: role.clone(), owner: owner.clone(), since: now });
-            }
-        }
-    }
-    newcomers
 }
 
 fn digest(record: &Record) -> Digest {
