@@ -117,8 +117,8 @@ pub(crate) async fn blocking<T: Send + 'static>(body: impl FnOnce() -> Result<T>
 }
 
 /// Pages a connection keeps, in KiB, whatever the size of the data. A stream sorts within as much and spills the rest into a file.
-const WRITER_CACHE: i64 = 16_384;
-const READER_CACHE: i64 = 6_144;
+const WRITER_CACHE: i64 = 10_240;
+const READER_CACHE: i64 = 2_048;
 
 fn connect(path: &Path, busy: Duration, cache: i64) -> Result<Connection> {
     #[cfg_attr(not(test), expect(unused_mut, reason = "only tests listen"))]
