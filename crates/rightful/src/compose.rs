@@ -1,15 +1,16 @@
 //! Puts configured connections, the store and the clock together into what a job stands on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rightful_core::{
-    Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Slot,
-    SlotValue, SystemClock, SystemRandomness, async_trait, nearest,
+    CALLS, Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Slot,
+    SlotValue, SystemClock, SystemRandomness, WAITS, async_trait, nearest,
 };
 use rightful_engine::{Holder, Integration, Ports, Progress, Store};
 use rightful_store::{SqliteStore, current_holder};
+use serde::Serialize;
 
 use crate::config::{Config, ConnectionConfig};
 
@@ -24,6 +25,15 @@ pub struct Composition {
     holder: Holder,
     /// Permits by account.
     accounts: Mutex<HashMap<String, Arc<Permits>>>,
+}
+
+/// What was drawn from one account.
+#[derive(Clone, Debug, Serialize)]
+pub struct Spent {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// Counts by name.
+    pub counts: BTreeMap<&'static str, u64>,
 }
 
 impl Composition {
@@ -92,6 +102,21 @@ impl Composition {
                     .hint("give the new account a connection name of its own, or begin with another store: `store = \"PATH\"`"))
             }
         }
+    }
+
+    /// What was drawn from the accounts of an integration since this program began: calls, waits, and each quota that the vendor meters.
+    pub fn spent(&self, integration: &Integration) -> Vec<Spent> {
+        let policy = &integration.policy;
+        let connections = [&policy.source.connection, &policy.target.connection];
+        let known = connections.into_iter().filter_map(|name| self.config.connections.get(name));
+        known
+            .map(|connection| {
+                let permits = self.permits(connection);
+                let metered: BTreeSet<&'static str> = (connection.descriptor.kinds)().into_iter().flat_map(|spec| spec.quotas).collect();
+                let counts = [CALLS, WAITS].into_iter().chain(metered).map(|name| (name, permits.spent(name))).collect();
+                Spent { connection: connection.name.clone(), counts }
+            })
+            .collect()
     }
 
     /// Permits belong to an account: its connections share them.

@@ -1,12 +1,15 @@
 //! Progress bars on a terminal: what is read, planned and written, how fast, and how long it will still take.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{IsTerminal as _, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use rightful_engine::{Event, Progress, Silent};
+
+use crate::output::number;
 
 /// Bars where standard error is a terminal and a person reads it; else nothing.
 pub fn progress(json: bool) -> Arc<dyn Progress> {
@@ -43,11 +46,15 @@ impl Bars {
 
 fn style(counted: bool) -> ProgressStyle {
     let template = if counted {
-        "{prefix:26} {bar:28} {human_pos}/{human_len} {per_sec} {eta}"
+        "{prefix:26} {bar:28} {human_pos}/{human_len} {rate} {eta}"
     } else {
-        "{prefix:26} {spinner} {human_pos} {per_sec} {elapsed}"
+        "{prefix:26} {spinner} {human_pos} {rate} {elapsed}"
     };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // A style that cannot be written shows less; nothing else hangs on it.
+        let _ = write!(out, "{}/s", number(state.per_sec().round() as u64));
+    };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate)
 }
 
 impl Progress for Bars {

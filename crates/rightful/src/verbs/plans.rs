@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rightful_core::{Error, ErrorKind};
+use rightful_core::{CALLS, Error, ErrorKind, WAITS};
 use rightful_engine::{
     Change, Integration, Plan as SavedPlan, PlanId, PlanState, Ports, Progress, Refusal, RunId, RunOptions, RunReport, RunTask, Store,
     people_overview, run_job,
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Ended, Failure, author, chosen, open, reason, run_named};
 use crate::cli::{Apply, Global, Plan, Run, Undo};
-use crate::compose::{Composition, integration as configured};
+use crate::compose::{Composition, Spent, integration as configured};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::progress;
@@ -213,7 +213,8 @@ async fn ended(
     };
     let cases = composition.store.case_counts(Some(&integration.name)).await?;
     if global.json {
-        let view = json!({ "report": report, "plan": plan, "cases": cases.iter().cloned().collect::<HashMap<_, _>>() });
+        let cases: HashMap<_, _> = cases.iter().cloned().collect();
+        let view = json!({ "report": report, "plan": plan, "cases": cases, "spent": composition.spent(integration) });
         let Some(all) = changes else { return Ok(output::data(&output::pretty(&view))?) };
         let shown = match &plan {
             Some(plan) => first_changes(&*composition.store, plan, if all { usize::MAX } else { SHOWN }).await?,
@@ -223,7 +224,7 @@ async fn ended(
         view["changes"] = json!(shown);
         return Ok(output::data(&output::pretty(&view))?);
     }
-    output::data(&told(report, plan.as_ref(), &cases))?;
+    output::data(&(told(report, plan.as_ref(), &cases) + &spent_told(&composition.spent(integration))))?;
     if let (Some(all), Some(plan)) = (changes, &plan) {
         let ports = composition.ports(integration, Arc::new(rightful_engine::Silent)).await?;
         changes_told(&ports, integration, plan, all).await?;
@@ -361,6 +362,32 @@ fn plan_told(text: &mut String, plan: &SavedPlan) {
     }
 }
 
+/// What a job drew from its accounts. What a vendor meters is told for a month of such runs too (IN-14).
+fn spent_told(spent: &[Spent]) -> String {
+    /// Hours of a month.
+    const MONTH: u64 = 730;
+    let mut text = String::new();
+    let told: Vec<String> = spent
+        .iter()
+        .map(|spent| {
+            let mut parts = Vec::new();
+            for (name, count) in spent.counts.iter().filter(|(_, count)| **count > 0) {
+                parts.push(match *name {
+                    CALLS => output::counted(*count, "call"),
+                    WAITS => output::counted(*count, "wait"),
+                    metered => {
+                        let month = output::number(count.saturating_mul(MONTH));
+                        format!("{} {metered} ({month} a month at one such run an hour)", output::number(*count))
+                    }
+                });
+            }
+            format!("{}: {}", spent.connection, if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") })
+        })
+        .collect();
+    line(&mut text, "asked", &told.join("; "));
+    text
+}
+
 /// How a job ended, for people.
 pub fn told(report: &RunReport, plan: Option<&SavedPlan>, cases: &[(String, u64)]) -> String {
     let counts = &report.counts;
@@ -404,4 +431,20 @@ pub fn told(report: &RunReport, plan: Option<&SavedPlan>, cases: &[(String, u64)
         line(&mut text, "note", note);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// IN-14.
+    #[test]
+    fn what_a_vendor_meters_is_told_for_a_month_too() {
+        let spent = |connection: &str, counts: &[(&'static str, u64)]| Spent {
+            connection: connection.into(),
+            counts: counts.iter().copied().collect(),
+        };
+        let told = spent_told(&[spent("erp", &[(CALLS, 6), (WAITS, 1), ("transactions", 9)]), spent("field", &[(CALLS, 0), (WAITS, 0)])]);
+        assert_eq!(told, "  asked     erp: 6 calls, 9 transactions (6,570 a month at one such run an hour), 1 wait; field: nothing\n");
+    }
 }
