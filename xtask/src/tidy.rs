@@ -12,8 +12,9 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("rightful-testkit", &["rightful-core", "rightful-sim"], &[]),
     ("rightful-engine", &["rightful-core"], &[]),
     ("rightful-store", &["rightful-core", "rightful-engine"], &[]),
+    ("rightful-console", &["rightful-core", "rightful-engine"], &[]),
     ("connector-", &["rightful-core"], &["rightful-sim"]),
-    ("rightful", &["rightful-core", "rightful-engine", "rightful-store"], &["rightful-sim", "connector-*"]),
+    ("rightful", &["rightful-core", "rightful-engine", "rightful-store"], &["rightful-sim", "rightful-console", "connector-*"]),
     ("rightful-bench", &["rightful-sim"], &[]),
     ("xtask", &[], &[]),
 ];

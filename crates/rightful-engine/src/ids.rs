@@ -63,6 +63,14 @@ number_type! {
     /// A line of the ledger.
     EntryId, "entry-"
 }
+number_type! {
+    /// Somebody who may sign in to the console.
+    MemberId, "member-"
+}
+number_type! {
+    /// A token of the API.
+    TokenId, "token-"
+}
 
 /// A 64-bit digest of content, for noticing that something moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,9 +2,12 @@
 //!
 //! `decide`-side modules are pure; `job` runs them over the ports `Connector`, [`Store`] and [`Steps`].
 
+mod access;
+mod audit;
 mod cap;
 mod case;
 mod codes;
+mod connections;
 mod decide;
 mod explain;
 mod ids;
@@ -16,14 +19,19 @@ mod people;
 mod plan;
 mod policy;
 mod resolve;
+mod review;
 mod run;
 mod steps;
 mod store;
 mod undo;
+mod watch;
 
+pub use access::*;
+pub use audit::*;
 pub use cap::*;
 pub use case::*;
 pub use codes::*;
+pub use connections::*;
 pub use decide::*;
 pub use explain::*;
 pub use ids::*;
@@ -34,7 +42,9 @@ pub use people::*;
 pub use plan::*;
 pub use policy::*;
 pub use resolve::*;
+pub use review::*;
 pub use run::*;
 pub use steps::*;
 pub use store::*;
 pub use undo::*;
+pub use watch::*;

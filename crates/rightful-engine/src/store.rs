@@ -183,6 +183,8 @@ pub enum Leased {
 pub struct IntegrationState {
     /// Paused since when, by whom, why.
     pub paused: Option<Authorship>,
+    /// May account managers edit its code table (SK-5)?
+    pub editable: bool,
 }
 
 /// A final outcome of a ledger entry, and what the image shall hold from now on.
@@ -233,8 +235,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn release(&self, fence: &Fence) -> Result<()>;
     /// State of an integration; the default where it was never touched.
     async fn integration(&self, integration: &str) -> Result<IntegrationState>;
-    /// Pauses (`Some`) or resumes (`None`).
-    async fn pause(&self, integration: &str, by: Option<Authorship>) -> Result<()>;
+    /// Pauses or resumes.
+    async fn pause(&self, integration: &str, paused: bool, by: &Authorship) -> Result<()>;
 
     /// Ties a connection's name to what it stands for (account and scope). Gives back what it stood for before, where that differs: then
     /// nothing is changed, since rows of two accounts must never meet under one name.
@@ -379,6 +381,6 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn case_counts(&self, integration: Option<&str>) -> Result<Vec<(String, u64)>>;
     /// Holds, oldest first.
     async fn holds(&self, integration: Option<&str>, after: Option<HoldId>, limit: usize) -> Result<Vec<Hold>>;
-    /// Drops a hold.
-    async fn drop_hold(&self, hold: HoldId) -> Result<bool>;
+    /// Drops a hold; `false` where there is none such.
+    async fn drop_hold(&self, hold: HoldId, by: &Authorship) -> Result<bool>;
 }

@@ -9,7 +9,7 @@ use rightful_core::{Error, ErrorKind, Instant, Result};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 /// Migrations in order; the database's `user_version` is how many it has had.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_serve.sql")];
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);

@@ -102,7 +102,10 @@ async fn everything() {
         store.case_counts(integration).await.unwrap();
         store.runs(integration, 9).await.unwrap();
         let holds = store.holds(integration, None, 9).await.unwrap();
-        store.drop_hold(holds[0].id).await.unwrap();
+        store
+            .drop_hold(holds[0].id, &Authorship { author: "ann".into(), reason: "settled".into(), at: chrono::DateTime::UNIX_EPOCH })
+            .await
+            .unwrap();
     }
     world.store.plans("rep-codes", 9).await.unwrap();
     world.store.code_versions("rep-codes", 9).await.unwrap();

@@ -60,12 +60,12 @@ pub(crate) fn release(tx: &Transaction<'_>, fence: &Fence) -> Result<()> {
 }
 
 pub(crate) fn integration(connection: &Connection, name: &str) -> Result<IntegrationState> {
-    let paused: Option<String> = connection
-        .query_row("SELECT paused FROM integration WHERE name = ?1", [name], |row| row.get(0))
+    let found: Option<(Option<String>, bool)> = connection
+        .query_row("SELECT paused, editable FROM integration WHERE name = ?1", [name], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
-        .map_err(told)?
-        .flatten();
-    Ok(IntegrationState { paused: paused.map(|line| data(&line)).transpose()? })
+        .map_err(told)?;
+    let Some((paused, editable)) = found else { return Ok(IntegrationState::default()) };
+    Ok(IntegrationState { paused: paused.map(|line| data(&line)).transpose()?, editable })
 }
 
 pub(crate) fn pause(tx: &Transaction<'_>, name: &str, by: Option<&Authorship>) -> Result<()> {

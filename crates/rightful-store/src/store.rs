@@ -81,9 +81,9 @@ impl Store for SqliteStore {
         self.0.read(move |tx| runs::integration(tx, &integration)).await
     }
 
-    async fn pause(&self, integration: &str, by: Option<Authorship>) -> Result<()> {
-        let integration = integration.to_owned();
-        self.0.write(move |tx| runs::pause(tx, &integration, by.as_ref())).await
+    async fn pause(&self, integration: &str, paused: bool, by: &Authorship) -> Result<()> {
+        let (integration, by) = (integration.to_owned(), by.clone());
+        self.0.write(move |tx| runs::pause(tx, &integration, paused.then_some(&by))).await
     }
 
     async fn tie_connection(&self, connection: &ConnectionName, stands_for: &str) -> Result<Option<String>> {
@@ -333,7 +333,7 @@ impl Store for SqliteStore {
         self.0.read(move |tx| work::holds(tx, integration.as_deref(), after, limit)).await
     }
 
-    async fn drop_hold(&self, hold: HoldId) -> Result<bool> {
+    async fn drop_hold(&self, hold: HoldId, _by: &Authorship) -> Result<bool> {
         self.0.write(move |tx| work::drop_hold(tx, hold)).await
     }
 }

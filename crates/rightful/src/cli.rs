@@ -325,6 +325,9 @@ pub enum HoldsVerb {
     Drop {
         /// The hold: `hold-4` or `4`
         hold: String,
+        /// Who drops it; the name you are signed in with unless said
+        #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+        author: Option<String>,
     },
 }
 
@@ -371,6 +374,9 @@ pub struct Resume {
     // With an id of its own: the option of the same name would be hidden.
     #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
+    /// Who lets it run; the name you are signed in with unless said
+    #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+    pub author: Option<String>,
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) async fn begin_undo(job: Job, undone: RunId) -> Result<Vec<Kind>> {
         reason: format!("{} undoes {undone}; resume when the code table or the source is mended", job.run),
         at: job.now(),
     };
-    store.pause(job.name(), Some(by)).await?;
+    store.pause(job.name(), true, &by).await?;
     let mut kinds = Vec::new();
     let mut after = None;
     loop {

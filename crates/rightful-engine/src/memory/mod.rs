@@ -162,8 +162,8 @@ impl Store for MemoryStore {
         Ok(self.state().integrations.get(integration).cloned().unwrap_or_default())
     }
 
-    async fn pause(&self, integration: &str, by: Option<Authorship>) -> Result<()> {
-        self.state().integrations.entry(integration.to_owned()).or_default().paused = by;
+    async fn pause(&self, integration: &str, paused: bool, by: &Authorship) -> Result<()> {
+        self.state().integrations.entry(integration.to_owned()).or_default().paused = paused.then(|| by.clone());
         Ok(())
     }
 
@@ -561,7 +561,7 @@ impl Store for MemoryStore {
         Ok(holds.map(|(hold, plan)| Hold { run: run_of(*plan), ..hold.clone() }).collect())
     }
 
-    async fn drop_hold(&self, hold: HoldId) -> Result<bool> {
+    async fn drop_hold(&self, hold: HoldId, _by: &Authorship) -> Result<bool> {
         let mut state = self.state();
         let before = state.holds.len();
         state.holds.retain(|(known, _)| known.id != hold);

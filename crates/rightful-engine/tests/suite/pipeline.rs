@@ -225,7 +225,15 @@ async fn undo_puts_everything_back_but_a_record_changed_since_and_pauses_the_int
     // Undoing again has nothing left to do.
     let report = world.job(RunTask::Undo { run: done.run }, RunOptions::default()).await.unwrap();
     assert_eq!(report.counts.done, 0);
-    world.store.pause("rep-codes", None).await.unwrap();
+    world
+        .store
+        .pause(
+            "rep-codes",
+            false,
+            &rightful_engine::Authorship { author: "ann".into(), reason: "mended".into(), at: chrono::DateTime::UNIX_EPOCH },
+        )
+        .await
+        .unwrap();
     assert_eq!(world.run().await.outcome, RunOutcome::Done);
 }
 
@@ -651,7 +659,7 @@ async fn a_table_saved_while_a_plan_is_made_makes_the_plan_again() {
 async fn a_paused_integration_may_be_looked_at_but_not_run() {
     let world = twelve().await;
     let by = Authorship { author: "ann".into(), reason: "roll-over".into(), at: chrono::DateTime::UNIX_EPOCH };
-    world.store.pause("rep-codes", Some(by)).await.unwrap();
+    world.store.pause("rep-codes", true, &by).await.unwrap();
     let plan = world.plan().await;
     assert_eq!((plan.outcome, plan.counts.planned), (RunOutcome::Done, 8));
     assert!(world.job(RunTask::Apply { plan: plan.plan.unwrap() }, RunOptions::default()).await.is_err());

@@ -2,7 +2,7 @@
 
 use std::time::Instant as Moment;
 
-use rightful_engine::{Fence, Holder, ImageId, ImageSpec, Leased, PageIn, Store};
+use rightful_engine::{Authorship, Fence, Holder, ImageId, ImageSpec, Leased, PageIn, Store};
 
 use super::*;
 use crate::SqliteStore;
@@ -126,7 +126,7 @@ async fn only_its_owner_may_read_the_file_and_what_stands_beside_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let (folder, path) = folder();
     let store = SqliteStore::open(&path).unwrap();
-    store.pause("i", None).await.unwrap();
+    store.pause("i", false, &Authorship { author: "ann".into(), reason: "again".into(), at: DateTime::UNIX_EPOCH }).await.unwrap();
     let mut files = Vec::new();
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap();

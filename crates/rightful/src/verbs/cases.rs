@@ -81,9 +81,10 @@ pub async fn holds(global: &Global, verb: HoldsVerb) -> Ended {
                 )
             })?;
         }
-        HoldsVerb::Drop { hold } => {
+        HoldsVerb::Drop { hold, author: by } => {
             let id: HoldId = hold.parse()?;
-            if !composition.store.drop_hold(id).await? {
+            let by = Authorship { author: author(by.as_deref())?, reason: "dropped".to_owned(), at: Utc::now() };
+            if !composition.store.drop_hold(id, &by).await? {
                 let error = Error::new(ErrorKind::NotFound, format!("there is no {id}")).hint("see which there are: rightful holds list");
                 return Err(error.into());
             }
@@ -100,7 +101,7 @@ pub async fn pause(global: &Global, arguments: &Pause) -> Ended {
     let composition = open(global)?;
     let integration = chosen(&composition, global, arguments.integration.as_deref())?;
     let by = Authorship { author: author(arguments.by.author.as_deref())?, reason: reason(&arguments.by.reason)?, at: Utc::now() };
-    composition.store.pause(&integration.name, Some(by.clone())).await?;
+    composition.store.pause(&integration.name, true, &by).await?;
     output::emit(global.json, &json!({ "integration": integration.name, "paused": by }), || {
         format!("{} is paused; let it run again: rightful resume {}", integration.name, integration.name)
     })?;
@@ -113,7 +114,8 @@ pub async fn resume(global: &Global, arguments: &Resume) -> Ended {
     let integration = chosen(&composition, global, arguments.integration.as_deref())?;
     let name = &integration.name;
     let was = composition.store.integration(name).await?.paused;
-    composition.store.pause(name, None).await?;
+    let by = Authorship { author: author(arguments.author.as_deref())?, reason: "resumed".to_owned(), at: Utc::now() };
+    composition.store.pause(name, false, &by).await?;
     output::emit(global.json, &json!({ "integration": name, "was_paused": was }), || match &was {
         Some(by) => format!("{name} runs again (it was paused by {}: {})", by.author, by.reason),
         None => format!("{name} was not paused"),

@@ -100,10 +100,10 @@ async fn pausing_and_slots_need_no_lease() {
     let bench = Bench::new().await;
     let store = &bench.store;
     assert_eq!(store.integration("never touched").await.unwrap(), IntegrationState::default());
-    store.pause(INTEGRATION, Some(author("ann", 1))).await.unwrap();
+    store.pause(INTEGRATION, true, &author("ann", 1)).await.unwrap();
     assert_eq!(store.integration(INTEGRATION).await.unwrap().paused, Some(author("ann", 1)));
     store.renew(&bench.fence, minute(99)).await.expect("a pause takes no lease away");
-    store.pause(INTEGRATION, None).await.unwrap();
+    store.pause(INTEGRATION, false, &author("ben", 2)).await.unwrap();
     assert_eq!(store.integration(INTEGRATION).await.unwrap().paused, None);
 
     let name: ConnectionName = "field".into();

@@ -89,8 +89,8 @@ async fn a_target_has_one_hold_which_keeps_its_number_and_time_and_a_number_is_n
     assert_eq!(store.holds(Some(INTEGRATION), Some(first.id), 99).await.unwrap(), [Hold { run: Some(RunId(5)), ..holds[1].clone() }]);
     assert!(store.holds(Some("other"), None, 99).await.unwrap().is_empty());
     let last = holds[1].id;
-    assert!(store.drop_hold(last).await.unwrap());
-    assert!(!store.drop_hold(last).await.unwrap());
+    assert!(store.drop_hold(last, &author("ann", 1)).await.unwrap());
+    assert!(!store.drop_hold(last, &author("ann", 1)).await.unwrap());
     add(hold("z"), 4).await;
     let holds = store.holds(None, None, 99).await.unwrap();
     assert_eq!(holds.len(), 2);
