@@ -230,7 +230,7 @@ async fn undo_puts_everything_back_but_a_record_changed_since_and_pauses_the_int
         .pause(
             "rep-codes",
             false,
-            &rightful_engine::Authorship { author: "ann".into(), reason: "mended".into(), at: chrono::DateTime::UNIX_EPOCH },
+            &Authorship { author: "ann".into(), reason: "mended".into(), at: chrono::DateTime::UNIX_EPOCH },
         )
         .await
         .unwrap();
