@@ -1,1 +1,22 @@
-//! Pages and API.
+//! The pages and the JSON API through which people watch integrations and decide who owns what. Knows no vendor, no SQL and no HTTP client.
+//!
+//! [`Console`] is what the pages stand on, [`router`] serves it. What a deployment is made of comes in through [`Deployment`].
+
+mod access;
+mod api;
+mod assets;
+mod console;
+mod deployment;
+mod fields;
+mod guard;
+mod headers;
+mod pages;
+mod problem;
+mod routes;
+mod sessions;
+mod told;
+
+pub use access::{LINK_HOURS, SESSION_HOURS, first_link, hashed};
+pub use console::{Console, ConsoleStore};
+pub use deployment::{Deployed, DeployedConnection, Deployment, Endpoint, Origin};
+pub use routes::{Needs, ROUTES, Route, router};

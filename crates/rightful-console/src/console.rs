@@ -1,0 +1,44 @@
+//! What pages and API stand on: the deployment, the store, and the limits on signing in.
+
+use std::sync::Arc;
+
+use rightful_core::{Error, ErrorKind, Instant, Result};
+use rightful_engine::{AccessStore, AuditLog, ConnectionStore, ReviewStore, Store, WatchStore};
+
+use crate::access::Attempts;
+use crate::{Deployed, Deployment};
+
+/// Everything the console must remember, behind the engine's ports.
+pub trait ConsoleStore: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore {}
+
+impl<T: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore> ConsoleStore for T {}
+
+/// What pages and API stand on.
+#[derive(Debug)]
+pub struct Console {
+    /// The deployment around it.
+    pub deployment: Arc<dyn Deployment>,
+    /// What remembers.
+    pub store: Arc<dyn ConsoleStore>,
+    /// Failed sign-ins of late.
+    pub(crate) attempts: Attempts,
+}
+
+impl Console {
+    /// A console over a deployment and its store.
+    pub fn new(deployment: Arc<dyn Deployment>, store: Arc<dyn ConsoleStore>) -> Self {
+        Self { deployment, store, attempts: Attempts::default() }
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> Instant {
+        self.deployment.now()
+    }
+
+    /// The integration of that name.
+    pub(crate) fn deployed(&self, name: &str) -> Result<Deployed> {
+        self.deployment.integrations().into_iter().find(|deployed| deployed.integration.name == name).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("there is no integration `{name}`")).hint("see which there are: Integrations")
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Lets a request through only as the table of routes says: who is asking, whether they may, and that a form is the console's own.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::RequestExt as _;
+use axum::extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_login::AuthSession;
+use rightful_engine::Store as _;
+
+use crate::access::{Backend, Who, secret_digest};
+use crate::fields::{FORM_KEY, Fields};
+use crate::problem::Problem;
+use crate::routes::{Needs, ROUTES};
+use crate::sessions::form_key;
+use crate::{Console, api};
+
+/// Where a request comes from, where that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct From_(pub Option<IpAddr>);
+
+/// The session of a member.
+pub type Session = AuthSession<Backend>;
+
+/// Checks one request. A route that is not in the table is not served.
+pub async fn checked(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
+    match admitted(&console, request).await {
+        Ok(Admitted::In(request)) => next.run(request).await,
+        Ok(Admitted::SignIn(back)) => Redirect::to(&format!("/sign-in?back={}", encoded(&back))).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+enum Admitted {
+    In(Request),
+    /// A person without a session, who asked for this page.
+    SignIn(String),
+}
+
+async fn admitted(console: &Console, mut request: Request) -> Result<Admitted, Problem> {
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let route =
+        ROUTES.iter().find(|route| route.path == path && route.method == method.as_str()).ok_or_else(|| Problem::not_found("such page"))?;
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    request.extensions_mut().insert(From_(from));
+
+    let program = api::is_for_programs(&path);
+    let session = request.extract_parts::<Session>().await.ok();
+    let who = if program {
+        token(console, request.headers().get(header::AUTHORIZATION).cloned()).await?
+    } else {
+        session.as_ref().and_then(member)
+    };
+    if route.needs != Needs::Nothing {
+        let Some(who) = &who else {
+            return if program || method != Method::GET || path.ends_with("/events") {
+                Err(Problem::new(StatusCode::UNAUTHORIZED, "nobody is signed in").hint(if program {
+                    "send a token: Authorization: Bearer TOKEN; an admin makes one under Settings"
+                } else {
+                    "sign in again; what you typed was not saved"
+                }))
+            } else {
+                Ok(Admitted::SignIn(request.uri().to_string()))
+            };
+        };
+        let integration = match request.extract_parts::<RawPathParams>().await {
+            Ok(params) => params.iter().find(|(key, _)| *key == "integration").map(|(_, value)| value.to_owned()),
+            Err(_) => return Err(Problem::not_found("such page")),
+        };
+        may(console, route.needs, who, &integration.unwrap_or_default()).await?;
+    }
+    if method == Method::POST && !program {
+        let expected = match &who {
+            Some(Who::Member(_, key)) => Some(key.clone()),
+            _ => None,
+        };
+        let (parts, body) = request.into_parts();
+        let fields = Fields::read(Request::from_parts(parts.clone(), body)).await?;
+        request = Request::from_parts(parts, axum::body::Body::empty());
+        // Before signing in there is nothing to forge with; the layer before has looked at where the form came from.
+        if let Some(expected) = expected
+            && !same(fields.text(FORM_KEY), &expected)
+        {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "this form is not the console's own, or is from an earlier session")
+                .hint("go back, load the page again and send it once more; nothing was changed"));
+        }
+        request.extensions_mut().insert(fields);
+    }
+    if let Some(who) = who {
+        request.extensions_mut().insert(who);
+    }
+    Ok(Admitted::In(request))
+}
+
+/// The member of a session, with what their forms must carry.
+fn member(session: &Session) -> Option<Who> {
+    let user = session.user.as_ref()?;
+    let id = session.session.id()?;
+    Some(Who::Member(user.member.clone(), form_key(id)))
+}
+
+async fn token(console: &Console, given: Option<HeaderValue>) -> Result<Option<Who>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    let text = given.to_str().ok().and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer "))).map(str::trim);
+    let Some(text) = text.filter(|text| text.len() < 200) else { return Ok(None) };
+    Ok(console.store.use_token(&secret_digest(text), console.now()).await?.map(Who::Token))
+}
+
+async fn may(console: &Console, needs: Needs, who: &Who, name: &str) -> Result<(), Problem> {
+    match needs {
+        Needs::Nothing | Needs::SignedIn => Ok(()),
+        Needs::Anywhere(right) => Ok(who.access().anywhere(right)?),
+        Needs::Over(right) => {
+            // Whoever may not know of it gets the same answer as for one that is not there.
+            if !who.access().covers(name) {
+                return Err(Problem::not_found("such integration"));
+            }
+            console.deployed(name).map_err(|_| Problem::not_found("such integration"))?;
+            let editable = console.store.integration(name).await?.editable;
+            Ok(who.access().over(right, name, editable)?)
+        }
+    }
+}
+
+/// Compares in the same time wherever they differ.
+fn same(one: &str, other: &str) -> bool {
+    blake3::hash(one.as_bytes()) == blake3::hash(other.as_bytes())
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

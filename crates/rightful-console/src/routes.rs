@@ -1,0 +1,121 @@
+//! Every route with the right it takes: the one table that decides who may do what, for pages and API alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, post, put};
+use axum_login::AuthManagerLayerBuilder;
+use axum_login::tower_sessions::cookie::{SameSite, time};
+use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
+use rightful_engine::Right;
+use tower_http::csrf::CsrfLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use crate::access::{Backend, SESSION_HOURS};
+use crate::fields::LARGEST;
+use crate::problem::Problem;
+use crate::sessions::Sessions;
+use crate::{Console, api, assets, guard, headers, pages, problem};
+
+/// What a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Anybody may ask.
+    Nothing,
+    /// A member or a token, whatever it may do.
+    SignedIn,
+    /// A right, somewhere.
+    Anywhere(Right),
+    /// A right over the integration that the path names.
+    Over(Right),
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: &'static str,
+    /// Its path, with `{integration}` and the like.
+    pub path: &'static str,
+    /// What it takes.
+    pub needs: Needs,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal $needs:expr => $handler:path;)*) => {
+        /// Every route. A request whose route is not here is not served.
+        pub const ROUTES: &[Route] = &[$(Route { method: method_name(stringify!($method)), path: $path, needs: $needs }),*];
+
+        fn handlers() -> Router<Arc<Console>> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+const fn method_name(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        b"get" => "GET",
+        b"post" => "POST",
+        b"put" => "PUT",
+        b"delete" => "DELETE",
+        _ => panic!("a route's method is get, post, put or delete"),
+    }
+}
+
+use Needs::{Anywhere, Nothing, Over, SignedIn};
+use Right::{Administer, Approve, Audit, Connect, EditCodes, Run, See, SetEditable};
+
+routes! {
+    get "/" SignedIn => pages::home;
+    get "/assets/{file}" Nothing => assets::asset;
+    get "/healthz" Nothing => api::health::healthz;
+    get "/readyz" Nothing => api::health::readyz;
+    get "/sign-in" Nothing => pages::sign_in::form;
+    post "/sign-in" Nothing => pages::sign_in::signed;
+    post "/sign-out" SignedIn => pages::sign_in::sign_out;
+    get "/invitation/{link}" Nothing => pages::sign_in::invitation;
+    post "/invitation/{link}" Nothing => pages::sign_in::accept;
+
+    get "/integrations" SignedIn => pages::integrations::list;
+    get "/integrations/{integration}" Over(See) => pages::codes::page;
+    post "/integrations/{integration}/codes" Over(EditCodes) => pages::codes::save;
+}
+
+/// The console as a service. `secure`: people reach it over https, so cookies are only sent there.
+pub fn router(console: Arc<Console>, secure: bool) -> Router {
+    let sessions = SessionManagerLayer::new(Sessions(console.clone()))
+        // The prefix makes browsers refuse the cookie from anybody else, over anything else.
+        .with_name(if secure { "__Host-rightful" } else { "rightful" })
+        .with_http_only(true)
+        .with_secure(secure)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(time::Duration::hours(SESSION_HOURS)));
+    let signed_in = AuthManagerLayerBuilder::new(Backend(console.store.clone()), sessions).build();
+    handlers()
+        .route_layer(from_fn_with_state(console.clone(), guard::checked))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(other_method)
+        .layer(signed_in)
+        // Another site's page cannot post to this one, session or not.
+        .layer(CsrfLayer::new())
+        .layer(DefaultBodyLimit::max(LARGEST))
+        // A body that trickles in holds nobody up for longer than this between two pieces.
+        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(10)))
+        .layer(from_fn(problem::rendered))
+        .layer(from_fn(headers::added))
+        .with_state(console)
+}
+
+async fn nowhere() -> Response {
+    Problem::not_found("such page").into_response()
+}
+
+async fn other_method() -> Response {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method").into_response()
+}

@@ -1,0 +1,68 @@
+//! Sessions of the console in the store: kept by the digest of their id, so that whoever reads the store cannot use them.
+
+use std::sync::Arc;
+
+use axum_login::tower_sessions::SessionStore;
+use axum_login::tower_sessions::cookie::time::OffsetDateTime;
+use axum_login::tower_sessions::session::{Id, Record};
+use axum_login::tower_sessions::session_store::{Error, Result};
+use chrono::{DateTime, Utc};
+use rightful_core::async_trait;
+use rightful_engine::SessionRow;
+
+use crate::{Console, ConsoleStore};
+
+/// The session layer's store over ours.
+#[derive(Clone, Debug)]
+pub struct Sessions(pub Arc<Console>);
+
+impl Sessions {
+    fn store(&self) -> &dyn ConsoleStore {
+        &*self.0.store
+    }
+}
+
+fn digest(id: Id) -> Vec<u8> {
+    blake3::hash(&id.0.to_be_bytes()).as_bytes().to_vec()
+}
+
+/// What forms of a session must carry: known to nobody who does not know the session's id.
+pub fn form_key(id: Id) -> String {
+    blake3::Hash::from(blake3::derive_key("rightful console 2026 form key", &id.0.to_be_bytes())).to_hex().to_string()
+}
+
+fn row(record: &Record) -> Result<SessionRow> {
+    let expires = DateTime::<Utc>::from_timestamp(record.expiry_date.unix_timestamp(), 0).unwrap_or_default();
+    let data = serde_json::to_vec(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
+    Ok(SessionRow { digest: digest(record.id), data, expires })
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        while !self.store().put_session(&row(record)?, true).await.map_err(|error| Error::Backend(error.to_string()))? {
+            record.id = Id::default();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.store().put_session(&row(record)?, false).await.map(drop).map_err(|error| Error::Backend(error.to_string()))
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let found = self.store().session(&digest(*id), self.0.now()).await.map_err(|error| Error::Backend(error.to_string()))?;
+        let Some(found) = found else { return Ok(None) };
+        let data = serde_json::from_slice(&found.data).map_err(|error| Error::Decode(error.to_string()))?;
+        let expiry_date = time_of(found.expires.timestamp())?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.store().end_session(&digest(*id)).await.map_err(|error| Error::Backend(error.to_string()))
+    }
+}
+
+fn time_of(seconds: i64) -> Result<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|error| Error::Decode(error.to_string()))
+}

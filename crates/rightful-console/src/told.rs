@@ -1,0 +1,74 @@
+//! How pages say numbers, moments, spans and states: each in one way everywhere.
+
+use chrono::{DateTime, Utc};
+use rightful_core::Instant;
+
+/// "12,345".
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut told = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            told.push(',');
+        }
+        told.push(digit);
+    }
+    told
+}
+
+/// "1 customer", "2 customers".
+pub fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{} {what}s", number(count)) }
+}
+
+/// A moment for people, with the machine's form for scripts and how long ago or ahead it is.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// "2026-11-27 06:14 UTC".
+    pub text: String,
+    /// RFC 3339.
+    pub machine: String,
+    /// "3 minutes ago", "in 2 hours".
+    pub away: String,
+}
+
+/// A moment, seen from now.
+pub fn moment(at: Instant, now: Instant) -> Moment {
+    Moment { text: at.format("%Y-%m-%d %H:%M UTC").to_string(), machine: at.to_rfc3339(), away: away(at, now) }
+}
+
+fn away(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (at - now).num_seconds();
+    let span = span(seconds.unsigned_abs());
+    match seconds {
+        -4..=4 => "now".to_owned(),
+        ..=-5 => format!("{span} ago"),
+        _ => format!("in {span}"),
+    }
+}
+
+/// "3 minutes", "2 hours", "5 days": the largest whole unit.
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => counted(seconds, "second"),
+        60..3_600 => counted(seconds / 60, "minute"),
+        3_600..172_800 => counted(seconds / 3_600, "hour"),
+        _ => counted(seconds / 86_400, "day"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_spans_read_as_people_say_them() {
+        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1_000, 1_234_567].map(number).each_ref().map(String::as_str));
+        for (seconds, told) in [(1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7_200, "2 hours"), (172_800, "2 days")] {
+            assert_eq!(span(seconds), told);
+        }
+        let now = DateTime::UNIX_EPOCH;
+        let at = |seconds| moment(now + chrono::Duration::seconds(seconds), now).away;
+        assert_eq!([at(0), at(-90), at(7_300)], ["now", "1 minute ago", "in 2 hours"].map(str::to_owned));
+    }
+}
