@@ -1,0 +1,4 @@
+//! Walks through the console in a real browser, as its users do.
+
+mod driver;
+mod stage;
