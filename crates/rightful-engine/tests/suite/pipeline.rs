@@ -227,11 +227,7 @@ async fn undo_puts_everything_back_but_a_record_changed_since_and_pauses_the_int
     assert_eq!(report.counts.done, 0);
     world
         .store
-        .pause(
-            "rep-codes",
-            false,
-            &Authorship { author: "ann".into(), reason: "mended".into(), at: chrono::DateTime::UNIX_EPOCH },
-        )
+        .pause("rep-codes", false, &Authorship { author: "ann".into(), reason: "mended".into(), at: chrono::DateTime::UNIX_EPOCH })
         .await
         .unwrap();
     assert_eq!(world.run().await.outcome, RunOutcome::Done);
