@@ -23,6 +23,8 @@ mod review;
 mod run;
 mod steps;
 mod store;
+pub mod table_file;
+mod typed;
 mod undo;
 mod watch;
 
@@ -46,5 +48,6 @@ pub use review::*;
 pub use run::*;
 pub use steps::*;
 pub use store::*;
+pub use typed::*;
 pub use undo::*;
 pub use watch::*;

@@ -11,7 +11,6 @@ mod progress;
 mod registry;
 #[cfg(feature = "sandbox")]
 mod sandbox;
-mod table_file;
 mod verbs;
 
 use std::process::ExitCode;

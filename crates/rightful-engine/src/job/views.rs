@@ -109,6 +109,16 @@ pub(crate) async fn people_index(store: &dyn Store, layout: &Layout) -> Result<P
     Ok(PeopleIndex::new(people))
 }
 
+/// The target's people as last read, to judge what is typed by; `None` where they never were.
+///
+/// # Errors
+/// As [`code_overview`].
+pub async fn known_people(ports: &Ports, integration: &Integration) -> Result<Option<PeopleIndex>> {
+    let layout = Layout::of(ports, &integration.policy)?;
+    let people = people_index(&*ports.store, &layout).await?;
+    Ok(Some(people).filter(|people| !people.people().is_empty()))
+}
+
 async fn humans(store: &dyn Store, layout: &Layout) -> Result<Humans> {
     let mut records = Vec::new();
     for spec in &layout.source_people {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rightful_core::{Descriptor, Error, ErrorKind, Result, SettingType};
-use rightful_engine::CodeRow;
+use rightful_engine::{CodeRow, table_file};
 use rightful_sim::world::World;
 use rightful_sim::{Credentials, FaultPlan, RunningSim, SimHost, SimOptions, StandIn};
 use serde_json::{Value as Json, json};
@@ -15,7 +15,7 @@ use crate::cli::{Cli, Global};
 use crate::config::{Filled, quoted, template, told_secret};
 use crate::exit::Exit;
 use crate::verbs::{Ended, Failure};
-use crate::{output, registry, table_file};
+use crate::{output, registry};
 pub use choices::{Typed, choices};
 
 /// `sandbox`

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, Integration, Named, PeopleIndex, Ports, Saved, Silent, Situation, TargetPerson, code_overview,
-    people_overview,
+    Authorship, CodeEdit, CodeLine, CodeRow, Integration, Named, Ports, Saved, Silent, Situation, Typed, TypedUser, code_overview,
+    known_people, table_file, typed_edit,
 };
 use serde_json::json;
 
 use super::{Ended, Failure, author, chosen, open, reason, setup};
 use crate::cli::{Authored, CodesVerb, Global};
 use crate::exit::Exit;
-use crate::{output, table_file};
+use crate::output;
 
 /// The largest table file.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -90,22 +90,6 @@ fn user(named: &Named) -> String {
     }
 }
 
-/// The target's people as last read; `None` where they never were.
-async fn people(ports: &Ports, integration: &Integration) -> Result<Option<PeopleIndex>, Failure> {
-    let users = people_overview(ports, integration).await?.users;
-    if users.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(PeopleIndex::new(users.into_iter().map(|user| TargetPerson {
-        owner: user.owner,
-        name: user.name,
-        user_name: user.user_name,
-        emails: user.emails,
-        active: user.active,
-        service: user.service,
-    }))))
-}
-
 /// The edit that `codes set` asks for.
 async fn edit(
     ports: &Ports,
@@ -133,33 +117,24 @@ async fn edit(
         }
         pairs.push((old, new));
     }
-    if let Some(people) = people(ports, integration).await? {
-        for typed in users.iter().map(String::as_str).chain(pairs.iter().map(|(_, new)| *new)) {
-            table_file::judge_user(&people, typed)
-                .map_err(|(message, mend)| Failure::from(Error::new(ErrorKind::Config, message).hint(mend)))?;
-        }
-    } else {
+    let people = known_people(ports, integration).await?;
+    if people.is_none() {
         output::note("note: the target's users were never read, so the names could not be checked: rightful plan");
     }
-    let row = |user: Option<&String>| CodeRow {
-        code: code.to_owned(),
-        user: user.cloned(),
-        successor: user.and_then(|user| pairs.iter().find(|(old, _)| old == user).map(|(_, new)| (*new).to_owned())),
+    let successor = |user: &str| pairs.iter().find(|(old, _)| *old == user).map(|(_, new)| (*new).to_owned());
+    let typed = match (remove, blank) {
+        (true, _) => Typed::Remove,
+        (false, true) => Typed::Blank,
+        (false, false) => Typed::Users(users.iter().map(|user| TypedUser { user: user.clone(), successor: successor(user) }).collect()),
     };
-    let rows = if remove {
-        Vec::new()
-    } else if blank {
-        vec![row(None)]
-    } else {
-        users.iter().map(|user| row(Some(user))).collect()
-    };
+    let edit = typed_edit(code, &typed, &[], people.as_ref())?;
     let known = code_overview(ports, integration).await?;
     if !known.iter().any(|line| line.code == code) {
         let near = nearest(code, known.iter().map(|line| line.code.as_str()));
         let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         output::note(&format!("note: no customer carried `{code}` at the last run{near}"));
     }
-    Ok(CodeEdit { code: code.to_owned(), rows })
+    Ok(edit)
 }
 
 /// Saves edits and says what came of it.
@@ -203,7 +178,7 @@ struct Import {
 async fn import(global: &Global, ports: &Ports, integration: &Integration, file: &Path, options: &Import, by: &Authored) -> Ended {
     let text = read_table(file)?;
     let rows = table_file::rows(&text).map_err(|error| error.context(file.display().to_string()))?;
-    let verdicts = table_file::judge(&rows, people(ports, integration).await?.as_ref());
+    let verdicts = table_file::judge(&rows, known_people(ports, integration).await?.as_ref());
     let bad = verdicts.iter().filter(|verdict| !verdict.good).count();
     let stopped = bad > 0 && !options.good_rows;
     if !global.json {

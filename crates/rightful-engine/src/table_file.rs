@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rightful_core::{Error, ErrorKind, Result, nearest};
-use rightful_engine::{CodeEdit, CodeRow, Found, PeopleIndex};
 use serde::Serialize;
+
+use crate::{CodeEdit, CodeRow, PeopleIndex, judge_user};
 
 /// The columns, in the order they are written.
 const COLUMNS: [&str; 3] = ["code", "user", "successor"];
@@ -107,26 +108,6 @@ fn is_formula(cell: &str) -> bool {
     cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// Does exactly one person who may own records answer to the name? What is wrong, and what to do.
-pub fn judge_user(people: &PeopleIndex, typed: &str) -> Result<Option<String>, (String, String)> {
-    match people.find(typed) {
-        Found::One(person) if person.service => {
-            Err((format!("`{typed}` is a sign-in for programs and never an owner"), "name a person".to_owned()))
-        }
-        Found::One(person) if !person.active => Ok(Some("is deactivated: a case until somebody takes over".to_owned())),
-        Found::One(_) => Ok(None),
-        Found::Several(_) => Err((format!("several users answer to `{typed}`"), "name the one by user name".to_owned())),
-        Found::Nobody => {
-            let names = people.people().iter().filter_map(|person| person.user_name.as_deref());
-            let near = nearest(typed, names).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-            Err((
-                format!("no user answers to `{typed}`"),
-                format!("{near}see `rightful users`; new users come with the next read: rightful plan"),
-            ))
-        }
-    }
-}
-
 /// Judges every row; `people` are the target's users where they were read.
 pub fn judge(rows: &[FileRow], people: Option<&PeopleIndex>) -> Vec<Verdict> {
     let mut seen: BTreeMap<(&str, &str), u64> = BTreeMap::new();
@@ -147,7 +128,7 @@ pub fn judge(rows: &[FileRow], people: Option<&PeopleIndex>) -> Vec<Verdict> {
             let mut remarks = Vec::new();
             for typed in [&row.user, &row.successor].into_iter().filter(|typed| !typed.is_empty()) {
                 match people.map(|people| judge_user(people, typed)) {
-                    Some(Err((message, mend))) => return verdict(false, format!("{message}; {mend}")),
+                    Some(Err(error)) => return verdict(false, format!("{}; {}", error.message(), error.mend().unwrap_or_default())),
                     Some(Ok(Some(remark))) => remarks.push(format!("`{typed}` {remark}")),
                     Some(Ok(None)) | None => {}
                 }
@@ -218,7 +199,7 @@ mod tests {
     use super::*;
 
     fn people() -> PeopleIndex {
-        let person = |owner: &str, user: &str, email: &str, active| rightful_engine::TargetPerson {
+        let person = |owner: &str, user: &str, email: &str, active| crate::TargetPerson {
             owner: owner.into(),
             name: user.into(),
             user_name: Some(user.into()),
