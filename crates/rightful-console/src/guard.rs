@@ -9,7 +9,6 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_login::AuthSession;
-use rightful_engine::Store as _;
 
 use crate::access::{Backend, Who, secret_digest};
 use crate::fields::{FORM_KEY, Fields};

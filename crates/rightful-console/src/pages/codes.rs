@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, CodeTable, Denied, Named, ReviewStore as _, Right, Saved, Situation, Store as _, UserLine,
-    code_overview, people_overview,
+    Authorship, CodeEdit, CodeLine, CodeRow, CodeTable, Denied, Named, Right, Saved, Situation, Typed, TypedUser, UserLine, code_overview,
+    known_people, people_overview, typed_edit,
 };
 
 use super::integrations::{Standing, standing};
@@ -76,6 +76,7 @@ struct Row {
     boxes: Vec<UserBox>,
     behind: Option<String>,
     problems: Vec<String>,
+    refused: Option<String>,
     saved: Option<String>,
     effect: Option<String>,
 }
@@ -124,6 +125,8 @@ struct CodesPage {
 #[derive(Default)]
 struct Draft {
     edits: Vec<CodeEdit>,
+    /// Codes with a name that leads to nobody, and why.
+    refused: Vec<(String, String)>,
     reason: String,
     wrong: Option<String>,
     conflict: Option<Vec<Conflict>>,
@@ -268,6 +271,7 @@ fn row(
         boxes,
         behind: line.person.as_ref().map(|person| person.name.clone()).filter(|name| !name.is_empty()),
         problems: line.person.iter().flat_map(|person| &person.problems).map(rightful_engine::Problem::told).collect(),
+        refused: draft.refused.iter().find(|(code, _)| *code == line.code).map(|(_, why)| why.clone()),
         saved: line.by.as_ref().map(|by| format!("{} by {}: {}", moment(by.at, now).text, by.author, by.reason)),
         effect,
     }
@@ -292,32 +296,47 @@ fn user_box(user: &Named, names: &BTreeMap<&str, &UserLine>, table: &CodeTable, 
     }
 }
 
-/// The edits that a posted form asks for: only codes whose users differ from the table's.
-fn edits(fields: &Fields, table: &CodeTable) -> Vec<CodeEdit> {
-    let mut edits = Vec::new();
+/// What a posted form asks for: only codes whose users differ from the table's.
+fn typed(fields: &Fields, standing: &[CodeRow]) -> Vec<(String, Typed)> {
+    let mut asked = Vec::new();
     for (key, code) in fields.iter() {
         let Some(number) = key.strip_prefix("code.") else { continue };
-        let mut users: BTreeSet<String> = fields.all(&format!("user.{number}")).map(|user| user.trim().to_owned()).collect();
-        users.extend(
-            fields.all(&format!("add.{number}")).flat_map(|typed| typed.split([',', ';', '\n'])).map(|user| user.trim().to_owned()),
-        );
+        let mut users: BTreeSet<&str> = fields.all(&format!("user.{number}")).into_iter().map(str::trim).collect();
+        users.extend(fields.all(&format!("add.{number}")).into_iter().flat_map(|typed| typed.split([',', ';', '\n'])).map(str::trim));
         users.remove("");
-        let standing: Vec<&CodeRow> = table.rows.iter().map(|row| &row.row).filter(|row| row.code == code).collect();
-        let successor = |user: &str| {
-            let typed = fields.text(&format!("successor.{number}:{user}")).trim();
-            (!typed.is_empty()).then(|| typed.to_owned())
-        };
-        let mut rows: Vec<CodeRow> =
-            users.iter().map(|user| CodeRow { code: code.to_owned(), user: Some(user.clone()), successor: successor(user) }).collect();
-        if rows.is_empty() && !standing.is_empty() {
-            rows.push(CodeRow { code: code.to_owned(), user: None, successor: None });
-        }
-        let (wanted, had): (BTreeSet<&CodeRow>, BTreeSet<&CodeRow>) = (rows.iter().collect(), standing.into_iter().collect());
-        if wanted != had {
-            edits.push(CodeEdit { code: code.to_owned(), rows });
+        let typed: Vec<TypedUser> = users
+            .into_iter()
+            .map(|user| {
+                let successor = fields.text(&format!("successor.{number}:{user}")).trim();
+                TypedUser { user: user.to_owned(), successor: (!successor.is_empty()).then(|| successor.to_owned()) }
+            })
+            .collect();
+        let had: BTreeSet<(&str, Option<&str>)> = standing
+            .iter()
+            .filter(|row| row.code == code)
+            .filter_map(|row| Some((row.user.as_deref()?, row.successor.as_deref())))
+            .collect();
+        let wanted: BTreeSet<(&str, Option<&str>)> = typed.iter().map(|typed| (typed.user.as_str(), typed.successor.as_deref())).collect();
+        if had != wanted {
+            asked.push((code.to_owned(), if typed.is_empty() { Typed::Blank } else { Typed::Users(typed) }));
         }
     }
-    edits
+    asked
+}
+
+/// The rows that were asked for, whether or not every name in them leads to somebody: what a page shows again.
+fn as_typed(code: &str, typed: &Typed) -> CodeEdit {
+    let row = |user: Option<&TypedUser>| CodeRow {
+        code: code.to_owned(),
+        user: user.map(|user| user.user.clone()),
+        successor: user.and_then(|user| user.successor.clone()),
+    };
+    let rows = match typed {
+        Typed::Users(users) => users.iter().map(|user| row(Some(user))).collect(),
+        Typed::Blank => vec![row(None)],
+        Typed::Remove => Vec::new(),
+    };
+    CodeEdit { code: code.to_owned(), rows }
 }
 
 /// `POST /integrations/{integration}/codes`
@@ -330,10 +349,29 @@ pub async fn save(
 ) -> Shown {
     let shows = Shows::from_fields(&fields);
     let table = console.store.code_table(&name).await?;
-    let mut draft = Draft { edits: edits(&fields, &table), reason: fields.text("reason").trim().to_owned(), ..Draft::default() };
+    let deployed = console.deployed(&name)?;
+    let ports = console.deployment.ports(&name).await?;
+    let people = known_people(&ports, &deployed.integration).await?;
+    let standing: Vec<CodeRow> = table.rows.iter().map(|row| row.row.clone()).collect();
+    let mut draft = Draft { reason: fields.text("reason").trim().to_owned(), ..Draft::default() };
+    for (code, typed) in typed(&fields, &standing) {
+        match typed_edit(&code, &typed, &standing, people.as_ref()) {
+            Ok(edit) => draft.edits.push(edit),
+            Err(error) => {
+                let mend = error.mend().map(|mend| format!("; {mend}")).unwrap_or_default();
+                draft.edits.push(as_typed(&code, &typed));
+                draft.refused.push((code, format!("{}{mend}", error.message())));
+            }
+        }
+    }
     let base = format!("/integrations/{}", segment(&name));
     if draft.edits.is_empty() {
         return to(&session, &base, true, "Nothing differs from the table; nothing was saved.").await;
+    }
+    if !draft.refused.is_empty() {
+        draft.wrong = Some(format!("{} cannot be saved: see below. Nothing was saved.", counted(draft.refused.len() as u64, "code")));
+        draft.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
+        return show(&console, &name, &who, &session, shows, draft).await;
     }
     if draft.reason.is_empty() {
         draft.wrong = Some("Say why, in a few words: whoever looks at this later will want to know.".to_owned());
@@ -347,7 +385,7 @@ pub async fn save(
     let by = Authorship { author: who.actor(), reason: draft.reason.clone(), at: console.now() };
     match console.store.save_codes(&name, expected, &draft.edits, &by).await? {
         Saved::Version(version) => {
-            let next = console.deployed(&name)?.next_due.map(|at| format!(" ({})", moment(at, console.now()).away)).unwrap_or_default();
+            let next = deployed.next_due.map(|at| format!(" ({})", moment(at, console.now()).away)).unwrap_or_default();
             to(&session, &base, true, format!("Saved as version {version}. No customer has moved yet: that happens at the next run{next}."))
                 .await
         }

@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
-use rightful_engine::{ReviewStore as _, RunOutcome, Store as _, WatchStore as _};
+use rightful_engine::RunOutcome;
 
 use super::{Frame, Section, Shown, page, segment};
 use crate::access::Who;

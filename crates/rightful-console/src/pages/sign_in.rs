@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 use axum_login::AuthnBackend as _;
 use rightful_core::{Error, ErrorKind, Secret};
-use rightful_engine::{Access, AccessRole, AccessStore as _, Act, AuditLog as _, Kept, MemberEdit, Store as _};
+use rightful_engine::{Access, AccessRole, Act, Kept, MemberEdit};
 use serde_json::json;
 
 use super::{Frame, Shown, page, page_with};

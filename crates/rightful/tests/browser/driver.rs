@@ -166,10 +166,7 @@ impl Browser {
 
     /// Presses the button, or follows the link, with this text or label.
     pub async fn press(&self, name: &str) {
-        let path = format!(
-            "//*[self::a or self::button or self::summary][normalize-space(.)={0} or @aria-label={0}]",
-            quoted(name)
-        );
+        let path = format!("//*[self::a or self::button or self::summary][normalize-space(.)={0} or @aria-label={0}]", quoted(name));
         let found = self.page.query(By::XPath(path)).wait(PATIENCE, Duration::from_millis(100)).and_displayed().first().await;
         let Ok(element) = found else { panic!("nothing is called `{name}` on {}:\n{}", self.path().await, self.text().await) };
         element.scroll_into_view().await.unwrap();
