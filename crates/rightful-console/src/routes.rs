@@ -84,6 +84,11 @@ routes! {
     get "/integrations" SignedIn => pages::integrations::list;
     get "/integrations/{integration}" Over(See) => pages::codes::page;
     post "/integrations/{integration}/codes" Over(EditCodes) => pages::codes::save;
+    get "/integrations/{integration}/codes.csv" Over(See) => pages::table::export;
+    get "/integrations/{integration}/import" Over(EditCodes) => pages::table::import_form;
+    post "/integrations/{integration}/import" Over(EditCodes) => pages::table::import;
+    get "/integrations/{integration}/history" Over(See) => pages::table::history;
+    post "/integrations/{integration}/editable" Over(SetEditable) => pages::table::editable;
 }
 
 /// The console as a service. `secure`: people reach it over https, so cookies are only sent there.

@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod integrations;
 pub mod sign_in;
+pub mod table;
 
 use askama::Template;
 use axum::http::{StatusCode, header};
