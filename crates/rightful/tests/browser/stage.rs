@@ -1,1 +1,63 @@
+//! What the walks stand on: `rightful demo console` as a newcomer starts it, with everything it serves.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value as Json;
+
+/// The first admin of every walk.
+pub const ADMIN: (&str, &str) = ("ada", "long enough for ada");
+
+/// The demo as a child process; ends with this.
+pub struct Demo {
+    process: Child,
+    /// Where the console is.
+    pub console: String,
+    /// The one-time link.
+    pub link: String,
+    /// The integration's name.
+    pub integration: String,
+    vendors: Json,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Demo {
+    /// Starts it with a small world.
+    pub fn start(seed: u64, customers: u32) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_rightful"))
+            .args(["demo", "console", "--json", "--listen", "127.0.0.1:0"])
+            .args(["--seed", &seed.to_string(), "--customers", &customers.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).expect("the demo says where it is");
+        let told: Json = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {told}")).to_owned();
+        Self { process, console: text("console"), link: text("link"), integration: text("integration"), vendors: told["vendors"].clone() }
+    }
+
+    /// What stands at a vendor, from its simulator.
+    pub async fn dump(&self, vendor: &str) -> Json {
+        let base = self.vendors[vendor].as_str().unwrap_or_else(|| panic!("no {vendor} in {}", self.vendors));
+        let url = url::Url::parse(base).unwrap().join("/_sim/dump").unwrap();
+        let answer = reqwest::get(url).await.expect("the simulator answers").text().await.unwrap();
+        serde_json::from_str(&answer).expect("a dump is JSON")
+    }
+
+    /// How many Skynamo customers each user owns, by login.
+    pub async fn owned_by(&self, login: &str) -> usize {
+        let dump = self.dump("skynamo").await;
+        let users = dump["users"].as_array().expect("users");
+        let id = &users.iter().find(|user| user["user_name"] == login).unwrap_or_else(|| panic!("no user {login}"))["id"];
+        let customers = dump["customers"].as_array().expect("customers");
+        customers.iter().filter(|customer| customer["assigned_users"].as_array().is_some_and(|owners| owners.contains(id))).count()
+    }
+}
