@@ -35,8 +35,9 @@ pub struct Evidence {
 /// Losses up to so many records are never a lost source: a small customer may lose three of ten customers.
 const SMALL: u64 = 5;
 
-/// Every cap and guard this plan exceeds.
-pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: PlanId, label: &str) -> Vec<Refusal> {
+/// Every cap and guard this plan exceeds; `None` is a plan that is not made yet.
+pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: Option<PlanId>, label: &str) -> Vec<Refusal> {
+    let plan = plan.map_or_else(|| "PLAN".to_owned(), |plan| plan.to_string());
     let mut refusals = source_guards(caps, evidence, label);
     for (guard, cap, number, what) in [
         ("owner-moves", &caps.owner_moves, counts.owner_moves, "change owner"),
@@ -130,7 +131,7 @@ mod tests {
 
     fn guards(evidence: Evidence, owner_moves: u64, removals: u64) -> Vec<String> {
         let counts = PlanCounts { owner_moves, removals, paired: evidence.now.paired, ..PlanCounts::default() };
-        refusals(&Caps::default(), &counts, &evidence, PlanId(3), "Rep Code").into_iter().map(|refusal| refusal.guard).collect()
+        refusals(&Caps::default(), &counts, &evidence, Some(PlanId(3)), "Rep Code").into_iter().map(|refusal| refusal.guard).collect()
     }
 
     fn now(source_records: u64, paired: u64, with_code: u64) -> Evidence {
@@ -189,10 +190,10 @@ mod tests {
     #[test]
     fn a_first_run_is_told_how_to_pass_and_a_lost_source_is_not() {
         let counts = PlanCounts { owner_moves: 97, paired: 100, ..PlanCounts::default() };
-        let refusal = &refusals(&Caps::default(), &counts, &now(100, 100, 100), PlanId(3), "Rep Code")[0];
+        let refusal = &refusals(&Caps::default(), &counts, &now(100, 100, 100), Some(PlanId(3)), "Rep Code")[0];
         assert!(refusal.may_pass && refusal.evidence.contains("a first run moves nearly everything"), "{refusal:?}");
         assert!(refusal.remedy.contains("rightful apply plan-3 --over-cap --reason TEXT"), "{refusal:?}");
-        let refusal = &refusals(&Caps::default(), &counts, &now(0, 0, 0), PlanId(3), "Rep Code")[0];
+        let refusal = &refusals(&Caps::default(), &counts, &now(0, 0, 0), Some(PlanId(3)), "Rep Code")[0];
         assert!(!refusal.may_pass && !refusal.remedy.contains("--over-cap"), "{refusal:?}");
     }
 
@@ -200,6 +201,6 @@ mod tests {
     fn a_loss_that_is_meant_passes_by_policy() {
         let caps = Caps { source_shrink_percent: 100, ..Caps::default() };
         let evidence = after(now(1, 1, 1), 100, 5, 0);
-        assert_eq!(refusals(&caps, &PlanCounts::default(), &evidence, PlanId(1), "Rep Code"), Vec::new());
+        assert_eq!(refusals(&caps, &PlanCounts::default(), &evidence, Some(PlanId(1)), "Rep Code"), Vec::new());
     }
 }

@@ -58,6 +58,24 @@ pub struct CodeEdit {
     pub rows: Vec<CodeRow>,
 }
 
+impl CodeTable {
+    /// The table as these edits leave it, in the next version; as it is where nothing differs.
+    pub fn edited(&self, edits: &[CodeEdit], by: &Authorship) -> Self {
+        let wanted = wanted_rows(edits);
+        let standing: BTreeSet<&CodeRow> = self.rows.iter().map(|known| &known.row).collect();
+        let stays = |known: &&VersionedRow| wanted.get(known.row.code.as_str()).is_none_or(|rows| rows.contains(&known.row));
+        let mut rows: Vec<VersionedRow> = self.rows.iter().filter(stays).cloned().collect();
+        let left = rows.len();
+        let new = wanted.values().flatten().filter(|row| !standing.contains(*row));
+        rows.extend(new.map(|row| VersionedRow { row: (*row).clone(), since: self.version + 1, by: by.clone() }));
+        if left == self.rows.len() && rows.len() == left {
+            return self.clone();
+        }
+        rows.sort_by(|one, other| one.row.cmp(&other.row));
+        Self { version: self.version + 1, rows, last_read: self.last_read }
+    }
+}
+
 /// What became of saving a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Saved {

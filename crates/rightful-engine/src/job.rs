@@ -2,14 +2,19 @@
 
 mod apply;
 mod aside;
+mod census;
 mod context;
 mod draft;
+mod facts;
 mod follow;
 mod journal;
 mod layout;
 mod lease;
+mod moves;
+mod pairs;
 mod plan;
 mod prefetch;
+mod preview;
 mod read;
 mod run;
 mod settle;
@@ -18,6 +23,7 @@ mod views;
 
 pub use journal::Journaled;
 pub use layout::{Follow, Layout};
+pub use preview::*;
 pub use run::{BODY_VERSION, run_job};
 pub use views::*;
 

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use rightful_core::{Kind, Owner, OwnerChange, RecordId, Result, Role};
 
-use super::context::Job;
-use super::draft::Draft;
-use crate::{Action, Change, ImageId, ImageSpec, NewCase, SourceRow, Succession, Why};
+use super::Layout;
+use crate::{Action, Change, ImageId, ImageSpec, NewCase, Row, SourceRow, Store, Succession, Why};
 
 /// Candidates looked up at once.
 const CHUNK: usize = 500;
@@ -22,8 +21,16 @@ pub(crate) struct Candidate {
     pub why: Why,
 }
 
+/// What becomes of a record that may follow.
+#[derive(Clone, Debug)]
+pub(crate) enum Following {
+    /// It follows.
+    Change(Box<Change>),
+    /// It cannot.
+    Case(NewCase),
+}
+
 struct Followed<'a> {
-    kind: &'a Kind,
     image: ImageId,
     spec: &'a ImageSpec,
     role: &'a Role,
@@ -31,19 +38,22 @@ struct Followed<'a> {
 
 /// Gathers candidates and looks their followers up in chunks.
 pub(crate) struct Followers<'a> {
-    job: &'a Job,
+    store: &'a dyn Store,
     kinds: Vec<Followed<'a>>,
     candidates: Vec<Candidate>,
+    /// Were all following kinds read to their end at least once?
+    pub known: bool,
 }
 
 impl<'a> Followers<'a> {
-    pub async fn new(job: &'a Job) -> Result<Self> {
-        let mut kinds = Vec::new();
-        for follow in &job.layout.follows {
-            let image = job.image_id(&follow.image).await?;
-            kinds.push(Followed { kind: &follow.image.kind, image, spec: &follow.image, role: &follow.role });
+    pub async fn new(store: &'a dyn Store, layout: &'a Layout) -> Result<Self> {
+        let (mut kinds, mut known) = (Vec::new(), true);
+        for follow in &layout.follows {
+            let image = store.image(&follow.image).await?;
+            known &= image.fresh_at.is_some();
+            kinds.push(Followed { image: image.id, spec: &follow.image, role: &follow.role });
         }
-        Ok(Self { job, kinds, candidates: Vec::new() })
+        Ok(Self { store, kinds, candidates: Vec::new(), known })
     }
 
     pub fn add(&mut self, candidate: Candidate) {
@@ -56,54 +66,61 @@ impl<'a> Followers<'a> {
         self.candidates.len() >= CHUNK
     }
 
-    pub async fn flush(&mut self, draft: &mut Draft<'_>) -> Result<()> {
+    /// What becomes of the records that may follow the candidates gathered so far.
+    pub async fn take(&mut self) -> Result<Vec<Following>> {
         let candidates: HashMap<String, Candidate> =
             self.candidates.drain(..).map(|candidate| (candidate.target.as_str().to_owned(), candidate)).collect();
+        let mut found = Vec::new();
         if candidates.is_empty() {
-            return Ok(());
+            return Ok(found);
         }
         let mut keys: Vec<String> = candidates.keys().cloned().collect();
         keys.sort_unstable();
         for kind in &self.kinds {
-            let mut rows = self.job.store().rows_by_key(kind.image, &keys).await?;
+            let mut rows = self.store.rows_by_key(kind.image, &keys).await?;
             rows.sort_unstable_by(|one, other| one.record.id.cmp(&other.record.id));
-            let mut taken: HashMap<&str, Vec<&str>> = HashMap::new();
-            for row in &rows {
-                if let (Some(key), Owner::Known(owners)) = (row.record.key(&kind.spec.key), row.record.owner(kind.role)) {
-                    taken.entry(key).or_default().extend(owners.iter().map(String::as_str));
-                }
-            }
-            for row in &rows {
-                let (Some(key), Owner::Known(owners)) = (row.record.key(&kind.spec.key), row.record.owner(kind.role)) else { continue };
-                let (Some(candidate), [owner]) = (candidates.get(key), owners.as_slice()) else { continue };
-                let Some(succession) = candidate.successions.iter().find(|succession| succession.from == *owner) else { continue };
-                if taken.get(key).is_some_and(|owners| owners.contains(&succession.to.as_str())) {
-                    draft.case(NewCase {
-                        reason: "successor-has-one".to_owned(),
-                        subject: row.record.id.to_string(),
-                        message: format!("{} ({}): the successor has a {} there already", candidate.name, candidate.key, kind.kind),
-                        mend: format!(
-                            "remove one of the two in the target; {} {} stays with the deactivated user",
-                            kind.kind, row.record.id
-                        ),
-                    });
-                    continue;
-                }
-                taken.entry(key).or_default().push(succession.to.as_str());
-                draft.change(Change {
-                    number: 0,
-                    action: Action::OwnerMove,
-                    kind: kind.kind.clone(),
-                    target: row.record.id.clone(),
-                    code: candidate.key.clone(),
-                    name: if row.record.name.is_empty() { candidate.name.clone() } else { row.record.name.clone() },
-                    owners: OwnerChange { role: kind.role.clone(), from: Some(owners.clone()), to: vec![succession.to.clone()] },
-                    source: Some(candidate.source.clone()),
-                    target_digest: row.digest,
-                    why: candidate.why.clone(),
-                });
-            }
+            found.extend(following(kind, &rows, &candidates));
         }
-        draft.flush_if_full().await
+        Ok(found)
     }
+}
+
+/// Which of these records follow: those of a deactivated owner, unless the successor has one at the same customer already.
+fn following(kind: &Followed<'_>, rows: &[Row], candidates: &HashMap<String, Candidate>) -> Vec<Following> {
+    let name: &Kind = &kind.spec.kind;
+    let mut found = Vec::new();
+    let mut taken: HashMap<&str, Vec<&str>> = HashMap::new();
+    for row in rows {
+        if let (Some(key), Owner::Known(owners)) = (row.record.key(&kind.spec.key), row.record.owner(kind.role)) {
+            taken.entry(key).or_default().extend(owners.iter().map(String::as_str));
+        }
+    }
+    for row in rows {
+        let (Some(key), Owner::Known(owners)) = (row.record.key(&kind.spec.key), row.record.owner(kind.role)) else { continue };
+        let (Some(candidate), [owner]) = (candidates.get(key), owners.as_slice()) else { continue };
+        let Some(succession) = candidate.successions.iter().find(|succession| succession.from == *owner) else { continue };
+        if taken.get(key).is_some_and(|owners| owners.contains(&succession.to.as_str())) {
+            found.push(Following::Case(NewCase {
+                reason: "successor-has-one".to_owned(),
+                subject: row.record.id.to_string(),
+                message: format!("{} ({}): the successor has a {name} there already", candidate.name, candidate.key),
+                mend: format!("remove one of the two in the target; {name} {} stays with the deactivated user", row.record.id),
+            }));
+            continue;
+        }
+        taken.entry(key).or_default().push(succession.to.as_str());
+        found.push(Following::Change(Box::new(Change {
+            number: 0,
+            action: Action::OwnerMove,
+            kind: name.clone(),
+            target: row.record.id.clone(),
+            code: candidate.key.clone(),
+            name: if row.record.name.is_empty() { candidate.name.clone() } else { row.record.name.clone() },
+            owners: OwnerChange { role: kind.role.clone(), from: Some(owners.clone()), to: vec![succession.to.clone()] },
+            source: Some(candidate.source.clone()),
+            target_digest: row.digest,
+            why: candidate.why.clone(),
+        })));
+    }
+    found
 }

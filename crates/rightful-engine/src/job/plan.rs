@@ -1,25 +1,21 @@
 //! Makes a plan: one pass over two ordered images, changes written out as they come.
 
-use std::collections::{HashMap, HashSet};
-
-use chrono::Duration;
-use rightful_core::{Error, ErrorKind, OwnerChange, Result, State};
+use rightful_core::{OwnerChange, Result, State};
 use serde::{Deserialize, Serialize};
 
 use super::Event;
 use super::aside::Aside;
+use super::census::{Counting, Earlier};
 use super::context::Job;
 use super::draft::Draft;
-use super::follow::{Candidate, Followers};
-use super::prefetch::Prefetch;
+use super::facts::facts;
+use super::follow::{Candidate, Followers, Following};
+use super::moves::Moves;
+use super::pairs::Pairs;
 use crate::{
-    Action, Authorship, Census, Change, Decision, Evidence, Facts, ImageId, Join, Joined, NewCase, NewHold, NoOwner, Otherwise,
-    PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Refusal, Resolved, Row, RunOutcome, RunTask, SourceRow, Stream, Verdict, Why,
-    ambiguous, code_of, decide, is_planned, refusals, resolve, source_only, target_only,
+    Action, Authorship, Change, Decision, Facts, ImageId, Joined, NewCase, NewHold, PeopleIndex, Plan, PlanCounts, PlanId, PlanState,
+    Refusal, Resolved, Row, SourceRow, Stream, Verdict, Why, ambiguous, decide, is_planned, refusals, resolve, source_only, target_only,
 };
-
-/// Distinct codes beyond which the code field is no code field.
-const CODES: usize = 100_000;
 
 /// A finished plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,14 +55,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
     store.codes_read(&job.fence, job.now()).await?;
     let people = people_index(&job).await?;
     let (table_version, mut resolved) = resolved_table(&job, &people).await?;
-    let before: HashSet<String> = store
-        .code_counts(job.name())
-        .await?
-        .into_iter()
-        .filter(|(code, count)| *count > 0 && !code.is_empty())
-        .map(|(code, _)| code)
-        .collect();
-    let last = last_believed(&job).await?;
+    let earlier = Earlier::of(store, job.name()).await?;
     let plan = Plan {
         id: PlanId(0),
         integration: job.name().to_owned(),
@@ -89,118 +78,43 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
     for case in std::mem::take(&mut resolved.cases) {
         draft.case(case);
     }
-    let facts = facts(&job, &people, resolved, &mut draft);
+    let policy = &job.integration.policy;
+    let (facts, cases) = facts(policy, &job.layout, &people, resolved, job.now());
+    cases.into_iter().for_each(|case| draft.case(case));
     let mut planner = Planner {
         job: &job,
         facts: &facts,
         people: &people,
         sources: &sources,
-        before: &before,
         table_version,
-        tallies: HashMap::new(),
         total: store.image(&job.layout.source).await?.rows,
-        census: Census::default(),
-        with_known_code: 0,
+        counting: Counting::new(policy, &facts, &earlier, sources.only.as_deref()),
         aside: Aside::default(),
-        moves: HashMap::new(),
-        followers: Followers::new(&job).await?,
+        moves: Moves::default(),
+        followers: Followers::new(store, &job.layout).await?,
     };
     planner.join(&mut draft).await?;
-    planner.followers.flush(&mut draft).await?;
+    planner.follow(&mut draft).await?;
     planner.conclude(&mut draft);
     draft.flush().await?;
 
-    let Planner { tallies, census, with_known_code, moves, aside, .. } = planner;
+    let Planner { counting, moves, aside, .. } = planner;
     let mut counts = std::mem::take(&mut draft.counts);
-    counts.source_records = census.source_records;
-    counts.paired = census.paired;
-    counts.moves = largest(moves, &people);
-    let evidence = Evidence {
-        now: census,
-        with_known_code,
-        codes_before: before.len() as u64,
-        codes_in_table: facts.codes.len() as u64,
-        records_before: last.as_ref().map(|counts| counts.source_records),
-        paired_before: last.as_ref().map(|counts| counts.paired),
-        written_before: has_written(&job).await?,
-    };
-    let refusals = refusals(&job.integration.policy.caps, &counts, &evidence, plan, &job.integration.policy.code.label);
-    let notes = aside.notes(sources.only.as_deref(), tallies.keys().map(String::as_str));
+    counts.source_records = counting.census.source_records;
+    counts.paired = counting.census.paired;
+    counts.moves = moves.largest(&people).into_iter().map(|(from, to, records)| (format!("{from} -> {to}"), records)).collect();
+    let refusals = refusals(&policy.caps, &counts, &counting.evidence(), Some(plan), &policy.code.label);
+    let notes = aside.notes(sources.only.as_deref(), counting.tallies.keys().map(String::as_str));
     let whole = sources.complete && sources.only.is_none();
     job.failpoint("before-end-plan");
     store.end_plan(&job.fence, plan, &counts, &refusals, whole, job.now()).await?;
     job.failpoint("after-end-plan");
     if refusals.iter().all(|refusal| refusal.may_pass) {
-        let mut codes: Vec<(String, u64)> = tallies.into_iter().map(|(code, tally)| (code, tally.paired)).collect();
+        let mut codes: Vec<(String, u64)> = counting.tallies.into_iter().map(|(code, tally)| (code, tally.paired)).collect();
         codes.sort_unstable();
         store.put_code_counts(&job.fence, &codes).await?;
     }
     Ok(Planned { plan, table_version, counts, refusals, notes })
-}
-
-/// Did one of the last runs write, or find nothing to write?
-async fn has_written(job: &Job) -> Result<bool> {
-    const LOOKED_AT: usize = 100;
-    let runs = job.store().runs(Some(job.name()), LOOKED_AT).await?;
-    Ok(runs.iter().any(|run| {
-        let whole = matches!(run.task, RunTask::Full | RunTask::Apply { .. });
-        run.counts.done > 0 || (whole && matches!(run.outcome, Some(RunOutcome::Done | RunOutcome::DoneWithHolds)))
-    }))
-}
-
-/// Counts of the newest plan whose source was believed.
-async fn last_believed(job: &Job) -> Result<Option<PlanCounts>> {
-    let mut limit = 32;
-    loop {
-        let plans = job.store().plans(job.name(), limit).await?;
-        let seen = plans.len();
-        let believed = plans.into_iter().find(|plan| {
-            plan.undoes.is_none()
-                && plan.state != PlanState::Drafting
-                && plan.counts.source_records > 0
-                && plan.refusals.iter().all(|refusal| refusal.may_pass)
-        });
-        if believed.is_some() || seen < limit {
-            return Ok(believed.map(|plan| plan.counts));
-        }
-        limit *= 8;
-    }
-}
-
-fn facts(job: &Job, people: &PeopleIndex, resolved: Resolved, draft: &mut Draft<'_>) -> Facts {
-    let policy = &job.integration.policy;
-    let mut otherwise = |choice: &NoOwner, setting: &str| {
-        super::views::otherwise(choice, people).unwrap_or_else(|| {
-            let NoOwner::Fallback(typed) = choice else { return Otherwise::Leave };
-            draft.case(NewCase {
-                reason: "unknown-fallback".to_owned(),
-                subject: setting.to_owned(),
-                message: format!("the fallback `{typed}` is not exactly one active user of the target: nothing falls back"),
-                mend: format!("correct `{setting}` in the configuration"),
-            });
-            Otherwise::Leave
-        })
-    };
-    Facts {
-        role: policy.role.clone(),
-        single: job.layout.single,
-        code_at: 0,
-        no_match: otherwise(&policy.no_match, "no_match"),
-        no_owner: otherwise(&policy.no_owner, "no_owner"),
-        codes: resolved.codes,
-        mapped: resolved.mapped,
-        assignment: policy.assignment,
-        include_inactive: policy.include_inactive,
-        newcomers_after: job.now() - Duration::hours(i64::from(policy.newcomer_hours)),
-    }
-}
-
-#[derive(Debug, Default)]
-struct Tally {
-    seen: u64,
-    paired: u64,
-    /// Does the code concern what is planned (always, but in a pilot)?
-    concerns: bool,
 }
 
 struct Planner<'a> {
@@ -208,32 +122,21 @@ struct Planner<'a> {
     facts: &'a Facts,
     people: &'a PeopleIndex,
     sources: &'a Sources,
-    before: &'a HashSet<String>,
     table_version: i64,
-    tallies: HashMap<String, Tally>,
     total: u64,
-    census: Census,
-    with_known_code: u64,
+    counting: Counting<'a>,
     aside: Aside,
-    moves: HashMap<(Vec<String>, Vec<String>), u64>,
+    moves: Moves,
     followers: Followers<'a>,
 }
 
 impl Planner<'_> {
     async fn join(&mut self, draft: &mut Draft<'_>) -> Result<()> {
-        let (policy, store) = (&self.job.integration.policy, self.job.store());
-        let mut source = Prefetch::of(store.ordered(self.sources.source));
-        let mut target = Prefetch::of(store.ordered(self.sources.target));
-        let mut join = Join::new(policy.source.key.clone(), policy.target.key.clone());
+        let mut steps = Pairs::of(self.job.store(), &self.job.integration.policy, self.sources.source, self.sources.target);
         let mut pairs = 0_u64;
         loop {
-            match join.step() {
-                Joined::More(stream) => {
-                    let chunk = match stream {
-                        Stream::Source => source.next().await?,
-                        Stream::Target => target.next().await?,
-                    };
-                    join.give(stream, chunk)?;
+            match steps.step().await? {
+                Joined::More(_) => {
                     let changes = draft.counts.owner_moves + draft.counts.removals;
                     self.job.ports.progress.report(Event::Planned { pairs, total: self.total, changes });
                 }
@@ -242,7 +145,7 @@ impl Planner<'_> {
                     draft.counts.target_records += 1;
                     self.pair(&source, &target, draft)?;
                     if self.followers.is_full() {
-                        self.followers.flush(draft).await?;
+                        self.follow(draft).await?;
                     }
                     draft.flush_if_full().await?;
                 }
@@ -255,16 +158,25 @@ impl Planner<'_> {
         }
     }
 
+    /// Plans what follows the successors gathered so far.
+    async fn follow(&mut self, draft: &mut Draft<'_>) -> Result<()> {
+        for following in self.followers.take().await? {
+            match following {
+                Following::Change(change) => draft.change(*change),
+                Following::Case(case) => draft.case(case),
+            }
+        }
+        draft.flush_if_full().await
+    }
+
     fn unpaired(&mut self, joined: Joined, draft: &mut Draft<'_>) -> Result<()> {
+        self.counting.unpaired(&joined)?;
         let policy = &self.job.integration.policy;
         let listed = self.sources.complete && self.sources.only.is_none();
         match joined {
-            Joined::SourceOnly(row) if is_planned(&row, self.facts) => {
-                self.count(&row, false)?;
-                if listed {
-                    let key = row.record.key(&policy.source.key).unwrap_or("");
-                    draft.case(source_only(key, &row.record.name, policy.target.kind.as_str(), self.job.layout.longest));
-                }
+            Joined::SourceOnly(row) if listed && is_planned(&row, self.facts) => {
+                let key = row.record.key(&policy.source.key).unwrap_or("");
+                draft.case(source_only(key, &row.record.name, policy.target.kind.as_str(), self.job.layout.longest));
             }
             Joined::TargetOnly(row) => {
                 draft.counts.target_records += 1;
@@ -274,16 +186,12 @@ impl Planner<'_> {
                 }
             }
             Joined::Ambiguous { key, sources, targets, names } => {
-                self.census.source_records += sources;
                 draft.counts.target_records += targets;
                 if self.sources.only.is_none() {
                     draft.case(ambiguous(&key, sources, targets, &names, policy.target.kind.as_str()));
                 }
             }
-            Joined::WithoutKey(Stream::Source, row) if is_planned(&row, self.facts) => {
-                self.count(&row, false)?;
-                self.aside.source_without_key.add(&row.record.name);
-            }
+            Joined::WithoutKey(Stream::Source, row) if is_planned(&row, self.facts) => self.aside.source_without_key.add(&row.record.name),
             Joined::WithoutKey(Stream::Target, row) => {
                 draft.counts.target_records += 1;
                 if row.record.state == State::Active {
@@ -295,41 +203,9 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Takes a source record into the census; says whether it concerns what is planned.
-    fn count(&mut self, source: &Row, paired: bool) -> Result<bool> {
-        let code = code_of(source, self.facts.code_at).unwrap_or(None);
-        let concerns =
-            self.sources.only.as_deref().is_none_or(|only| {
-                code.as_deref() == Some(only) || source.record.key(&self.job.integration.policy.source.key) == Some(only)
-            });
-        self.census.source_records += 1;
-        self.census.paired += u64::from(paired);
-        if let Some(code) = code {
-            self.census.with_code += 1;
-            self.with_known_code += u64::from(self.before.contains(&*code));
-            let known = self.tallies.len();
-            let tally = match self.tallies.get_mut(&*code) {
-                Some(tally) => tally,
-                None if known >= CODES => {
-                    let field = &self.job.integration.policy.code.field;
-                    return Err(Error::new(
-                        ErrorKind::Config,
-                        format!("field `{field}` holds more than {CODES} different values: it is no code"),
-                    )
-                    .hint("name the field that holds the owner code in the integration's `code`"));
-                }
-                None => self.tallies.entry(code.clone().into_owned()).or_default(),
-            };
-            tally.seen += 1;
-            tally.paired += u64::from(paired);
-            tally.concerns |= concerns;
-        }
-        Ok(concerns)
-    }
-
     fn pair(&mut self, source: &Row, target: &Row, draft: &mut Draft<'_>) -> Result<()> {
         let decision = decide(source, target, self.facts);
-        if decision.verdict == Verdict::NotPlanned || !self.count(source, true)? {
+        if decision.verdict == Verdict::NotPlanned || !self.counting.count(source, true)? {
             return Ok(());
         }
         self.aside.matched += 1;
@@ -384,7 +260,7 @@ impl Planner<'_> {
                     rightful_core::Owner::Known(present) => present.clone(),
                     _ => Vec::new(),
                 };
-                self.note_move(&from, to);
+                self.moves.note(&from, to);
                 draft.change(Change {
                     number: 0,
                     action: if to.is_empty() { Action::Removal } else { Action::OwnerMove },
@@ -427,28 +303,18 @@ impl Planner<'_> {
         }
     }
 
-    fn note_move(&mut self, from: &[String], to: &[String]) {
-        // Beyond this many different moves only those already met are counted: the list shown has 50.
-        const DIFFERENT: usize = 10_000;
-        let key = (from.to_vec(), to.to_vec());
-        if self.moves.len() < DIFFERENT || self.moves.contains_key(&key) {
-            *self.moves.entry(key).or_default() += 1;
-        }
-    }
-
     /// Cases that are told once, with a count: codes without users, and what a [`Few`] gathered.
     fn conclude(&mut self, draft: &mut Draft<'_>) {
         let policy = &self.job.integration.policy;
         let label = &policy.code.label;
-        let mut unmapped: Vec<(&str, u64)> = self
-            .tallies
+        let tallies = &self.counting.tallies;
+        let mut unmapped: Vec<(&str, u64)> = tallies
             .iter()
             .filter(|(code, tally)| tally.concerns && self.facts.codes.get(*code).is_none_or(|resolution| resolution.names.is_empty()))
             .map(|(code, tally)| (code.as_str(), tally.seen))
             .collect();
         if self.sources.only.is_none() {
-            let unused =
-                self.facts.codes.iter().filter(|(code, resolution)| resolution.names.is_empty() && !self.tallies.contains_key(*code));
+            let unused = self.facts.codes.iter().filter(|(code, resolution)| resolution.names.is_empty() && !tallies.contains_key(*code));
             unmapped.extend(unused.map(|(code, _)| (code.as_str(), 0)));
         }
         unmapped.sort_unstable();
@@ -463,12 +329,4 @@ impl Planner<'_> {
         self.aside.cases(policy).into_iter().for_each(|case| draft.case(case));
         draft.conclude();
     }
-}
-
-fn largest(moves: HashMap<(Vec<String>, Vec<String>), u64>, people: &PeopleIndex) -> Vec<(String, u64)> {
-    let mut moves: Vec<(String, u64)> =
-        moves.into_iter().map(|((from, to), count)| (format!("{} -> {}", people.labels(&from), people.labels(&to)), count)).collect();
-    moves.sort_unstable_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-    moves.truncate(50);
-    moves
 }

@@ -6,10 +6,11 @@ use futures::StreamExt;
 use rightful_core::{Instant, Kind, Owner, RecordId, Result, State};
 use serde::{Deserialize, Serialize};
 
+use super::facts::facts;
 use super::{Integration, Layout, Ports};
 use crate::{
-    Authorship, Entry, EntryFilter, Explanation, Facts, Human, Humans, Named, NoOwner, Otherwise, OwnerLine, PeopleIndex, Present, Problem,
-    Row, Situation, SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
+    Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Present, Problem, Row, Situation,
+    SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
 };
 
 /// Who stands behind a code in the source.
@@ -336,18 +337,7 @@ async fn source_side(
     let [source] = sources.as_slice() else { return Ok((None, None)) };
     let table = store.code_table(&integration.name).await?;
     let resolved = resolve(&table, people, &policy.code.label);
-    let facts = Facts {
-        role: policy.role.clone(),
-        single: layout.single,
-        code_at: 0,
-        codes: resolved.codes,
-        mapped: resolved.mapped,
-        assignment: policy.assignment,
-        no_match: otherwise(&policy.no_match, people).unwrap_or(Otherwise::Leave),
-        no_owner: otherwise(&policy.no_owner, people).unwrap_or(Otherwise::Leave),
-        include_inactive: policy.include_inactive,
-        newcomers_after: ports.clock.now() - chrono::Duration::hours(i64::from(policy.newcomer_hours)),
-    };
+    let (facts, _) = facts(policy, layout, people, resolved, ports.clock.now());
     let verdict = decide(source, target, &facts).verdict;
     let would_be = match &verdict {
         Verdict::Change { to, .. } => lines(to, people),
@@ -360,19 +350,6 @@ async fn source_side(
         code_label: code_of(source, 0).ok().flatten().map(|code| format!("{} - {code}", policy.code.label)),
     };
     Ok((Some(line), Some(Present { verdict: Present::word(&verdict).to_owned(), would_be, table_version: table.version })))
-}
-
-/// What a policy's word means once its fallback is looked up; `None` where the fallback is not exactly one active user.
-pub(crate) fn otherwise(choice: &NoOwner, people: &PeopleIndex) -> Option<Otherwise> {
-    Some(match choice {
-        NoOwner::Leave => Otherwise::Leave,
-        NoOwner::Hold => Otherwise::Hold,
-        NoOwner::Clear => Otherwise::Clear,
-        NoOwner::Fallback(typed) => match people.find(typed) {
-            crate::Found::One(person) if person.active && !person.service => Otherwise::To(person.owner.clone()),
-            _ => return None,
-        },
-    })
 }
 
 fn lines(owners: &[String], people: &PeopleIndex) -> Vec<OwnerLine> {

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod pipeline;
+mod preview;
 mod properties;
 mod scale;
 mod stand;

@@ -12,7 +12,7 @@ use crate::world::*;
 
 /// One customer, as generated.
 #[derive(Clone, Debug)]
-struct Customer {
+pub struct Customer {
     /// On which sides: source, target or both.
     sides: u8,
     /// Its code: an index into [`CODES`].
@@ -21,24 +21,24 @@ struct Customer {
     owners: u8,
 }
 
-const CODES: [&str; 7] = ["A", "B", "C", "a", "007", "7", ""];
+pub const CODES: [&str; 7] = ["A", "B", "C", "a", "007", "7", ""];
 
 /// A row of the table: code, user as typed, successor as typed.
-type TableRow = (usize, usize, usize);
+pub type TableRow = (usize, usize, usize);
 
 /// What may be typed: blank, users, an e-mail, a deactivated user, nobody.
-const TYPED: [Option<&str>; 8] =
+pub const TYPED: [Option<&str>; 8] =
     [None, Some("one"), Some("two"), Some("three"), Some("FOUR@example.com"), Some("five"), Some("nobody"), Some("two@example.com")];
 
 #[derive(Clone, Debug)]
-struct Data {
+pub struct Data {
     customers: Vec<Customer>,
     table: Vec<TableRow>,
     merge: bool,
     no_owner: u8,
 }
 
-fn data() -> impl Strategy<Value = Data> {
+pub fn data() -> impl Strategy<Value = Data> {
     let customer = (0..10_u8, 0..CODES.len(), 0..32_u8).prop_map(|(sides, code, owners)| Customer { sides: sides.max(1), code, owners });
     let row = (0..CODES.len() - 1, 0..TYPED.len(), 0..TYPED.len());
     (prop::collection::vec(customer, 1..40), prop::collection::vec(row, 0..10), any::<bool>(), 0..3_u8)
@@ -55,7 +55,7 @@ fn owners_of(bits: u8) -> Vec<String> {
     (0..5).filter(|bit| bits & (1 << bit) != 0).map(|bit| (bit + 1).to_string()).collect()
 }
 
-async fn world(data: &Data, backwards: bool) -> World {
+pub async fn world(data: &Data, backwards: bool) -> World {
     let mut world = World::new().with_users();
     world.integration.policy.assignment = if data.merge { Assignment::Merge } else { Assignment::Replace };
     world.integration.policy.no_owner =
@@ -141,7 +141,7 @@ fn expected(data: &Data) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 

@@ -76,4 +76,10 @@ async fn planning_a_million_pairs() {
     let report = world.plan().await;
     println!("{records} pairs, {} changes planned in {:?}: {:?}", report.counts.planned, begun.elapsed(), report.notes);
     assert_eq!(report.outcome, RunOutcome::Done, "{report:?}");
+    let row = |user: &str| CodeRow { code: "R0001".into(), user: Some(user.into()), successor: None };
+    let edits = [CodeEdit { code: "R0001".into(), rows: vec![row("user7"), row("user8")] }];
+    let begun = Moment::now();
+    let shown = preview(&ports, &world.integration, &edits, 100).await.unwrap();
+    println!("a preview of {} moves beside {} pending ones in {:?}", shown.total, shown.pending, begun.elapsed());
+    assert_eq!(shown.total, records.div_ceil(CODES) as u64);
 }

@@ -6,6 +6,8 @@
 mod conformance;
 #[path = "../../../rightful-engine/tests/suite/pipeline.rs"]
 mod pipeline;
+#[path = "../../../rightful-engine/tests/suite/preview.rs"]
+mod preview;
 #[path = "../../../rightful-engine/tests/suite/properties.rs"]
 mod properties;
 #[path = "../../../rightful-engine/tests/suite/scale.rs"]
