@@ -320,7 +320,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         fence: &Fence,
         plan: PlanId,
         state: PlanState,
-        passed: Option<(String, String)>,
+        passed: Option<Authorship>,
         run: Option<RunId>,
     ) -> Result<()>;
     /// A plan.

@@ -1,14 +1,19 @@
 //! Keeps what the engine must remember in an embedded SQLite database, behind the engine's `Store` port.
 
+mod access;
+mod audit;
 mod codec;
 mod database;
 mod holder;
 mod images;
 mod ledger;
 mod plans;
+mod review;
 mod runs;
+mod serve;
 mod store;
 mod tables;
+mod watch;
 mod work;
 
 #[cfg(test)]

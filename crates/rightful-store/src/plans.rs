@@ -1,9 +1,11 @@
 //! Plans and their changes, and closing the cases and holds a plan no longer finds.
 
 use rightful_core::{Error, ErrorKind, Instant, Result};
-use rightful_engine::{Change, NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, RunId};
+use rightful_engine::{Authorship, Change, NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use serde_json::json;
 
+use crate::audit::authored;
 use crate::codec::{data, text, word};
 use crate::database::{bound, stamp, told};
 use crate::work::put_cases;
@@ -13,7 +15,7 @@ const KEPT: i64 = 10;
 /// How many beyond those are looked at when the next plan begins: far more than can have been dropped since the one before.
 const SWEPT: i64 = 100;
 
-fn save(tx: &Transaction<'_>, plan: &Plan) -> Result<()> {
+pub(crate) fn save(tx: &Transaction<'_>, plan: &Plan) -> Result<()> {
     tx.prepare_cached("UPDATE plan SET state = ?2, head = ?3 WHERE id = ?1")
         .and_then(|mut update| update.execute(params![plan.id.0, word(&plan.state), text(plan)]))
         .map_err(told)?;
@@ -113,12 +115,15 @@ pub(crate) fn set_plan_state(
     tx: &Transaction<'_>,
     id: PlanId,
     state: PlanState,
-    passed: Option<(String, String)>,
+    passed: Option<Authorship>,
     run: Option<RunId>,
 ) -> Result<()> {
     let mut plan = present(tx, id)?;
     plan.state = state;
-    plan.passed = passed.or(plan.passed);
+    if let Some(by) = passed {
+        authored(tx, "plan.let-through", &plan.integration, &by, json!({ "plan": id.to_string() }))?;
+        plan.passed = Some((by.author, by.reason));
+    }
     plan.run = run.or(plan.run);
     save(tx, &plan)
 }

@@ -3,11 +3,12 @@
 use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Result, Secret, SlotValue};
 use rightful_engine::{Authorship, Fence, Holder, IntegrationState, Leased, PlanId, Run, RunCounts, RunId, RunOutcome, RunTask};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::codec::{data, text};
 use crate::database::{bound, instant, stamp, told};
 use crate::holder::is_dead;
+use crate::{audit, review};
 
 pub(crate) fn lease(tx: &Transaction<'_>, integration: &str, holder: &Holder, now: Instant, until: Instant) -> Result<Leased> {
     tx.execute("INSERT INTO integration (name) VALUES (?1) ON CONFLICT DO NOTHING", [integration]).map_err(told)?;
@@ -68,10 +69,14 @@ pub(crate) fn integration(connection: &Connection, name: &str) -> Result<Integra
     Ok(IntegrationState { paused: paused.map(|line| data(&line)).transpose()?, editable })
 }
 
-pub(crate) fn pause(tx: &Transaction<'_>, name: &str, by: Option<&Authorship>) -> Result<()> {
+pub(crate) fn pause(tx: &Transaction<'_>, name: &str, paused: bool, by: &Authorship) -> Result<()> {
+    let (before, by_now) = (integration(tx, name)?.paused, paused.then_some(by));
+    if before.is_some() != paused {
+        audit::authored(tx, if paused { "integration.pause" } else { "integration.resume" }, name, by, json!({}))?;
+    }
     tx.execute(
         "INSERT INTO integration (name, paused) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET paused = excluded.paused",
-        params![name, by.map(text)],
+        params![name, by_now.map(text)],
     )
     .map_err(told)?;
     Ok(())
@@ -170,6 +175,7 @@ pub(crate) struct Ending {
 pub(crate) fn end_run(tx: &Transaction<'_>, ending: Ending, now: Instant) -> Result<()> {
     let run = present(tx, ending.run)?;
     let Ending { outcome, plan, counts, notes, .. } = ending;
+    review::note_effect(tx, run.id, outcome, plan, now)?;
     save(tx, &Run { ended: Some(now), outcome: Some(outcome), plan, counts, notes, ..run })
 }
 

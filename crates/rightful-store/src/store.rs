@@ -83,7 +83,7 @@ impl Store for SqliteStore {
 
     async fn pause(&self, integration: &str, paused: bool, by: &Authorship) -> Result<()> {
         let (integration, by) = (integration.to_owned(), by.clone());
-        self.0.write(move |tx| runs::pause(tx, &integration, paused.then_some(&by))).await
+        self.0.write(move |tx| runs::pause(tx, &integration, paused, &by)).await
     }
 
     async fn tie_connection(&self, connection: &ConnectionName, stands_for: &str) -> Result<Option<String>> {
@@ -222,7 +222,7 @@ impl Store for SqliteStore {
         fence: &Fence,
         plan: PlanId,
         state: PlanState,
-        passed: Option<(String, String)>,
+        passed: Option<Authorship>,
         run: Option<RunId>,
     ) -> Result<()> {
         self.fenced(fence, move |tx, _| plans::set_plan_state(tx, plan, state, passed, run)).await
@@ -333,7 +333,8 @@ impl Store for SqliteStore {
         self.0.read(move |tx| work::holds(tx, integration.as_deref(), after, limit)).await
     }
 
-    async fn drop_hold(&self, hold: HoldId, _by: &Authorship) -> Result<bool> {
-        self.0.write(move |tx| work::drop_hold(tx, hold)).await
+    async fn drop_hold(&self, hold: HoldId, by: &Authorship) -> Result<bool> {
+        let by = by.clone();
+        self.0.write(move |tx| work::drop_hold(tx, hold, &by)).await
     }
 }

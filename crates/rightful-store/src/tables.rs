@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use rightful_core::{Instant, Result};
 use rightful_engine::{Authorship, CodeEdit, CodeRow, CodeTable, Saved, TableVersion, VersionedRow, wanted_rows};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use serde_json::json;
 
+use crate::audit::authored;
 use crate::database::{bound, instant, stamp, told};
 
 /// The version that stands; 0 where the table was never saved.
@@ -48,7 +50,7 @@ pub(crate) fn save_codes(tx: &Transaction<'_>, integration: &str, expected: i64,
         return Ok(Saved::Moved(present));
     }
     let next = present + 1;
-    let mut differs = false;
+    let (mut differs, mut added, mut removed) = (false, 0, 0);
     let mut select = tx
         .prepare_cached("SELECT code, user, successor FROM code_row WHERE integration = ?1 AND code = ?2 AND until IS NULL")
         .map_err(told)?;
@@ -64,10 +66,12 @@ pub(crate) fn save_codes(tx: &Transaction<'_>, integration: &str, expected: i64,
             select.query_map([integration, code], code_row).and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(told)?;
         for row in standing.iter().filter(|row| !wanted.contains(row)) {
             differs = true;
+            removed += 1;
             remove.execute(params![integration, row.code, row.user, row.successor, next]).map_err(told)?;
         }
         for row in wanted.into_iter().filter(|row| !standing.contains(row)) {
             differs = true;
+            added += 1;
             add.execute(params![integration, row.code, row.user, row.successor, next]).map_err(told)?;
         }
     }
@@ -79,6 +83,7 @@ pub(crate) fn save_codes(tx: &Transaction<'_>, integration: &str, expected: i64,
         params![integration, next, by.author, by.reason, stamp(by.at)],
     )
     .map_err(told)?;
+    authored(tx, "codes.save", integration, by, json!({ "version": next, "added": added, "removed": removed }))?;
     Ok(Saved::Version(next))
 }
 

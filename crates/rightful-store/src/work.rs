@@ -1,9 +1,11 @@
 //! The work list: cases, one for each (reason, subject), and holds.
 
 use rightful_core::{Instant, Result};
-use rightful_engine::{Case, CaseId, Hold, HoldId, NewCase, PlanId};
-use rusqlite::{Connection, Transaction, params};
+use rightful_engine::{Authorship, Case, CaseId, Hold, HoldId, NewCase, PlanId};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use serde_json::json;
 
+use crate::audit::authored;
 use crate::codec::data;
 use crate::database::{bound, instant, stamp, told};
 
@@ -94,6 +96,12 @@ pub(crate) fn holds(connection: &Connection, integration: Option<&str>, after: O
     Ok(found)
 }
 
-pub(crate) fn drop_hold(tx: &Transaction<'_>, hold: HoldId) -> Result<bool> {
-    tx.execute("DELETE FROM hold WHERE id = ?1", [hold.0]).map(|count| count > 0).map_err(told)
+pub(crate) fn drop_hold(tx: &Transaction<'_>, hold: HoldId, by: &Authorship) -> Result<bool> {
+    let of: Option<(String, String)> = tx
+        .query_row("DELETE FROM hold WHERE id = ?1 RETURNING integration, target", [hold.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(told)?;
+    let Some((integration, target)) = of else { return Ok(false) };
+    authored(tx, "hold.drop", &integration, by, json!({ "hold": hold.to_string(), "target": target }))?;
+    Ok(true)
 }

@@ -8,10 +8,10 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_core::{Error, ErrorKind};
+use rightful_core::{Error, ErrorKind, Instant};
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, CodeTable, Denied, Named, Right, Saved, Situation, Typed, TypedUser, UserLine, code_overview,
-    known_people, people_overview, typed_edit,
+    Authorship, CodeEdit, CodeLine, CodeRow, CodeTable, Denied, Named, Preview, PreviewLine, Refusal, Right, Saved, Situation, Typed,
+    TypedUser, UserLine, code_overview, known_people, people_overview, preview, typed_edit,
 };
 
 use super::integrations::{Standing, standing};
@@ -23,6 +23,8 @@ use crate::{Console, Deployed};
 
 /// Codes on one page.
 const PAGE: usize = 50;
+/// Customers listed in a preview.
+const PREVIEWED: usize = 50;
 
 /// Which codes are shown.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -119,6 +121,61 @@ struct CodesPage {
     reason: String,
     wrong: Option<String>,
     conflict: Option<Vec<Conflict>>,
+    preview: Option<Previewed>,
+}
+
+/// What saving would move, for people.
+struct Previewed {
+    /// "moves 214 customers".
+    headline: String,
+    moves: Vec<String>,
+    more_moves: Option<String>,
+    records: Vec<PreviewLine>,
+    more_records: Option<String>,
+    remarks: Vec<String>,
+    refusals: Vec<Refusal>,
+    can_tell: bool,
+}
+
+impl Previewed {
+    fn of(preview: Preview, now: Instant) -> Self {
+        let mut remarks = Vec::new();
+        let mut remark = |count: u64, one: &str, many: &str| {
+            if count > 0 {
+                remarks.push(if count == 1 { one.to_owned() } else { format!("{} {many}", number(count)) });
+            }
+        };
+        remark(preview.follows.unwrap_or(0), "1 visit frequency goes with them.", "visit frequencies go with them.");
+        remark(
+            preview.stays,
+            "1 customer that the next run would move stays where it is.",
+            "customers that the next run would move stay where they are.",
+        );
+        remark(preview.holds, "1 customer would wait for a user.", "customers would wait for a user.");
+        remark(preview.pending, "1 other change is due at the next run anyway.", "other changes are due at the next run anyway.");
+        if let Some(read_at) = preview.read_at {
+            remarks.push(format!("Judged by what was read {}.", moment(read_at, now).away));
+        }
+        let more = preview.total - preview.records.len() as u64;
+        Self {
+            headline: if preview.total == 0 {
+                "Moves no customer".to_owned()
+            } else {
+                format!("Moves {}", counted(preview.total, "customer"))
+            },
+            moves: preview
+                .moves
+                .iter()
+                .map(|one| format!("{} from {} to {}", counted(one.records, "customer"), one.from, one.to))
+                .collect(),
+            more_moves: (preview.rest > 0).then(|| format!("and {} in smaller groups", counted(preview.rest, "customer"))),
+            records: preview.records,
+            more_records: (more > 0).then(|| format!("and {} more", counted(more, "customer"))),
+            remarks,
+            refusals: preview.refusals,
+            can_tell: preview.read_at.is_some(),
+        }
+    }
 }
 
 /// What a person has typed and not saved.
@@ -130,6 +187,7 @@ struct Draft {
     reason: String,
     wrong: Option<String>,
     conflict: Option<Vec<Conflict>>,
+    preview: Option<Previewed>,
     status: Option<StatusCode>,
 }
 
@@ -200,6 +258,7 @@ async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows
         reason: draft.reason,
         wrong: draft.wrong,
         conflict: draft.conflict,
+        preview: draft.preview,
     };
     page_with(draft.status.unwrap_or(StatusCode::OK), &shown)
 }
@@ -371,6 +430,10 @@ pub async fn save(
     if !draft.refused.is_empty() {
         draft.wrong = Some(format!("{} cannot be saved: see below. Nothing was saved.", counted(draft.refused.len() as u64, "code")));
         draft.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
+        return show(&console, &name, &who, &session, shows, draft).await;
+    }
+    if fields.text("do") != "save" {
+        draft.preview = Some(Previewed::of(preview(&ports, &deployed.integration, &draft.edits, PREVIEWED).await?, console.now()));
         return show(&console, &name, &who, &session, shows, draft).await;
     }
     if draft.reason.is_empty() {

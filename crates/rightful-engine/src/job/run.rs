@@ -13,7 +13,9 @@ use super::read::{ReadDone, read_image};
 use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
-use crate::{EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, step};
+use crate::{
+    Authorship, EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, step,
+};
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
 pub const BODY_VERSION: u32 = 1;
@@ -449,7 +451,8 @@ async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
     if plan.state == PlanState::Refused {
         match &job.options.over_cap {
             Some(passed) if plan.refusals.iter().all(|refusal| refusal.may_pass) => {
-                store.set_plan_state(&job.fence, number, PlanState::LetThrough, Some(passed.clone()), None).await?;
+                let by = Authorship { author: passed.0.clone(), reason: passed.1.clone(), at: job.now() };
+                store.set_plan_state(&job.fence, number, PlanState::LetThrough, Some(by), None).await?;
             }
             _ => checked.refusals = plan.refusals,
         }

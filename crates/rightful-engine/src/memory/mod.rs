@@ -366,13 +366,13 @@ impl Store for MemoryStore {
         fence: &Fence,
         plan: PlanId,
         state: PlanState,
-        passed: Option<(String, String)>,
+        passed: Option<Authorship>,
         run: Option<RunId>,
     ) -> Result<()> {
         let mut held = self.fenced(fence)?;
         let (known, _) = held.plan(plan)?;
         known.state = state;
-        known.passed = passed.or(known.passed.take());
+        known.passed = passed.map(|by| (by.author, by.reason)).or(known.passed.take());
         known.run = run.or(known.run);
         Ok(())
     }

@@ -34,7 +34,16 @@ async fn ending_a_plan_makes_it_ready_or_refused_and_states_move_on() {
     let id = bench.begin_plan().await;
     store.end_plan(fence, id, &counts, std::slice::from_ref(&refusal), true, minute(1)).await.unwrap();
     let passed = Some(("ann".to_owned(), "first run".to_owned()));
-    store.set_plan_state(fence, id, PlanState::LetThrough, passed.clone(), None).await.unwrap();
+    store
+        .set_plan_state(
+            fence,
+            id,
+            PlanState::LetThrough,
+            passed.clone().map(|(author, reason)| rightful_engine::Authorship { author, reason, at: minute(3) }),
+            None,
+        )
+        .await
+        .unwrap();
     store.set_plan_state(fence, id, PlanState::Applying, None, Some(RunId(4))).await.unwrap();
     store.set_plan_state(fence, id, PlanState::Applied, None, None).await.unwrap();
     let kept = Plan { id, state: PlanState::Applied, counts, refusals: vec![refusal], passed, run: Some(RunId(4)), ..plan() };
