@@ -98,9 +98,51 @@ pub struct TableVersion {
     pub removed: Vec<CodeRow>,
 }
 
+/// When a code's rows last changed, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeChange {
+    /// The version that brought or removed one of them.
+    pub version: i64,
+    /// By whom and why.
+    pub by: Authorship,
+}
+
 /// The rows each edited code shall have: of several edits of one code the last counts, and rows named twice are one.
 pub fn wanted_rows(edits: &[CodeEdit]) -> BTreeMap<&str, BTreeSet<&CodeRow>> {
     edits.iter().map(|edit| (edit.code.as_str(), edit.rows.iter().collect())).collect()
+}
+
+/// One code whose rows differ between two tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeDifference {
+    /// The code.
+    pub code: String,
+    /// Its rows in the one table, ascending; none where it lacks the code.
+    pub before: Vec<CodeRow>,
+    /// Its rows in the other.
+    pub after: Vec<CodeRow>,
+}
+
+/// Where two tables differ, by code: between two versions, or between what an editor saw and what stands there by now.
+pub fn difference(before: &[CodeRow], after: &[CodeRow]) -> Vec<CodeDifference> {
+    let mut codes: BTreeMap<&str, [BTreeSet<&CodeRow>; 2]> = BTreeMap::new();
+    for (side, rows) in [before, after].into_iter().enumerate() {
+        for row in rows {
+            codes.entry(&row.code).or_default()[side].insert(row);
+        }
+    }
+    let differs = codes.into_iter().filter(|(_, [before, after])| before != after);
+    differs
+        .map(|(code, sides)| {
+            let [before, after] = sides.map(|rows| rows.into_iter().cloned().collect());
+            CodeDifference { code: code.to_owned(), before, after }
+        })
+        .collect()
+}
+
+/// The edits that bring the table's content back to what an earlier version held; saved, they make a new version.
+pub fn revert_edits(present: &[CodeRow], wanted: &[CodeRow]) -> Vec<CodeEdit> {
+    difference(present, wanted).into_iter().map(|one| CodeEdit { code: one.code, rows: one.after }).collect()
 }
 
 #[cfg(test)]
@@ -122,6 +164,37 @@ mod tests {
             let wanted = wanted_rows(&edits);
             let found: Option<Vec<_>> = wanted.get("R05").map(|rows| rows.iter().filter_map(|row| row.user.as_deref()).collect());
             assert_eq!(found, users, "{edits:?}");
+        }
+    }
+
+    #[test]
+    fn tables_differ_by_code_and_an_older_content_comes_back_by_edits() {
+        let row = |text: &str| {
+            let (code, user) = text.split_once(' ').unwrap_or((text, ""));
+            CodeRow { code: code.into(), user: Some(user.to_owned()).filter(|user| !user.is_empty()), successor: None }
+        };
+        let rows = |texts: &[&str]| texts.iter().map(|text| row(text)).collect::<Vec<_>>();
+        for (before, after, expected) in [
+            (&[][..], &[][..], &[][..]),
+            (&["A one"], &["A one"], &[]),
+            (&["A one", "A two"], &["A two", "A one", "A one"], &[]),
+            (&["A one"], &["A two"], &["A: one -> two"]),
+            (&["A one"], &["a one"], &["A: one -> ", "a:  -> one"]),
+            (&["A"], &["A one", "B one"], &["A: - -> one", "B:  -> one"]),
+            (&["A one", "B two"], &["A one", "A two"], &["A: one -> one,two", "B: two -> "]),
+        ] {
+            let (before, after) = (rows(before), rows(after));
+            let spell = |rows: &[CodeRow]| rows.iter().map(|row| row.user.as_deref().unwrap_or("-")).collect::<Vec<_>>().join(",");
+            let found: Vec<String> = difference(&before, &after)
+                .iter()
+                .map(|one| format!("{}: {} -> {}", one.code, spell(&one.before), spell(&one.after)))
+                .collect();
+            assert_eq!(found, expected);
+            let by = Authorship { author: "ann".into(), reason: "back".into(), at: Instant::UNIX_EPOCH };
+            let versioned = before.iter().map(|row| VersionedRow { row: row.clone(), since: 1, by: by.clone() }).collect();
+            let table = CodeTable { version: 1, rows: versioned, last_read: None }.edited(&revert_edits(&before, &after), &by);
+            let reverted: Vec<CodeRow> = table.rows.into_iter().map(|known| known.row).collect();
+            assert_eq!(difference(&reverted, &after), []);
         }
     }
 }

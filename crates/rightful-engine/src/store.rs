@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    Authorship, Case, CaseId, Change, CodeEdit, CodeTable, Digest, Entry, EntryId, EntryState, Hold, HoldId, ImageId, NewCase, NewHold,
-    Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, TableVersion,
+    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Digest, Entry, EntryId, EntryState, Hold, HoldId, ImageId,
+    NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, TableVersion,
 };
 
 /// Which stored copy: one connection, one kind, these fields, joined by this key.
@@ -285,6 +285,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn codes_read(&self, fence: &Fence, at: Instant) -> Result<()>;
     /// Versions, newest first.
     async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>>;
+    /// The rows that stood at a version, ascending; version 0 has none. `NotFound` where there was no such version.
+    async fn code_rows_at(&self, integration: &str, version: i64) -> Result<Vec<CodeRow>>;
+    /// The newest version that brought or removed a row of each of these codes, and by whom; codes that never had one are left out.
+    async fn code_changes(&self, integration: &str, codes: &[String]) -> Result<Vec<(String, CodeChange)>>;
     /// Codes seen in the source with how many paired records each has; replaces what was kept.
     async fn put_code_counts(&self, fence: &Fence, counts: &[(String, u64)]) -> Result<()>;
     /// Codes last seen in the source.

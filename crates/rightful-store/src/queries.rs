@@ -26,7 +26,7 @@ pub(crate) fn listen(connection: &mut Connection) {
 
 /// Steps of a query plan that look at all of a table that grows, or at all of an integration's part of one.
 fn looks_at_all(statement: &str, step: &str) -> bool {
-    const GROWING: [&str; 9] = ["record", "record_key", "seen", "entry", "change", "plan", "run", "journal", "work"];
+    const GROWING: [&str; 10] = ["record", "record_key", "seen", "entry", "change", "plan", "run", "journal", "work", "code_row"];
     let table = step.strip_prefix("SCAN ").or_else(|| step.strip_prefix("SEARCH ")).and_then(|rest| rest.split(' ').next());
     let Some(table) = table.filter(|table| GROWING.contains(table)) else {
         // Sorting is right where little can be found, and where a whole image is wanted: at the end of a first read and for the merge-join.
@@ -52,7 +52,8 @@ fn looking_at_all_is_recognized() {
         (entries, "USE TEMP B-TREE FOR ORDER BY", true),
         ("SELECT head FROM run WHERE 1 ORDER BY id DESC LIMIT 3", "SCAN run", false),
         ("SELECT reason FROM work GROUP BY reason", "SCAN work USING INDEX work_open", false),
-        ("SELECT code FROM code_row", "SCAN code_row", false),
+        ("SELECT code FROM code_row", "SCAN code_row", true),
+        ("SELECT code FROM code_count", "SCAN code_count", false),
         ("DELETE FROM record WHERE image = 1", "SEARCH record USING PRIMARY KEY (image=?)", false),
     ] {
         assert_eq!(looks_at_all(statement, step), bad, "{step}");
@@ -109,6 +110,8 @@ async fn everything() {
     }
     world.store.plans("rep-codes", 9).await.unwrap();
     world.store.code_versions("rep-codes", 9).await.unwrap();
+    world.store.code_rows_at("rep-codes", 1).await.unwrap();
+    world.store.code_changes("rep-codes", &["A".into()]).await.unwrap();
 }
 
 #[tokio::test]

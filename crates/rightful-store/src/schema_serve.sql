@@ -86,3 +86,6 @@ CREATE TABLE approval (
     line TEXT NOT NULL,              -- JSON authorship
     PRIMARY KEY (plan, number)
 ) WITHOUT ROWID;
+
+-- When a code's rows last changed, whether they stand or left.
+CREATE INDEX code_row_by_code ON code_row (integration, code, since, until);

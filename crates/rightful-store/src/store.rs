@@ -5,9 +5,9 @@ use std::path::Path;
 use futures::stream::BoxStream;
 use rightful_core::{ConnectionName, Instant, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
 use rightful_engine::{
-    Authorship, Case, CaseId, Change, CodeEdit, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold, HoldId, Holder, Image,
-    ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId, PlanState, ReadEnd,
-    Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
+    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
+    HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId,
+    PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
 };
 use rusqlite::Transaction;
 use serde_json::Value as Json;
@@ -171,6 +171,16 @@ impl Store for SqliteStore {
     async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
         let integration = integration.to_owned();
         self.0.read(move |tx| tables::code_versions(tx, &integration, limit)).await
+    }
+
+    async fn code_rows_at(&self, integration: &str, version: i64) -> Result<Vec<CodeRow>> {
+        let integration = integration.to_owned();
+        self.0.read(move |tx| tables::code_rows_at(tx, &integration, version)).await
+    }
+
+    async fn code_changes(&self, integration: &str, codes: &[String]) -> Result<Vec<(String, CodeChange)>> {
+        let (integration, codes) = (integration.to_owned(), codes.to_vec());
+        self.0.read(move |tx| tables::code_changes(tx, &integration, codes)).await
     }
 
     async fn put_code_counts(&self, fence: &Fence, counts: &[(String, u64)]) -> Result<()> {

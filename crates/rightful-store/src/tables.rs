@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rightful_core::{Instant, Result};
-use rightful_engine::{Authorship, CodeEdit, CodeRow, CodeTable, Saved, TableVersion, VersionedRow, wanted_rows};
+use rightful_core::{Error, ErrorKind, Instant, Result};
+use rightful_engine::{Authorship, CodeChange, CodeEdit, CodeRow, CodeTable, Saved, TableVersion, VersionedRow, wanted_rows};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde_json::json;
 
@@ -123,6 +123,45 @@ pub(crate) fn code_versions(connection: &Connection, integration: &str, limit: u
         version.removed = rows("until", version.version)?;
     }
     Ok(versions)
+}
+
+pub(crate) fn code_rows_at(connection: &Connection, integration: &str, at: i64) -> Result<Vec<CodeRow>> {
+    if at < 0 || at > version(connection, integration)? {
+        return Err(Error::new(ErrorKind::NotFound, format!("the code table of `{integration}` has no version {at}"))
+            .hint("list its versions: rightful codes history"));
+    }
+    // What stands today and stood then, and what was removed since: neither looks at what came and went before.
+    let mut select = connection
+        .prepare_cached(
+            "SELECT code, user, successor FROM code_row WHERE integration = ?1 AND until IS NULL AND since <= ?2
+             UNION ALL SELECT code, user, successor FROM code_row WHERE integration = ?1 AND until > ?2 AND since <= ?2",
+        )
+        .map_err(told)?;
+    let mut rows =
+        select.query_map(params![integration, at], code_row).and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(told)?;
+    rows.sort();
+    Ok(rows)
+}
+
+pub(crate) fn code_changes(connection: &Connection, integration: &str, codes: Vec<String>) -> Result<Vec<(String, CodeChange)>> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT version, author, reason, at FROM code_version WHERE integration = ?1 AND version =
+             (SELECT MAX(MAX(since), COALESCE(MAX(until), 0)) FROM code_row WHERE integration = ?1 AND code = ?2)",
+        )
+        .map_err(told)?;
+    let mut found = Vec::with_capacity(codes.len());
+    for code in codes {
+        let change = select
+            .query_row([integration, &code], |row| {
+                let by = Authorship { author: row.get(1)?, reason: row.get(2)?, at: instant(row.get(3)?) };
+                Ok(CodeChange { version: row.get(0)?, by })
+            })
+            .optional()
+            .map_err(told)?;
+        found.extend(change.map(|change| (code, change)));
+    }
+    Ok(found)
 }
 
 pub(crate) fn put_code_counts(tx: &Transaction<'_>, integration: &str, counts: &[(String, u64)]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 mod image;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -12,9 +12,9 @@ use serde_json::Value as Json;
 
 use self::image::Stock;
 use crate::{
-    Authorship, Case, CaseId, Change, CodeEdit, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold, HoldId, Holder, Image,
-    ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId, PlanState, ReadEnd,
-    Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion, VersionedRow, wanted_rows,
+    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
+    HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId,
+    PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
 };
 
 /// The store.
@@ -248,31 +248,18 @@ impl Store for MemoryStore {
         if table.present.version != expected {
             return Ok(Saved::Moved(table.present.version));
         }
-        let version = expected + 1;
-        let (mut added, mut removed) = (Vec::new(), Vec::new());
-        for (code, wanted) in wanted_rows(edits) {
-            table.present.rows.retain(|known| {
-                let stays = known.row.code != code || wanted.contains(&known.row);
-                if !stays {
-                    removed.push(known.row.clone());
-                }
-                stays
-            });
-            for row in wanted {
-                if !table.present.rows.iter().any(|known| known.row == *row) {
-                    added.push(row.clone());
-                    table.present.rows.push(VersionedRow { row: row.clone(), since: version, by: by.clone() });
-                }
-            }
-        }
-        if added.is_empty() && removed.is_empty() {
+        let edited = table.present.edited(edits, by);
+        let version = edited.version;
+        if version == expected {
             return Ok(Saved::Version(expected));
         }
-        table.present.rows.sort_by(|one, other| one.row.cmp(&other.row));
-        added.sort();
-        removed.sort();
-        table.present.version = version;
+        let only_in = |one: &CodeTable, other: &CodeTable| -> Vec<CodeRow> {
+            let missing = one.rows.iter().filter(|known| !other.rows.iter().any(|standing| standing.row == known.row));
+            missing.map(|known| known.row.clone()).collect()
+        };
+        let (added, removed) = (only_in(&edited, &table.present), only_in(&table.present, &edited));
         table.versions.push(TableVersion { version, by: by.clone(), added, removed });
+        table.present = edited;
         Ok(Saved::Version(version))
     }
 
@@ -285,6 +272,30 @@ impl Store for MemoryStore {
         let state = self.state();
         let versions = state.tables.get(integration).map(|table| table.versions.iter().rev().take(limit).cloned().collect());
         Ok(versions.unwrap_or_default())
+    }
+
+    async fn code_rows_at(&self, integration: &str, version: i64) -> Result<Vec<CodeRow>> {
+        let state = self.state();
+        let versions = state.tables.get(integration).map_or(&[][..], |table| &table.versions);
+        if version < 0 || version > number(versions.len()) {
+            return Err(missing(format!("version {version} of the code table of `{integration}`")));
+        }
+        let mut rows: BTreeSet<&CodeRow> = BTreeSet::new();
+        for saved in versions.iter().filter(|saved| saved.version <= version) {
+            rows.retain(|row| !saved.removed.contains(row));
+            rows.extend(&saved.added);
+        }
+        Ok(rows.into_iter().cloned().collect())
+    }
+
+    async fn code_changes(&self, integration: &str, codes: &[String]) -> Result<Vec<(String, CodeChange)>> {
+        let state = self.state();
+        let versions = state.tables.get(integration).map_or(&[][..], |table| &table.versions);
+        let newest = |code: &String| {
+            let touches = |saved: &&TableVersion| saved.added.iter().chain(&saved.removed).any(|row| row.code == *code);
+            versions.iter().rev().find(touches).map(|saved| CodeChange { version: saved.version, by: saved.by.clone() })
+        };
+        Ok(codes.iter().filter_map(|code| Some((code.clone(), newest(code)?))).collect())
     }
 
     async fn put_code_counts(&self, fence: &Fence, counts: &[(String, u64)]) -> Result<()> {

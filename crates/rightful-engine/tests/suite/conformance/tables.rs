@@ -44,6 +44,46 @@ async fn sk_3_a_table_is_many_to_many_in_versions_with_author_and_reason() {
 }
 
 #[tokio::test]
+async fn the_rows_of_every_version_can_be_had_again() {
+    let bench = Bench::new().await;
+    let store = &bench.store;
+    let (one, two, blank) = (row("R05", Some("one"), None), row("R05", Some("two"), Some("one")), row("r05", None, None));
+    let versions: [&[CodeRow]; 6] = [
+        &[],
+        std::slice::from_ref(&one),
+        &[one.clone(), two.clone()],
+        &[two.clone(), blank.clone()],
+        std::slice::from_ref(&blank),
+        &[one.clone(), blank.clone()],
+    ];
+    let mut present: Vec<CodeRow> = Vec::new();
+    for (number, wanted) in versions.iter().enumerate().skip(1) {
+        let edits = revert_edits(&present, wanted);
+        let saved = store.save_codes(INTEGRATION, number as i64 - 1, &edits, &author("ann", number as i64)).await.unwrap();
+        assert_eq!(saved, Saved::Version(number as i64));
+        present = wanted.to_vec();
+    }
+    for (number, wanted) in versions.iter().enumerate() {
+        assert_eq!(store.code_rows_at(INTEGRATION, number as i64).await.unwrap(), *wanted, "version {number}");
+    }
+    for version in [-1, 6] {
+        is_missing(store.code_rows_at(INTEGRATION, version).await, "a version that never was");
+    }
+    assert_eq!(store.code_rows_at("other", 0).await.unwrap(), []);
+    is_missing(store.code_rows_at("other", 1).await, "another integration's");
+    // When each code last changed: a row that left counts as one that came.
+    let codes = ["R05", "r05", "R11"].map(str::to_owned);
+    let changes = store.code_changes(INTEGRATION, &codes).await.unwrap();
+    let change = |version| CodeChange { version, by: author("ann", version) };
+    assert_eq!(changes, [("R05".to_owned(), change(5)), ("r05".to_owned(), change(3))]);
+    let edits = [edit("R05", &[])];
+    store.save_codes(INTEGRATION, 5, &edits, &author("ben", 9)).await.unwrap();
+    let changes = store.code_changes(INTEGRATION, &codes[..1]).await.unwrap();
+    assert_eq!(changes, [("R05".to_owned(), CodeChange { version: 6, by: author("ben", 9) })]);
+    assert_eq!(store.code_changes("other", &codes).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_stale_version_is_refused_and_changes_nothing() {
     let bench = Bench::new().await;
     let store = &bench.store;
