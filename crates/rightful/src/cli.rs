@@ -98,6 +98,10 @@ pub enum Verb {
     /// Lets a paused integration run again
     #[command(after_help = "Example: rightful resume")]
     Resume(Resume),
+    /// Runs every integration by its schedule and serves the console
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Example: rightful serve --listen 127.0.0.1:8080")]
+    Serve(crate::serve::Arguments),
     /// Serves stand-ins of the compiled vendors on this machine
     #[cfg(feature = "sandbox")]
     #[command(after_help = "Example: rightful sandbox --config sandbox.toml")]

@@ -20,7 +20,7 @@ pub struct Composition {
     /// The configuration.
     pub config: Config,
     /// What remembers.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
     holder: Holder,
     /// Permits by account.
@@ -87,6 +87,37 @@ impl Composition {
             progress,
             holder: self.holder.clone(),
         })
+    }
+
+    /// What views of the integration stand on: a connection that cannot be made states its kinds and refuses every call.
+    #[cfg(feature = "serve")]
+    pub async fn ports_to_look(&self, integration: &Integration, progress: Arc<dyn Progress>) -> Ports {
+        let (source, target) = (&integration.policy.source.connection, &integration.policy.target.connection);
+        Ports {
+            store: self.store.clone(),
+            source: self.connection_to_look(source).await,
+            target: self.connection_to_look(target).await,
+            clock: self.clock.clone(),
+            progress,
+            holder: self.holder.clone(),
+        }
+    }
+
+    #[cfg(feature = "serve")]
+    async fn connection_to_look(&self, name: &ConnectionName) -> Arc<dyn Connector> {
+        match self.connection(name).await {
+            Ok(connector) => connector,
+            Err(why) => {
+                let kinds = self.config.connections.get(name).map(|connection| (connection.descriptor.kinds)()).unwrap_or_default();
+                Arc::new(crate::serve::Unready::new(kinds, why))
+            }
+        }
+    }
+
+    /// Time, as this composition tells it.
+    #[cfg(feature = "serve")]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     /// Sees to it that a connection's name goes on standing for the account it stood for: the store holds that account's rows under it.

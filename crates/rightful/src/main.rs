@@ -11,6 +11,10 @@ mod progress;
 mod registry;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "serve")]
+mod serve;
+#[cfg(any(feature = "sandbox", feature = "serve"))]
+mod stop;
 mod verbs;
 
 use std::process::ExitCode;
@@ -60,7 +64,7 @@ fn log(verbose: u8) {
         _ => "debug",
     };
     // Libraries below the transport would log headers: only our own crates speak.
-    let ours = ["rightful", "rightful_core", "rightful_engine", "rightful_store", "rightful_sim"].map(str::to_owned);
+    let ours = ["rightful", "rightful_console", "rightful_core", "rightful_engine", "rightful_store", "rightful_sim"].map(str::to_owned);
     let connectors = registry::VENDORS.iter().map(|vendor| format!("connector_{}", vendor.id.replace('-', "_")));
     let filter = ours.into_iter().chain(connectors).fold("off".to_owned(), |filter, target| format!("{filter},{target}={level}"));
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());

@@ -55,6 +55,16 @@ impl SecretReference {
         }
     }
 
+    /// Where it comes from, for people.
+    #[cfg(feature = "serve")]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Env(name) => format!("environment variable {name}"),
+            Self::File(path) => format!("file {}", path.display()),
+            Self::Command(words) => format!("printed by {}", words.first().map_or("a program", String::as_str)),
+        }
+    }
+
     /// Fetches the secret; paths are relative to `folder`.
     ///
     /// # Errors

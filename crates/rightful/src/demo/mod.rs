@@ -1,5 +1,7 @@
 //! `rightful demo`: whole jobs, played against simulators over real HTTP with a real store, and judged step by step.
 
+#[cfg(feature = "serve")]
+mod console;
 mod rep_codes;
 mod stage;
 mod standing;
@@ -31,6 +33,10 @@ enum Job {
     /// Sage Intacct's rep codes decide who owns each Skynamo customer
     #[command(after_help = "Examples: rightful demo rep-codes\n          rightful demo rep-codes --seed 7 --customers 500 --keep")]
     RepCodes(RepCodes),
+    /// The console on stand-ins of both vendors, to look at and try out
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Example: rightful demo console --customers 2000")]
+    Console(console::Arguments),
 }
 
 /// `demo rep-codes`
@@ -58,7 +64,6 @@ const REP_CODES: [&str; 2] = [stage::SOURCE, stage::TARGET];
 /// # Errors
 /// Where a vendor is not compiled in, or a step could not be played at all.
 pub async fn verb(global: &Global, arguments: Arguments) -> Ended {
-    let Job::RepCodes(chosen) = arguments.job;
     let missing: Vec<&str> =
         REP_CODES.into_iter().filter(|vendor| registry::stand_ins().all(|(stand_in, _)| stand_in.vendor != *vendor)).collect();
     if !missing.is_empty() {
@@ -66,6 +71,11 @@ pub async fn verb(global: &Global, arguments: Arguments) -> Ended {
             .hint("build it with everything: cargo run --package rightful --features all -- demo rep-codes")
             .into());
     }
+    let chosen = match arguments.job {
+        Job::RepCodes(chosen) => chosen,
+        #[cfg(feature = "serve")]
+        Job::Console(chosen) => return console::serve(global, &chosen).await,
+    };
     let world = World::invent(chosen.seed, usize::try_from(chosen.customers).unwrap_or(World::CUSTOMERS));
     let mut teller = Teller::new(global.json);
     let mut stage = Stage::set(world, chosen.tamper).await?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rightful_core::{Error, ErrorKind, Result};
+use rightful_engine::Store as _;
 use rightful_engine::{Authorship, Case, CodeEdit, CodeRow, Explanation, Integration, PlanId, Ports, RunId, RunReport, Saved, Silent};
 use rightful_sim::world::World;
 use serde_json::{Value as Json, json};
@@ -79,6 +80,26 @@ impl Stage {
         }
         self.folder.close().map_err(|error| output::io_error("the demo's folder cannot be removed", error))?;
         Ok(None)
+    }
+
+    /// Makes it look lived in: a code table, a first plan let over its cap, and a run that found nothing to do.
+    ///
+    /// # Errors
+    /// Where a run could not be made.
+    #[cfg(feature = "serve")]
+    pub async fn settle_in(&mut self) -> Result<(), Failure> {
+        let codes: BTreeSet<String> = self.world.table.iter().map(|row| row.code.clone()).collect();
+        self.save_codes(&codes, "first table").await?;
+        if let Some(plan) = self.plan().await?.report.plan {
+            self.apply_over_cap(plan, "first run").await?;
+        }
+        self.run().await.map(drop)
+    }
+
+    /// What it is made of, for whoever goes on with it.
+    #[cfg(feature = "serve")]
+    pub fn into_parts(self) -> (Sandbox, Composition, TempDir) {
+        (self.sandbox, self.composition, self.folder)
     }
 
     /// What stands in Skynamo now, from its simulator.

@@ -182,7 +182,7 @@ pub fn code_rows(world: &World) -> Vec<CodeRow> {
 pub async fn verb(global: &Global, arguments: Arguments) -> Ended {
     let usage = |error: Error| if error.kind() == ErrorKind::Config { Failure::Error(error, Exit::Usage) } else { error.into() };
     // Asked for first: whoever stops us between binding and waiting must be heard.
-    let mut stop = stop_signal()?;
+    let mut stop = crate::stop::signal()?;
     let world = World::invent(arguments.seed, usize::try_from(arguments.customers).unwrap_or(World::CUSTOMERS));
     let typed = Typed { listen: &arguments.listen, faults: &arguments.faults, credentials: &arguments.credential };
     let sandbox = Sandbox::start(&world, typed).await.map_err(usage)?;
@@ -265,35 +265,6 @@ fn announce(
     }
     text.push_str("\nReady. What is written is kept until Ctrl-C.\n");
     Ok(output::data(&text)?)
-}
-
-/// Told when somebody wants the program to end.
-fn stop_signal() -> Result<tokio::sync::mpsc::Receiver<()>> {
-    let failed = |error| output::io_error("signals cannot be waited for", error);
-    let (tell, told) = tokio::sync::mpsc::channel(1);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            // Nobody waits any more: the program ends anyway.
-            let _ = tell.send(()).await;
-        });
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = failed;
-        tokio::spawn(async move {
-            let _ = tokio::signal::ctrl_c().await;
-            let _ = tell.send(()).await;
-        });
-    }
-    Ok(told)
 }
 
 #[cfg(test)]

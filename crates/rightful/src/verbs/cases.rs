@@ -2,6 +2,7 @@
 
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
+use rightful_engine::Store as _;
 use rightful_engine::{Authorship, Case, HoldId};
 use serde_json::json;
 

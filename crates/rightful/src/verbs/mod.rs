@@ -3,13 +3,14 @@
 mod cases;
 mod codes;
 mod connectors;
-mod halt;
+pub mod halt;
 mod plans;
 mod runs;
 mod setup;
 mod users;
 
 use rightful_core::{Error, ErrorKind};
+use rightful_engine::Store as _;
 use rightful_engine::{Integration, JobError, Run, RunId};
 use serde_json::{Value as Json, json};
 
@@ -106,6 +107,8 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Cases(arguments) => cases::cases(&global, &arguments).await,
         Verb::Pause(arguments) => cases::pause(&global, &arguments).await,
         Verb::Resume(arguments) => cases::resume(&global, &arguments).await,
+        #[cfg(feature = "serve")]
+        Verb::Serve(arguments) => crate::serve::verb(&global, &arguments).await,
         #[cfg(feature = "sandbox")]
         Verb::Sandbox(arguments) => crate::sandbox::verb(&global, arguments).await,
         #[cfg(feature = "sandbox")]

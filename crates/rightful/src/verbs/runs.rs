@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rightful_core::{Error, ErrorKind};
+use rightful_engine::Store as _;
 use rightful_engine::{Entry, EntryFilter, EntryId, Run, RunTask, Silent};
 use serde_json::json;
 

@@ -1,0 +1,121 @@
+//! What the console sees of this program: its integrations, connections and runs.
+
+use std::sync::Arc;
+
+use rightful_console::{Deployed, DeployedConnection, Deployment, Endpoint, Origin};
+use rightful_core::{
+    ConnectionName, Context, Descriptor, Error, ErrorKind, Finding, Instant, Purpose, Result, Secrets, Settings, async_trait,
+};
+use rightful_engine::{Event, Ports, RunId, RunOptions, RunTask, Silent, Store as _, WatchStore as _};
+use tokio::sync::broadcast;
+
+use super::Server;
+use crate::registry;
+
+#[async_trait]
+impl Deployment for Server {
+    fn integrations(&self) -> Vec<Deployed> {
+        let config = &self.composition.config;
+        let endpoint = |name: &ConnectionName| Endpoint {
+            connection: name.clone(),
+            vendor: config.connections.get(name).map_or("unknown", |connection| connection.descriptor.name),
+        };
+        let deployed = config.integrations.values().map(|integration| {
+            let schedule = self.schedule(&integration.name);
+            Deployed {
+                source: endpoint(&integration.policy.source.connection),
+                target: endpoint(&integration.policy.target.connection),
+                next_due: schedule.next_after(self.now()),
+                schedule: schedule.told(),
+                unready: self.unready(integration),
+                integration: integration.clone(),
+            }
+        });
+        deployed.collect()
+    }
+
+    async fn ports(&self, integration: &str) -> Result<Ports> {
+        let integration = self.composition.integration(Some(integration))?;
+        Ok(self.composition.ports_to_look(integration, Arc::new(Silent)).await)
+    }
+
+    async fn start(&self, integration: &str, task: RunTask, options: RunOptions) -> Result<RunId> {
+        Server::start(self, integration, task, options).await
+    }
+
+    fn events(&self, integration: &str) -> broadcast::Receiver<Event> {
+        self.hub.listen(integration)
+    }
+
+    fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    fn connections(&self) -> Vec<DeployedConnection> {
+        let config = &self.composition.config;
+        let connections = config.connections.values().map(|connection| DeployedConnection {
+            name: connection.name.clone(),
+            descriptor: connection.descriptor,
+            origin: Origin::File,
+            settings: connection.settings.clone(),
+            secrets: connection.secrets.iter().map(|(key, reference)| ((*key).to_owned(), reference.told())).collect(),
+            allow_private: connection.network.allow_private,
+            revision: 0,
+            unready: self.why_unready(&connection.name),
+            used_by: config
+                .integrations
+                .values()
+                .filter(|integration| {
+                    [&integration.policy.source, &integration.policy.target].iter().any(|side| side.connection == connection.name)
+                })
+                .map(|integration| integration.name.clone())
+                .collect(),
+        });
+        connections.collect()
+    }
+
+    fn vendors(&self) -> Vec<&'static Descriptor> {
+        registry::connectors().collect()
+    }
+
+    fn judge(&self, vendor: &str, settings: &Settings) -> Result<()> {
+        let descriptor =
+            registry::connector(vendor, registry::VENDORS).map_err(|(message, mend)| Error::new(ErrorKind::Config, message).hint(mend))?;
+        // A connector judges its settings when it is made; nothing is sent. Secrets are judged where they are.
+        let secrets = descriptor.settings.iter().filter(|setting| setting.takes == rightful_core::SettingType::Secret);
+        let secrets = Secrets::new(secrets.map(|setting| (setting.key, rightful_core::Secret::new(setting.example))));
+        let transport = Arc::new(rightful_core::ReqwestTransport::new(rightful_core::TransportOptions::default())?);
+        (descriptor.connect)(settings, &secrets, Context::new("draft", transport)).map(drop)
+    }
+
+    async fn preflight(&self, connection: &ConnectionName) -> Result<Vec<Finding>> {
+        let connector = self.composition.connection(connection).await?;
+        let kinds = connector.kinds().iter().map(|spec| spec.kind.clone()).collect();
+        connector.preflight(&Purpose::Read(kinds)).await
+    }
+
+    async fn reload(&self) -> Result<()> {
+        self.look_at_connections().await;
+        Ok(())
+    }
+
+    fn can_seal(&self) -> bool {
+        false
+    }
+
+    fn metrics(&self) -> String {
+        String::new()
+    }
+
+    async fn ready(&self) -> std::result::Result<(), String> {
+        self.composition.store.all_watched().await.map(drop).map_err(|error| error.to_string())
+    }
+
+    fn now(&self) -> Instant {
+        self.composition.clock().now()
+    }
+
+    fn public_url(&self) -> Option<String> {
+        None
+    }
+}
