@@ -89,3 +89,9 @@ CREATE TABLE approval (
 
 -- When a code's rows last changed, whether they stand or left.
 CREATE INDEX code_row_by_code ON code_row (integration, code, since, until);
+
+-- Runs by how they ended (NULL: not yet), and plans that wait for somebody's word.
+CREATE INDEX run_by_outcome ON run (json_extract(head, '$.outcome'), id);
+CREATE INDEX run_by_integration_outcome ON run (integration, json_extract(head, '$.outcome'), id);
+CREATE INDEX plan_waiting ON plan (id) WHERE state IN ('ready', 'refused');
+CREATE INDEX plan_waiting_of_one ON plan (integration, id) WHERE state IN ('ready', 'refused');
