@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rightful_core::{Error, ErrorKind, Instant, Result};
 use rightful_engine::{AccessStore, AuditLog, ReviewStore, Store, WatchStore};
 
+use tokio::sync::Semaphore;
+
 use crate::access::Attempts;
 use crate::{Deployed, Deployment};
 
@@ -12,6 +14,9 @@ use crate::{Deployed, Deployment};
 pub trait ConsoleStore: Store + AccessStore + AuditLog + WatchStore + ReviewStore {}
 
 impl<T: Store + AccessStore + AuditLog + WatchStore + ReviewStore> ConsoleStore for T {}
+
+/// Live pages that are served side by side.
+const FOLLOWERS: usize = 128;
 
 /// What pages and API stand on.
 #[derive(Debug)]
@@ -22,12 +27,14 @@ pub struct Console {
     pub store: Arc<dyn ConsoleStore>,
     /// Failed sign-ins of late.
     pub(crate) attempts: Attempts,
+    /// Places for live pages.
+    pub(crate) followers: Arc<Semaphore>,
 }
 
 impl Console {
     /// A console over a deployment and its store.
     pub fn new(deployment: Arc<dyn Deployment>, store: Arc<dyn ConsoleStore>) -> Self {
-        Self { deployment, store, attempts: Attempts::default() }
+        Self { deployment, store, attempts: Attempts::default(), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
     }
 
     /// Now.

@@ -1,9 +1,17 @@
 //! Pages for people: what all of them share.
 
+pub mod actions;
+pub mod cases;
 pub mod codes;
 pub mod integrations;
+pub mod live;
+pub mod plans;
+pub mod runs;
+mod scope;
 pub mod sign_in;
 pub mod table;
+pub mod why;
+pub mod words;
 
 use askama::Template;
 use axum::http::{StatusCode, header};
