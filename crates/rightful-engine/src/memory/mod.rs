@@ -1,6 +1,7 @@
 //! A store that lives as long as the process: for tests and trials, and the shortest telling of what every store must do.
 
 mod image;
+mod serve;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,9 +13,10 @@ use serde_json::Value as Json;
 
 use self::image::Stock;
 use crate::{
-    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
-    HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId,
-    PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
+    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Episode, Fence,
+    Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts,
+    PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
+    Watched,
 };
 
 /// The store.
@@ -26,6 +28,10 @@ struct State {
     leases: HashMap<String, Lease>,
     dead: HashSet<(String, u32, u64)>,
     integrations: HashMap<String, IntegrationState>,
+    watched: BTreeMap<String, Watched>,
+    /// With the channels that know of each.
+    episodes: Vec<(Episode, Vec<String>)>,
+    approvals: HashMap<PlanId, Vec<Authorship>>,
     slots: HashMap<ConnectionName, SlotValue>,
     ties: HashMap<ConnectionName, String>,
     images: Vec<Stock>,

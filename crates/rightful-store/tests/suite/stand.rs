@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use rightful_engine::{Holder, Store};
+use rightful_engine::{Holder, ReviewStore, Store, WatchStore};
 use rightful_store::{SqliteStore, holder_of};
 
 /// How many cases a property is tried with: each is a database. The engine tries many more in memory.
@@ -14,6 +14,8 @@ pub const CASES: u32 = 8;
 #[derive(Debug)]
 pub struct Stand {
     pub store: Arc<dyn Store>,
+    pub watch: Arc<dyn WatchStore>,
+    pub review: Arc<dyn ReviewStore>,
     processes: Mutex<Vec<Child>>,
     _folder: tempfile::TempDir,
 }
@@ -24,7 +26,8 @@ impl Stand {
         let shared = Path::new("/dev/shm");
         let folder = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
-        Self { store: Arc::new(store), processes: Mutex::default(), _folder: folder }
+        let store = Arc::new(store);
+        Self { store: store.clone(), watch: store.clone(), review: store, processes: Mutex::default(), _folder: folder }
     }
 
     /// A process that lives: it waits for an input that ends with us.
