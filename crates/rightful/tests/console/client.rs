@@ -48,7 +48,7 @@ impl Answer {
 pub struct Client {
     pub base: String,
     pub cookie: Option<String>,
-    http: reqwest::Client,
+    pub http: reqwest::Client,
 }
 
 impl Client {
