@@ -244,7 +244,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     // --- slots ------------------------------------------------------------------------------------------------------------------
 
-    /// Small state of a connection. (Kept in clear until the master key exists: callers must not put tokens here before that.)
+    /// Small state of a connection. Sealed where a master key is given, in clear where none is: tokens must not be put here without one.
     async fn load_slot(&self, connection: &ConnectionName) -> Result<SlotValue>;
     /// Compare-and-set.
     async fn swap_slot(&self, connection: &ConnectionName, revision: u64, text: Option<Secret>) -> Result<bool>;
