@@ -1,6 +1,6 @@
 //! Runs, their journal, and the lease that lets one process at a time run an integration.
 
-use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Result, Secret, SlotValue};
+use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Kind, Result, Secret, SlotValue};
 use rightful_engine::{Authorship, Fence, Holder, IntegrationState, Leased, PlanId, Run, RunCounts, RunId, RunOutcome, RunTask};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::{Value as Json, json};
@@ -179,6 +179,7 @@ pub(crate) fn resume_run(tx: &Transaction<'_>, id: RunId) -> Result<()> {
 
 pub(crate) struct Ending {
     pub run: RunId,
+    pub kind: Kind,
     pub outcome: RunOutcome,
     pub plan: Option<PlanId>,
     pub counts: RunCounts,
@@ -187,8 +188,8 @@ pub(crate) struct Ending {
 
 pub(crate) fn end_run(tx: &Transaction<'_>, ending: Ending, now: Instant) -> Result<()> {
     let run = present(tx, ending.run)?;
-    let Ending { outcome, plan, counts, notes, .. } = ending;
-    review::note_effect(tx, run.id, outcome, plan, now)?;
+    let Ending { kind, outcome, plan, counts, notes, .. } = ending;
+    review::note_effect(tx, run.id, &kind, outcome, plan, now)?;
     save(tx, &Run { ended: Some(now), outcome: Some(outcome), plan, counts, notes, ..run })
 }
 

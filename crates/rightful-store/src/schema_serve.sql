@@ -53,8 +53,12 @@ CREATE TABLE audit (
     action TEXT NOT NULL,
     object TEXT NOT NULL,
     detail TEXT NOT NULL,            -- JSON
-    hash BLOB NOT NULL
+    before BLOB NOT NULL,            -- the hash of the line before
+    hash BLOB NOT NULL UNIQUE
 );
+CREATE INDEX audit_by_actor ON audit (actor, number);
+CREATE INDEX audit_by_action ON audit (action, number);
+CREATE INDEX audit_by_object ON audit (object, number);
 
 CREATE TABLE episode (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

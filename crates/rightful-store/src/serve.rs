@@ -120,6 +120,11 @@ impl AuditLog for SqliteStore {
         let reader = self.0.clone();
         crate::database::blocking(move || audit::verify(&reader.reader()?)).await
     }
+
+    async fn line_with(&self, hash: &str) -> Result<Option<i64>> {
+        let hash = hash.to_owned();
+        self.0.read(move |tx| audit::line_with(tx, &hash)).await
+    }
 }
 
 #[async_trait]
@@ -144,6 +149,10 @@ impl WatchStore for SqliteStore {
     }
 
     async fn take_asked(&self, integration: &str) -> Result<Option<(Instant, String)>> {
+        // Asked every few seconds for each integration: only where something is there does it wait for a writer.
+        if self.watched(integration).await?.asked.is_none() {
+            return Ok(None);
+        }
         let integration = integration.to_owned();
         self.0.write(move |tx| watch::take_asked(tx, &integration)).await
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use futures::stream::BoxStream;
-use rightful_core::{ConnectionName, Instant, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
+use rightful_core::{ConnectionName, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
 use rightful_engine::{
     Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
     HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId,
@@ -340,15 +340,15 @@ impl Store for SqliteStore {
         &self,
         fence: &Fence,
         run: RunId,
+        kind: &Kind,
         outcome: RunOutcome,
         plan: Option<PlanId>,
         counts: &RunCounts,
         notes: &[String],
         now: Instant,
     ) -> Result<()> {
-        let counts = counts.clone();
-        let notes = notes.to_vec();
-        self.fenced(fence, move |tx, _| runs::end_run(tx, Ending { run, outcome, plan, counts, notes }, now)).await
+        let (kind, counts, notes) = (kind.clone(), counts.clone(), notes.to_vec());
+        self.fenced(fence, move |tx, _| runs::end_run(tx, Ending { run, kind, outcome, plan, counts, notes }, now)).await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<Run>> {
