@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod codec;
+mod connections;
 mod database;
 mod holder;
 mod images;
@@ -13,6 +14,7 @@ mod runs;
 mod serve;
 mod store;
 mod tables;
+mod vault;
 mod watch;
 mod work;
 
@@ -34,3 +36,4 @@ extern crate self as rightful_store;
 
 pub use holder::{current_holder, holder_of};
 pub use store::SqliteStore;
+pub use vault::MasterKey;

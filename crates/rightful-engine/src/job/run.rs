@@ -198,7 +198,7 @@ async fn end(job: &Job, ended: &mut Ended) -> Result<()> {
         store.set_plan_state(&job.fence, plan, PlanState::Applied, None, Some(job.run)).await?;
     }
     job.failpoint("before-end-run");
-    store.end_run(&job.fence, job.run, ended.outcome, ended.plan, &ended.counts, &ended.notes, job.now()).await
+    store.end_run(&job.fence, job.run, &job.layout.target.kind, ended.outcome, ended.plan, &ended.counts, &ended.notes, job.now()).await
 }
 
 async fn body(job: &Job, steps: &dyn Steps, task: &RunTask, ended: &mut Ended) -> Result<()> {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Record, RecordId, Result, Rows, Secret, SlotValue};
+use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue};
 use serde_json::Value as Json;
 
 use self::image::Stock;
@@ -388,7 +388,7 @@ impl Store for MemoryStore {
     ) -> Result<()> {
         let mut held = self.fenced(fence)?;
         let (known, _) = held.plan(plan)?;
-        known.state = state;
+        known.move_to(state)?;
         known.passed = passed.map(|by| (by.author, by.reason)).or(known.passed.take());
         known.run = run.or(known.run);
         Ok(())
@@ -450,6 +450,7 @@ impl Store for MemoryStore {
         &self,
         fence: &Fence,
         run: RunId,
+        _kind: &Kind,
         outcome: RunOutcome,
         plan: Option<PlanId>,
         counts: &RunCounts,
