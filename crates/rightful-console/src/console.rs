@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use rightful_core::{Error, ErrorKind, Instant, Result};
-use rightful_engine::{AccessStore, AuditLog, ReviewStore, Store, WatchStore};
+use rightful_engine::{AccessStore, AuditLog, ConnectionStore, ReviewStore, Store, WatchStore};
 
 use crate::access::Attempts;
 use crate::{Deployed, Deployment};
 
 /// Everything the console must remember, behind the engine's ports.
-pub trait ConsoleStore: Store + AccessStore + AuditLog + WatchStore + ReviewStore {}
+pub trait ConsoleStore: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore {}
 
-impl<T: Store + AccessStore + AuditLog + WatchStore + ReviewStore> ConsoleStore for T {}
+impl<T: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore> ConsoleStore for T {}
 
 /// What pages and API stand on.
 #[derive(Debug)]
