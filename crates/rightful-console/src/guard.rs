@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_login::AuthSession;
 
-use crate::access::{Backend, SESSION_HOURS, Who, secret_digest};
+use crate::access::{Backend, Who, secret_digest};
 use crate::fields::{FORM_KEY, Fields};
 use crate::problem::Problem;
 use crate::routes::{Needs, ROUTES};
@@ -20,9 +20,6 @@ use crate::{Console, api};
 /// Where a request comes from, where that is known.
 #[derive(Clone, Copy, Debug)]
 pub struct From_(pub Option<IpAddr>);
-
-/// Under what a session keeps when it began.
-pub const BEGAN: &str = "began";
 
 /// The session of a member.
 pub type Session = AuthSession<Backend>;
@@ -55,10 +52,7 @@ async fn admitted(console: &Console, mut request: Request) -> Result<Admitted, P
     let who = if program {
         token(console, request.headers().get(header::AUTHORIZATION).cloned()).await?
     } else {
-        match &session {
-            Some(session) => member(console, session).await,
-            None => None,
-        }
+        session.as_ref().and_then(member)
     };
     if route.needs != Needs::Nothing {
         let Some(who) = &who else {
@@ -101,13 +95,11 @@ async fn admitted(console: &Console, mut request: Request) -> Result<Admitted, P
     Ok(Admitted::In(request))
 }
 
-/// The member of a session, with what their forms must carry. A session ends so many hours after it began, however busy it is.
-async fn member(console: &Console, session: &Session) -> Option<Who> {
+/// The member of a session, with what their forms must carry.
+fn member(session: &Session) -> Option<Who> {
     let user = session.user.as_ref()?;
     let id = session.session.id()?;
-    let began: i64 = session.session.get(BEGAN).await.ok().flatten()?;
-    let age = console.now().timestamp() - began;
-    (age < SESSION_HOURS * 3_600).then(|| Who::Member(user.member.clone(), form_key(id)))
+    Some(Who::Member(user.member.clone(), form_key(id)))
 }
 
 async fn token(console: &Console, given: Option<HeaderValue>) -> Result<Option<Who>, Problem> {

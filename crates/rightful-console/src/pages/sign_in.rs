@@ -16,9 +16,10 @@ use super::{Frame, Shown, page, page_with};
 use crate::Console;
 use crate::access::{SHORTEST, SignedIn, hashed, secret_digest};
 use crate::fields::Fields;
-use crate::guard::{BEGAN, From_, Session};
+use crate::guard::{From_, Session};
 use crate::operations::members::sign_in_name;
 use crate::problem::Problem;
+use crate::sessions::BEGAN;
 
 /// Where to go after signing in.
 #[derive(Debug, Default, serde::Deserialize)]
