@@ -11,6 +11,7 @@ mod fields;
 mod guard;
 mod headers;
 mod listen;
+mod operations;
 mod pages;
 mod problem;
 mod routes;

@@ -67,6 +67,11 @@ impl Settings {
         self.0.keys().map(String::as_str)
     }
 
+    /// Every entry as it was given.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
     /// The value of a setting, or its declared default as a JSON string.
     pub fn get(&self, setting: &Setting) -> Option<Json> {
         self.0.get(setting.key).cloned().or_else(|| {

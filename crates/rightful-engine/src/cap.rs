@@ -59,6 +59,18 @@ pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: Opt
     refusals
 }
 
+impl Cap {
+    /// The most changes that it lets through of so many pairs; `None`: it has no bound.
+    pub fn allowed(&self, paired: u64) -> Option<u64> {
+        let by_percent = self.percent.map(|percent| u64::from(percent) * paired / 100);
+        let bound = match (self.count, by_percent) {
+            (Some(count), Some(by_percent)) => count.min(by_percent),
+            (count, by_percent) => count.or(by_percent)?,
+        };
+        Some(bound.max(self.floor))
+    }
+}
+
 /// The bound that a number exceeds, in words.
 fn exceeded(cap: &Cap, number: u64, paired: u64) -> Option<String> {
     if number <= cap.floor {
@@ -185,6 +197,21 @@ mod tests {
         }
         let cap = Cap { count: Some(10), percent: None, floor: 0 };
         assert_eq!((exceeded(&cap, 10, 1), exceeded(&cap, 11, 1_000_000)), (None, Some("10 records".into())));
+    }
+
+    #[test]
+    fn a_cap_exceeds_exactly_what_it_does_not_allow() {
+        let caps =
+            [(None, None, 5), (Some(10), None, 0), (None, Some(20), 5), (Some(10), Some(20), 5), (Some(0), Some(0), 3), (None, Some(7), 0)];
+        for (count, percent, floor) in caps {
+            let cap = Cap { count, percent, floor };
+            for paired in [0, 1, 14, 15, 33, 100] {
+                for number in 0..40 {
+                    let exceeds = exceeded(&cap, number, paired).is_some();
+                    assert_eq!(cap.allowed(paired).is_some_and(|most| number > most), exceeds, "{number} of {paired} under {cap:?}");
+                }
+            }
+        }
     }
 
     #[test]

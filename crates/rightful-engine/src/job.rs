@@ -69,7 +69,7 @@ pub const FAILPOINTS: &[&str] = &[
 pub struct RunOptions {
     /// Lets one saved plan over its caps: who, and why. Only for [`RunTask::Apply`](crate::RunTask::Apply).
     pub over_cap: Option<(String, String)>,
-    /// Who asked for the job, where a person did: recorded when an undo pauses the integration.
+    /// Who asked for the job, where a person did: recorded with the run, and when an undo pauses the integration.
     pub author: Option<String>,
     /// How many pages are on their way, those that wait for the store included; the account's permits bound how many are asked for at once.
     pub width: usize,

@@ -130,6 +130,13 @@ pub struct PlanCounts {
     pub moves: Vec<(String, u64)>,
 }
 
+impl PlanCounts {
+    /// How many changes it has.
+    pub fn changes(&self) -> u64 {
+        self.owner_moves + self.removals + self.follows
+    }
+}
+
 /// A saved plan without its changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {

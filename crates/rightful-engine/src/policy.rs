@@ -3,6 +3,8 @@
 use rightful_core::{ConnectionName, FieldName, KeyName, Kind, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
+
 /// What happens to a record whose owner leads to nobody in the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,4 +125,11 @@ pub struct Policy {
     pub full_read_hours: u32,
     /// Source people kinds that are read to explain who stands behind a code.
     pub source_people: Vec<Kind>,
+}
+
+impl Policy {
+    /// The digest that saved plans are bound to.
+    pub fn digest(&self) -> Digest {
+        Digest::of_data(self)
+    }
 }

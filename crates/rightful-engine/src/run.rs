@@ -93,6 +93,9 @@ pub struct Run {
     pub task: RunTask,
     /// The version of the job body it began with.
     pub body_version: u32,
+    /// Who asked for it; `None`: its schedule, or nobody who was named.
+    #[serde(default)]
+    pub by: Option<String>,
     /// Begun.
     pub started: Instant,
     /// Ended; `None` while it runs, or where it was cut off.

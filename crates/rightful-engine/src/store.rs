@@ -211,12 +211,55 @@ pub struct EntryFilter {
     pub target: Option<(ConnectionName, Kind, RecordId)>,
     /// With this pairing key value.
     pub code: Option<String>,
+    /// Of this change of the run's plan.
+    pub change: Option<i64>,
     /// In one of these states; empty: any.
     pub states: Vec<EntryState>,
     /// Entries numbered above this, ascending; `None` with `latest_first`: from the newest.
     pub after: Option<EntryId>,
     /// Newest first.
     pub latest_first: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which runs, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this integration.
+    pub integration: Option<String>,
+    /// That ended so, or (`Some(None)`) have not ended.
+    pub outcome: Option<Option<RunOutcome>>,
+    /// Numbered below this; `None`: from the newest.
+    pub before: Option<RunId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which plans, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanFilter {
+    /// Of this integration.
+    pub integration: Option<String>,
+    /// Only those that wait for somebody's word: `Ready` or `Refused`.
+    pub waiting: bool,
+    /// Numbered below this; `None`: from the newest.
+    pub before: Option<PlanId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which cases, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaseFilter {
+    /// Of this integration.
+    pub integration: Option<String>,
+    /// With this reason.
+    pub reason: Option<String>,
+    /// Only those that are open.
+    pub open: bool,
+    /// Numbered above this.
+    pub after: Option<CaseId>,
     /// At most so many.
     pub limit: usize,
 }
@@ -330,14 +373,18 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// A plan.
     async fn plan(&self, plan: PlanId) -> Result<Option<Plan>>;
     /// Plans, newest first.
-    async fn plans(&self, integration: &str, limit: usize) -> Result<Vec<Plan>>;
+    async fn plans_where(&self, filter: &PlanFilter) -> Result<Vec<Plan>>;
+    /// Plans of an integration, newest first.
+    async fn plans(&self, integration: &str, limit: usize) -> Result<Vec<Plan>> {
+        self.plans_where(&PlanFilter { integration: Some(integration.to_owned()), limit, ..PlanFilter::default() }).await
+    }
     /// Changes numbered above `after`, ascending.
     async fn changes(&self, plan: PlanId, after: i64, limit: usize) -> Result<Vec<Change>>;
 
     // --- runs and their journal -----------------------------------------------------------------------------------------------------
 
-    /// Begins a run.
-    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, now: Instant) -> Result<RunId>;
+    /// Begins a run; `by` names who asked for it.
+    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, by: Option<&str>, now: Instant) -> Result<RunId>;
     /// The run of the integration that was begun and not ended.
     async fn unfinished_run(&self, integration: &str) -> Result<Option<Run>>;
     /// Notes that a run was taken up again.
@@ -363,7 +410,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// A run.
     async fn run(&self, run: RunId) -> Result<Option<Run>>;
     /// Runs, newest first.
-    async fn runs(&self, integration: Option<&str>, limit: usize) -> Result<Vec<Run>>;
+    async fn runs_where(&self, filter: &RunFilter) -> Result<Vec<Run>>;
+    /// Runs of one integration or of all, newest first.
+    async fn runs(&self, integration: Option<&str>, limit: usize) -> Result<Vec<Run>> {
+        self.runs_where(&RunFilter { integration: integration.map(str::to_owned), limit, ..RunFilter::default() }).await
+    }
 
     // --- ledger -------------------------------------------------------------------------------------------------------------------
 
@@ -382,8 +433,13 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Opens or refreshes cases outside a plan (writes refused, disputes).
     async fn put_cases(&self, fence: &Fence, cases: &[NewCase], now: Instant) -> Result<()>;
-    /// Cases, oldest first; `open` only, or all.
-    async fn cases(&self, integration: Option<&str>, open: bool, after: Option<CaseId>, limit: usize) -> Result<Vec<Case>>;
+    /// Cases, oldest first.
+    async fn cases_where(&self, filter: &CaseFilter) -> Result<Vec<Case>>;
+    /// Cases of one integration or of all, oldest first; `open` only, or all.
+    async fn cases(&self, integration: Option<&str>, open: bool, after: Option<CaseId>, limit: usize) -> Result<Vec<Case>> {
+        let integration = integration.map(str::to_owned);
+        self.cases_where(&CaseFilter { integration, reason: None, open, after, limit }).await
+    }
     /// Open cases by reason.
     async fn case_counts(&self, integration: Option<&str>) -> Result<Vec<(String, u64)>>;
     /// Holds, oldest first.

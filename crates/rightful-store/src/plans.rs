@@ -1,7 +1,7 @@
 //! Plans and their changes, and closing the cases and holds a plan no longer finds.
 
 use rightful_core::{Error, ErrorKind, Instant, Result};
-use rightful_engine::{Authorship, Change, NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, RunId};
+use rightful_engine::{Authorship, Change, NewCase, NewHold, Plan, PlanCounts, PlanFilter, PlanId, PlanState, Refusal, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
@@ -32,9 +32,15 @@ fn present(connection: &Connection, id: PlanId) -> Result<Plan> {
     plan(connection, id)?.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no {id}")).hint("list them: rightful runs"))
 }
 
-pub(crate) fn plans(connection: &Connection, integration: &str, limit: usize) -> Result<Vec<Plan>> {
-    let mut select = connection.prepare_cached("SELECT head FROM plan WHERE integration = ?1 ORDER BY id DESC LIMIT ?2").map_err(told)?;
-    let rows = select.query_map(params![integration, bound(limit)], |row| row.get::<_, String>(0)).map_err(told)?;
+pub(crate) fn plans(connection: &Connection, filter: &PlanFilter) -> Result<Vec<Plan>> {
+    let of_one = if filter.integration.is_some() { "integration = ?1" } else { "?1 IS NULL" };
+    let which = if filter.waiting { "state IN ('ready', 'refused')" } else { "1" };
+    let older = if filter.before.is_some() { "id < ?2" } else { "?2 IS NULL" };
+    let sql = format!("SELECT head FROM plan WHERE {of_one} AND {which} AND {older} ORDER BY id DESC LIMIT ?3");
+    let mut select = connection.prepare_cached(&sql).map_err(told)?;
+    let rows = select
+        .query_map(params![filter.integration, filter.before.map(|before| before.0), bound(filter.limit)], |row| row.get::<_, String>(0))
+        .map_err(told)?;
     rows.map(|head| data(&head.map_err(told)?)).collect()
 }
 

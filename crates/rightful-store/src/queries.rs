@@ -101,14 +101,30 @@ async fn everything() {
             store.cases(integration, open, Some(CaseId(1)), 9).await.unwrap();
         }
         store.case_counts(integration).await.unwrap();
-        store.runs(integration, 9).await.unwrap();
+        for before in [None, Some(3)] {
+            let of = integration.map(str::to_owned);
+            for outcome in [None, Some(None), Some(Some(RunOutcome::Failed))] {
+                let filter = RunFilter { integration: of.clone(), outcome, before: before.map(RunId), limit: 9 };
+                store.runs_where(&filter).await.unwrap();
+            }
+            for waiting in [true, false] {
+                let filter = PlanFilter { integration: of.clone(), waiting, before: before.map(PlanId), limit: 9 };
+                store.plans_where(&filter).await.unwrap();
+            }
+        }
+        for open in [true, false] {
+            let reason = Some("unmapped-code".to_owned());
+            let filter = CaseFilter { integration: integration.map(str::to_owned), reason, open, after: Some(CaseId(1)), limit: 9 };
+            store.cases_where(&filter).await.unwrap();
+        }
         let holds = store.holds(integration, None, 9).await.unwrap();
         store
             .drop_hold(holds[0].id, &Authorship { author: "ann".into(), reason: "settled".into(), at: chrono::DateTime::UNIX_EPOCH })
             .await
             .unwrap();
     }
-    world.store.plans("rep-codes", 9).await.unwrap();
+    let item = EntryFilter { run: Some(first.run), change: Some(1), limit: 1, ..EntryFilter::default() };
+    world.store.entries(&item).await.unwrap();
     world.store.code_versions("rep-codes", 9).await.unwrap();
     world.store.code_rows_at("rep-codes", 1).await.unwrap();
     world.store.code_changes("rep-codes", &["A".into()]).await.unwrap();

@@ -1,7 +1,7 @@
 //! Runs, their journal, and the lease that lets one process at a time run an integration.
 
 use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Kind, Result, Secret, SlotValue};
-use rightful_engine::{Authorship, Fence, Holder, IntegrationState, Leased, PlanId, Run, RunCounts, RunId, RunOutcome, RunTask};
+use rightful_engine::{Authorship, Fence, Holder, IntegrationState, Leased, PlanId, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::{Value as Json, json};
 
@@ -128,7 +128,14 @@ pub(crate) fn swap_slot(tx: &Transaction<'_>, vault: &Vault, name: &ConnectionNa
     Ok(true)
 }
 
-pub(crate) fn begin_run(tx: &Transaction<'_>, integration: &str, task: &RunTask, body_version: u32, now: Instant) -> Result<RunId> {
+pub(crate) fn begin_run(
+    tx: &Transaction<'_>,
+    integration: &str,
+    task: &RunTask,
+    body_version: u32,
+    by: Option<String>,
+    now: Instant,
+) -> Result<RunId> {
     tx.execute("INSERT INTO run (integration, head) VALUES (?1, '{}')", [integration]).map_err(told)?;
     let id = RunId(tx.last_insert_rowid());
     let run = Run {
@@ -136,6 +143,7 @@ pub(crate) fn begin_run(tx: &Transaction<'_>, integration: &str, task: &RunTask,
         integration: integration.to_owned(),
         task: task.clone(),
         body_version,
+        by,
         started: now,
         ended: None,
         outcome: None,
@@ -193,10 +201,19 @@ pub(crate) fn end_run(tx: &Transaction<'_>, ending: Ending, now: Instant) -> Res
     save(tx, &Run { ended: Some(now), outcome: Some(outcome), plan, counts, notes, ..run })
 }
 
-pub(crate) fn runs(connection: &Connection, integration: Option<&str>, limit: usize) -> Result<Vec<Run>> {
-    let of_one = if integration.is_some() { "integration = ?1" } else { "?1 IS NULL" };
-    let mut select = connection.prepare_cached(&format!("SELECT head FROM run WHERE {of_one} ORDER BY id DESC LIMIT ?2")).map_err(told)?;
-    let rows = select.query_map(params![integration, bound(limit)], |row| row.get::<_, String>(0)).map_err(told)?;
+pub(crate) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Run>> {
+    // A condition for each question, so that SQLite finds the index that answers it.
+    let of_one = if filter.integration.is_some() { "integration = ?1" } else { "?1 IS NULL" };
+    let how = if filter.outcome.is_some() { "json_extract(head, '$.outcome') IS ?2" } else { "?2 IS NULL" };
+    let older = if filter.before.is_some() { "id < ?3" } else { "?3 IS NULL" };
+    let sql = format!("SELECT head FROM run WHERE {of_one} AND {how} AND {older} ORDER BY id DESC LIMIT ?4");
+    let mut select = connection.prepare_cached(&sql).map_err(told)?;
+    let outcome = filter.outcome.flatten().map(RunOutcome::as_str);
+    let rows = select
+        .query_map(params![filter.integration, outcome, filter.before.map(|before| before.0), bound(filter.limit)], |row| {
+            row.get::<_, String>(0)
+        })
+        .map_err(told)?;
     rows.map(|head| data(&head.map_err(told)?)).collect()
 }
 

@@ -115,3 +115,8 @@ CREATE TABLE secret (
     PRIMARY KEY (connection, key)
 ) WITHOUT ROWID;
 ALTER TABLE slot ADD COLUMN sealed BLOB; -- instead of the text, where a master key is given
+-- Runs by how they ended (NULL: not yet), and plans that wait for somebody's word.
+CREATE INDEX run_by_outcome ON run (json_extract(head, '$.outcome'), id);
+CREATE INDEX run_by_integration_outcome ON run (integration, json_extract(head, '$.outcome'), id);
+CREATE INDEX plan_waiting ON plan (id) WHERE state IN ('ready', 'refused');
+CREATE INDEX plan_waiting_of_one ON plan (integration, id) WHERE state IN ('ready', 'refused');

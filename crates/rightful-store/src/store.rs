@@ -5,9 +5,10 @@ use std::path::Path;
 use futures::stream::BoxStream;
 use rightful_core::{ConnectionName, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
 use rightful_engine::{
-    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
-    HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId,
-    PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
+    Authorship, Case, CaseFilter, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
+    HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanFilter,
+    PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored,
+    TableVersion,
 };
 use rusqlite::Transaction;
 use serde_json::{Value as Json, json};
@@ -302,18 +303,18 @@ impl Store for SqliteStore {
         self.0.read(move |tx| plans::plan(tx, plan)).await
     }
 
-    async fn plans(&self, integration: &str, limit: usize) -> Result<Vec<Plan>> {
-        let integration = integration.to_owned();
-        self.0.read(move |tx| plans::plans(tx, &integration, limit)).await
+    async fn plans_where(&self, filter: &PlanFilter) -> Result<Vec<Plan>> {
+        let filter = filter.clone();
+        self.0.read(move |tx| plans::plans(tx, &filter)).await
     }
 
     async fn changes(&self, plan: PlanId, after: i64, limit: usize) -> Result<Vec<Change>> {
         self.0.read(move |tx| plans::changes(tx, plan, after, limit)).await
     }
 
-    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, now: Instant) -> Result<RunId> {
-        let task = task.clone();
-        self.fenced(fence, move |tx, fence| runs::begin_run(tx, &fence.integration, &task, body_version, now)).await
+    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, by: Option<&str>, now: Instant) -> Result<RunId> {
+        let (task, by) = (task.clone(), by.map(str::to_owned));
+        self.fenced(fence, move |tx, fence| runs::begin_run(tx, &fence.integration, &task, body_version, by, now)).await
     }
 
     async fn unfinished_run(&self, integration: &str) -> Result<Option<Run>> {
@@ -355,9 +356,9 @@ impl Store for SqliteStore {
         self.0.read(move |tx| runs::run(tx, run)).await
     }
 
-    async fn runs(&self, integration: Option<&str>, limit: usize) -> Result<Vec<Run>> {
-        let integration = integration.map(str::to_owned);
-        self.0.read(move |tx| runs::runs(tx, integration.as_deref(), limit)).await
+    async fn runs_where(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+        let filter = filter.clone();
+        self.0.read(move |tx| runs::runs(tx, &filter)).await
     }
 
     async fn intend(&self, fence: &Fence, entries: &[Entry]) -> Result<Vec<EntryId>> {
@@ -388,9 +389,9 @@ impl Store for SqliteStore {
         self.fenced(fence, move |tx, fence| work::put_cases(tx, &fence.integration, &cases, None, now)).await
     }
 
-    async fn cases(&self, integration: Option<&str>, open: bool, after: Option<CaseId>, limit: usize) -> Result<Vec<Case>> {
-        let integration = integration.map(str::to_owned);
-        self.0.read(move |tx| work::cases(tx, integration.as_deref(), open, after, limit)).await
+    async fn cases_where(&self, filter: &CaseFilter) -> Result<Vec<Case>> {
+        let filter = filter.clone();
+        self.0.read(move |tx| work::cases(tx, &filter)).await
     }
 
     async fn case_counts(&self, integration: Option<&str>) -> Result<Vec<(String, u64)>> {

@@ -1,7 +1,7 @@
 //! The work list: cases, one for each (reason, subject), and holds.
 
 use rightful_core::{Instant, Result};
-use rightful_engine::{Authorship, Case, CaseId, Hold, HoldId, NewCase, PlanId};
+use rightful_engine::{Authorship, Case, CaseFilter, CaseId, Hold, HoldId, NewCase, PlanId};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
@@ -34,33 +34,31 @@ pub(crate) fn put_cases(tx: &Transaction<'_>, integration: &str, cases: &[NewCas
     Ok(())
 }
 
-pub(crate) fn cases(
-    connection: &Connection,
-    integration: Option<&str>,
-    open: bool,
-    after: Option<CaseId>,
-    limit: usize,
-) -> Result<Vec<Case>> {
+pub(crate) fn cases(connection: &Connection, filter: &CaseFilter) -> Result<Vec<Case>> {
     // A condition for each question, not one that fits all: only so does SQLite find the index of the few that are open.
-    let of_one = if integration.is_some() { "integration = ?2" } else { "?2 IS NULL" };
-    let which = if open { "closed IS NULL" } else { "1" };
+    let of_one = if filter.integration.is_some() { "integration = ?2" } else { "?2 IS NULL" };
+    let why = if filter.reason.is_some() { "reason = ?4" } else { "?4 IS NULL" };
+    let which = if filter.open { "closed IS NULL" } else { "1" };
     connection
         .prepare_cached(&format!(
             "SELECT id, integration, reason, subject, message, mend, first_seen, last_seen, closed FROM work
-             WHERE id > ?1 AND {of_one} AND {which} ORDER BY id LIMIT ?3"
+             WHERE id > ?1 AND {of_one} AND {why} AND {which} ORDER BY id LIMIT ?3"
         ))
         .and_then(|mut select| {
             select
-                .query_map(params![after.map_or(0, |after| after.0), integration, bound(limit)], |row| {
-                    Ok(Case {
-                        id: CaseId(row.get(0)?),
-                        integration: row.get(1)?,
-                        case: NewCase { reason: row.get(2)?, subject: row.get(3)?, message: row.get(4)?, mend: row.get(5)? },
-                        first_seen: instant(row.get(6)?),
-                        last_seen: instant(row.get(7)?),
-                        closed: row.get::<_, Option<i64>>(8)?.map(instant),
-                    })
-                })?
+                .query_map(
+                    params![filter.after.map_or(0, |after| after.0), filter.integration, bound(filter.limit), filter.reason],
+                    |row| {
+                        Ok(Case {
+                            id: CaseId(row.get(0)?),
+                            integration: row.get(1)?,
+                            case: NewCase { reason: row.get(2)?, subject: row.get(3)?, message: row.get(4)?, mend: row.get(5)? },
+                            first_seen: instant(row.get(6)?),
+                            last_seen: instant(row.get(7)?),
+                            closed: row.get::<_, Option<i64>>(8)?.map(instant),
+                        })
+                    },
+                )?
                 .collect()
         })
         .map_err(told)

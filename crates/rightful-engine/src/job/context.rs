@@ -56,7 +56,7 @@ impl Job {
 
     /// The digest that saved plans are bound to.
     pub fn policy_digest(&self) -> Digest {
-        Digest::of_data(&self.integration.policy)
+        self.integration.policy.digest()
     }
 
     /// The run works on this plan from now on.

@@ -108,7 +108,7 @@ mod tests {
         };
         let run = match run {
             Some(run) => run,
-            None => store.begin_run(&fence, &RunTask::Full, 1, clock.now()).await.unwrap(),
+            None => store.begin_run(&fence, &RunTask::Full, 1, None, clock.now()).await.unwrap(),
         };
         (Journaled::new(store.clone(), Arc::new(clock.clone()), fence, run), run)
     }

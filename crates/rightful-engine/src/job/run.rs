@@ -92,7 +92,7 @@ async fn under_lease(
             notes.push(format!("{} had been cut off; it was taken up and ended {}", report.run, report.outcome.as_str()));
         }
     }
-    let run = store.begin_run(fence, task, BODY_VERSION, ports.clock.now()).await?;
+    let run = store.begin_run(fence, task, BODY_VERSION, options.author.as_deref(), ports.clock.now()).await?;
     let job = job(run);
     job.failpoint("after-begin-run");
     let mut report = execute(&job, task).await?;

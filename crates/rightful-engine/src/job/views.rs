@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures::StreamExt;
-use rightful_core::{Instant, Kind, Owner, RecordId, Result, State};
+use rightful_core::{Instant, Kind, Owner, RecordId, Result, State, nearest};
 use serde::{Deserialize, Serialize};
 
 use super::facts::facts;
@@ -318,6 +318,70 @@ pub async fn explain(ports: &Ports, integration: &Integration, key: &str) -> Res
     }))
 }
 
+/// A record that may be the one somebody meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NearRecord {
+    /// Its pairing key.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Rows looked at for [`near_records`]: about a second's worth.
+const LOOKED_AT: usize = 200_000;
+
+/// Target records whose key or name is like what was typed, the likest first. Told to people, never taken for what they meant.
+///
+/// # Errors
+/// As [`code_overview`].
+pub async fn near_records(ports: &Ports, integration: &Integration, typed: &str, most: usize) -> Result<Vec<NearRecord>> {
+    let layout = Layout::of(ports, &integration.policy)?;
+    let image = ports.store.image(&layout.target).await?;
+    let mut rows = ports.store.ordered(image.id);
+    let mut found: Vec<(usize, NearRecord)> = Vec::new();
+    let mut looked_at = 0;
+    while let Some(chunk) = rows.next().await {
+        let chunk = chunk?;
+        looked_at += chunk.len();
+        for row in &chunk {
+            let key = row.record.key(&integration.policy.target.key).unwrap_or("");
+            let Some(likeness) = likeness(typed, key, &row.record.name) else { continue };
+            let at = found.partition_point(|(known, _)| *known <= likeness);
+            if at < most {
+                found.insert(at, (likeness, NearRecord { key: key.to_owned(), name: row.record.name.clone() }));
+                found.truncate(most);
+            }
+        }
+        if looked_at >= LOOKED_AT {
+            break;
+        }
+    }
+    Ok(found.into_iter().map(|(_, near)| near).collect())
+}
+
+/// How like a record is to what was typed, 0 the likest; `None`: not at all.
+fn likeness(typed: &str, key: &str, name: &str) -> Option<usize> {
+    let (typed, key, name) = (typed.trim().to_lowercase(), key.trim().to_lowercase(), name.to_lowercase());
+    if typed.is_empty() || key.is_empty() {
+        return None;
+    }
+    let bare =
+        |code: &str| -> String { code.chars().filter(|letter| letter.is_alphanumeric()).skip_while(|letter| *letter == '0').collect() };
+    if key == typed || bare(&key) == bare(&typed) {
+        return Some(0);
+    }
+    if name == typed {
+        return Some(1);
+    }
+    if nearest(&typed, [key.as_str()]).is_some() {
+        return Some(2);
+    }
+    if typed.chars().count() >= 3 && (key.contains(&typed) || name.contains(&typed)) {
+        return Some(3);
+    }
+    nearest(&typed, [name.as_str()]).map(|_| 4)
+}
+
 fn names(entries: &[Entry], people: &PeopleIndex) -> BTreeMap<String, String> {
     let owners = entries.iter().flat_map(|entry| entry.before.iter().chain(&entry.after));
     owners.map(|owner| (owner.clone(), people.label(owner).to_owned())).collect()
@@ -361,4 +425,30 @@ fn lines(owners: &[String], people: &PeopleIndex) -> Vec<OwnerLine> {
             active: people.owner(owner).map(|person| person.active),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_like_a_key_before_it_is_like_a_name() {
+        for (typed, key, name, expected) in [
+            ("c0042", "C0042", "Alder Stores", Some(0)),
+            (" C0042 ", "C0042", "Alder Stores", Some(0)),
+            ("42", "0042", "Alder Stores", Some(0)),
+            ("C-42", "C42", "Alder Stores", Some(0)),
+            ("alder stores", "C0042", "Alder Stores", Some(1)),
+            ("C0024", "C0042", "Alder Stores", Some(2)),
+            ("stores", "C0042", "Alder Stores", Some(3)),
+            ("al", "C0042", "Alder Stores", None),
+            ("aldr stores", "C0042", "Alder Stores", Some(4)),
+            ("zebra", "C0042", "Alder Stores", None),
+            ("", "C0042", "Alder Stores", None),
+            ("C0042", "", "Alder Stores", None),
+            ("000", "0", "Alder Stores", Some(0)),
+        ] {
+            assert_eq!(likeness(typed, key, name), expected, "{typed:?} {key:?}");
+        }
+    }
 }

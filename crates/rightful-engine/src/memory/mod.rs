@@ -13,10 +13,10 @@ use serde_json::Value as Json;
 
 use self::image::Stock;
 use crate::{
-    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Episode, Fence,
-    Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts,
-    PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
-    Watched,
+    Authorship, Case, CaseFilter, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState,
+    Episode, Fence, Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan,
+    PlanCounts, PlanFilter, PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask, Saved,
+    Settled, Store, Stored, TableVersion, Watched,
 };
 
 /// The store.
@@ -398,9 +398,14 @@ impl Store for MemoryStore {
         Ok(self.state().plan(plan).ok().map(|(plan, _)| plan.clone()))
     }
 
-    async fn plans(&self, integration: &str, limit: usize) -> Result<Vec<Plan>> {
+    async fn plans_where(&self, filter: &PlanFilter) -> Result<Vec<Plan>> {
         let state = self.state();
-        Ok(state.plans.iter().rev().filter(|(plan, _)| plan.integration == integration).take(limit).map(|(plan, _)| plan.clone()).collect())
+        let fits = |plan: &&Plan| {
+            filter.integration.as_ref().is_none_or(|integration| plan.integration == *integration)
+                && (!filter.waiting || matches!(plan.state, PlanState::Ready | PlanState::Refused))
+                && filter.before.is_none_or(|before| plan.id < before)
+        };
+        Ok(state.plans.iter().rev().map(|(plan, _)| plan).filter(fits).take(filter.limit).cloned().collect())
     }
 
     async fn changes(&self, plan: PlanId, after: i64, limit: usize) -> Result<Vec<Change>> {
@@ -409,7 +414,7 @@ impl Store for MemoryStore {
         Ok(changes.iter().filter(|change| change.number > after).take(limit).cloned().collect())
     }
 
-    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, now: Instant) -> Result<RunId> {
+    async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, by: Option<&str>, now: Instant) -> Result<RunId> {
         let mut state = self.fenced(fence)?;
         let id = RunId(number(state.runs.len()) + 1);
         state.runs.push(Run {
@@ -417,6 +422,7 @@ impl Store for MemoryStore {
             integration: fence.integration.clone(),
             task: task.clone(),
             body_version,
+            by: by.map(str::to_owned),
             started: now,
             ended: None,
             outcome: None,
@@ -471,10 +477,14 @@ impl Store for MemoryStore {
         Ok(self.state().run(run).ok().cloned())
     }
 
-    async fn runs(&self, integration: Option<&str>, limit: usize) -> Result<Vec<Run>> {
+    async fn runs_where(&self, filter: &RunFilter) -> Result<Vec<Run>> {
         let state = self.state();
-        let runs = state.runs.iter().rev().filter(|run| integration.is_none_or(|name| run.integration == name));
-        Ok(runs.take(limit).cloned().collect())
+        let fits = |run: &&Run| {
+            filter.integration.as_ref().is_none_or(|integration| run.integration == *integration)
+                && filter.outcome.is_none_or(|outcome| run.outcome == outcome)
+                && filter.before.is_none_or(|before| run.id < before)
+        };
+        Ok(state.runs.iter().rev().filter(fits).take(filter.limit).cloned().collect())
     }
 
     async fn intend(&self, fence: &Fence, entries: &[Entry]) -> Result<Vec<EntryId>> {
@@ -521,6 +531,7 @@ impl Store for MemoryStore {
                     entry.connection == *connection && entry.kind == *kind && entry.target == *target
                 })
                 && filter.code.as_ref().is_none_or(|code| entry.code == *code)
+                && filter.change.is_none_or(|change| entry.change == change)
                 && (filter.states.is_empty() || filter.states.contains(&entry.state))
         };
         Ok(if filter.latest_first {
@@ -552,14 +563,15 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn cases(&self, integration: Option<&str>, open: bool, after: Option<CaseId>, limit: usize) -> Result<Vec<Case>> {
+    async fn cases_where(&self, filter: &CaseFilter) -> Result<Vec<Case>> {
         let state = self.state();
         let fits = |case: &&Case| {
-            integration.is_none_or(|name| case.integration == name)
-                && (!open || case.closed.is_none())
-                && after.is_none_or(|after| case.id > after)
+            filter.integration.as_ref().is_none_or(|integration| case.integration == *integration)
+                && filter.reason.as_ref().is_none_or(|reason| case.case.reason == *reason)
+                && (!filter.open || case.closed.is_none())
+                && filter.after.is_none_or(|after| case.id > after)
         };
-        Ok(state.cases.iter().filter(fits).take(limit).cloned().collect())
+        Ok(state.cases.iter().filter(fits).take(filter.limit).cloned().collect())
     }
 
     async fn case_counts(&self, integration: Option<&str>) -> Result<Vec<(String, u64)>> {

@@ -432,7 +432,7 @@ async fn an_unfinished_run_of_another_body_is_not_continued_and_says_so() {
     let Leased::Held(fence) = world.store.lease("rep-codes", &world.holder(), now, now).await.unwrap() else {
         panic!("nobody else is there")
     };
-    let old = world.store.begin_run(&fence, &RunTask::Full, BODY_VERSION + 1, now).await.unwrap();
+    let old = world.store.begin_run(&fence, &RunTask::Full, BODY_VERSION + 1, None, now).await.unwrap();
     world.die();
     let report = world.run().await;
     assert_eq!((report.outcome, report.counts.done), (RunOutcome::Done, 8));

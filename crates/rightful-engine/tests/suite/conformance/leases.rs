@@ -68,7 +68,7 @@ async fn whoever_lost_the_lease_writes_nothing_at_all() {
     is_conflict(store.add_to_plan(&lost, plan_id, &[change(1)], &[hold("c1")], &[case("a", "b")], minute(2)).await, "add_to_plan");
     is_conflict(store.end_plan(&lost, plan_id, &PlanCounts::default(), &[], true, minute(2)).await, "end_plan");
     is_conflict(store.set_plan_state(&lost, plan_id, PlanState::Applied, None, None).await, "set_plan_state");
-    is_conflict(store.begin_run(&lost, &RunTask::Full, 1, minute(2)).await, "begin_run");
+    is_conflict(store.begin_run(&lost, &RunTask::Full, 1, None, minute(2)).await, "begin_run");
     is_conflict(store.resume_run(&lost, run).await, "resume_run");
     is_conflict(store.put_journal(&lost, run, "step", &1.into()).await, "put_journal");
     is_conflict(store.end_run(&lost, run, &"customer".into(), RunOutcome::Done, None, &counts, &[], minute(2)).await, "end_run");

@@ -92,6 +92,9 @@ async fn entries_are_found_by_run_record_code_and_state_in_pages_either_way() {
     assert_eq!(find(filter()).await.len(), 16);
     assert_eq!(find(EntryFilter { run: Some(two), ..filter() }).await, later);
     assert_eq!(find(EntryFilter { integration: Some("other".into()), ..filter() }).await, [later[0]]);
+    let change = store.entries(&EntryFilter { run: Some(two), limit: 1, ..filter() }).await.unwrap()[0].change;
+    assert_eq!(find(EntryFilter { run: Some(two), change: Some(change), ..filter() }).await, [later[0]]);
+    assert!(find(EntryFilter { run: Some(two), change: Some(4_711), ..filter() }).await.is_empty());
     assert_eq!(find(EntryFilter { target: target("field", "customer", "c1"), ..filter() }).await, [ids[0], later[0]]);
     assert_eq!(find(EntryFilter { target: target("field", "customer", "c1"), latest_first: true, limit: 1, ..filter() }).await, [later[0]]);
     assert_eq!(find(EntryFilter { target: target("field", "visit", "c2"), ..filter() }).await, [later[1]]);

@@ -74,7 +74,7 @@ impl Bench {
     }
 
     pub async fn begin_run(&self) -> RunId {
-        self.store.begin_run(&self.fence, &RunTask::Full, 1, minute(0)).await.unwrap()
+        self.store.begin_run(&self.fence, &RunTask::Full, 1, None, minute(0)).await.unwrap()
     }
 
     pub async fn begin_plan(&self) -> PlanId {

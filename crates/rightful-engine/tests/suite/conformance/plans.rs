@@ -73,6 +73,24 @@ async fn a_new_plan_drops_those_of_its_integration_that_were_never_applied() {
     assert_eq!(store.plan(foreign).await.unwrap().unwrap().state, Drafting);
     assert_eq!(store.plans("other", 9).await.unwrap().len(), 1);
     assert!(ids.is_sorted() && ids.last() < Some(&newest));
+    // Those that wait for somebody's word, and pages.
+    store.set_plan_state(fence, newest, Refused, None, None).await.unwrap();
+    store.set_plan_state(&other, foreign, Ready, None, None).await.unwrap();
+    let some = |integration: &str| Some(integration.to_owned());
+    for (integration, waiting, before, limit, expected) in [
+        (None, true, None, 9, &[newest, foreign][..]),
+        (some(INTEGRATION), true, None, 9, &[newest]),
+        (some("other"), true, None, 9, &[foreign]),
+        (None, true, Some(newest), 9, &[foreign]),
+        (some(INTEGRATION), true, Some(newest), 9, &[]),
+        (some(INTEGRATION), false, Some(ids[2]), 9, &[ids[1], ids[0]]),
+        (None, false, Some(ids[2]), 9, &[ids[1], ids[0], foreign]),
+        (None, false, Some(ids[2]), 1, &[ids[1]]),
+    ] {
+        let filter = PlanFilter { integration, waiting, before, limit };
+        let found: Vec<PlanId> = store.plans_where(&filter).await.unwrap().into_iter().map(|plan| plan.id).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
 }
 
 #[tokio::test]

@@ -10,12 +10,13 @@ async fn a_run_is_begun_taken_up_and_ended() {
     let tasks =
         [RunTask::Full, RunTask::Plan { only: Some("R05".into()) }, RunTask::Apply { plan: PlanId(3) }, RunTask::Undo { run: RunId(2) }];
     for task in tasks {
-        let id = store.begin_run(fence, &task, 7, minute(1)).await.unwrap();
+        let id = store.begin_run(fence, &task, 7, Some("ann"), minute(1)).await.unwrap();
         let begun = Run {
             id,
             integration: INTEGRATION.into(),
             task,
             body_version: 7,
+            by: Some("ann".into()),
             started: minute(1),
             ended: None,
             outcome: None,
@@ -59,7 +60,7 @@ async fn runs_are_listed_newest_first_of_one_integration_or_all() {
     let mut ids = Vec::new();
     for number in 0..6 {
         let fence = if number % 3 == 0 { &other } else { &bench.fence };
-        ids.push(store.begin_run(fence, &RunTask::Full, 1, minute(number)).await.unwrap());
+        ids.push(store.begin_run(fence, &RunTask::Full, 1, None, minute(number)).await.unwrap());
     }
     let listed =
         async |integration, limit| -> Vec<RunId> { store.runs(integration, limit).await.unwrap().into_iter().map(|run| run.id).collect() };
@@ -67,6 +68,28 @@ async fn runs_are_listed_newest_first_of_one_integration_or_all() {
     assert_eq!(listed(Some("other"), 99).await, [ids[3], ids[0]]);
     assert_eq!(listed(Some(INTEGRATION), 2).await, [ids[5], ids[4]]);
     assert!(listed(Some("none"), 99).await.is_empty());
+
+    for (at, outcome) in [(1, RunOutcome::Done), (2, RunOutcome::Failed), (3, RunOutcome::Failed), (4, RunOutcome::DoneWithHolds)] {
+        let fence = if at % 3 == 0 { &other } else { &bench.fence };
+        store.end_run(fence, ids[at], outcome, None, &RunCounts::default(), &[], minute(9)).await.unwrap();
+    }
+    let some = |integration: &str| Some(integration.to_owned());
+    for (integration, outcome, before, limit, expected) in [
+        (None, None, Some(3), 99, &[2, 1, 0][..]),
+        (None, None, Some(3), 2, &[2, 1]),
+        (some("other"), None, Some(3), 99, &[0]),
+        (None, Some(Some(RunOutcome::Failed)), None, 99, &[3, 2]),
+        (None, Some(Some(RunOutcome::Failed)), Some(3), 99, &[2]),
+        (some(INTEGRATION), Some(Some(RunOutcome::Failed)), None, 99, &[2]),
+        (some(INTEGRATION), Some(Some(RunOutcome::Done)), None, 99, &[1]),
+        (None, Some(None), None, 99, &[5, 0]),
+        (some(INTEGRATION), Some(None), None, 99, &[5]),
+        (some(INTEGRATION), Some(Some(RunOutcome::Refused)), None, 99, &[]),
+    ] {
+        let filter = RunFilter { integration, outcome, before: before.map(|at: usize| ids[at]), limit };
+        let found: Vec<RunId> = store.runs_where(&filter).await.unwrap().into_iter().map(|run| run.id).collect();
+        assert_eq!(found, expected.iter().map(|at| ids[*at]).collect::<Vec<_>>(), "{filter:?}");
+    }
 }
 
 #[tokio::test]

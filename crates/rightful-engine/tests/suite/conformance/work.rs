@@ -29,6 +29,21 @@ async fn the_same_reason_and_subject_is_one_case_however_often_it_is_seen() {
     let rest = store.cases(None, true, Some(first[1].id), 99).await.unwrap();
     assert_eq!((first.len(), rest.len(), rest[0].id > first[1].id), (2, 2, true));
     assert_eq!(store.cases(Some("other"), true, Some(first[1].id), 99).await.unwrap().len(), 1);
+    // By reason.
+    let some = |text: &str| Some(text.to_owned());
+    for (integration, reason, after, limit, expected) in [
+        (None, some("a"), None, 99, &["x", "X", "x"][..]),
+        (None, some("a"), Some(first[0].id), 99, &["X", "x"]),
+        (None, some("a"), Some(first[0].id), 1, &["X"]),
+        (some("other"), some("a"), None, 99, &["x"]),
+        (some("other"), some("b"), None, 99, &[]),
+        (some(INTEGRATION), some("b"), None, 99, &["x"]),
+        (some(INTEGRATION), some("A"), None, 99, &[]),
+    ] {
+        let filter = CaseFilter { integration, reason, open: true, after, limit };
+        let found: Vec<String> = store.cases_where(&filter).await.unwrap().into_iter().map(|case| case.case.subject).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
 }
 
 #[tokio::test]
