@@ -14,10 +14,10 @@ use rusqlite::Transaction;
 use serde_json::{Value as Json, json};
 
 use crate::audit::authored;
-use crate::database::Database;
+use crate::database::{Database, blocking};
 use crate::runs::Ending;
 use crate::vault::{MasterKey, Vault};
-use crate::{connections, images, ledger, plans, runs, tables, work};
+use crate::{backup, connections, images, ledger, plans, runs, tables, work};
 
 /// The embedded store: one SQLite file. Several processes may use it at once.
 #[derive(Clone, Debug)]
@@ -88,6 +88,27 @@ impl SqliteStore {
                 Ok(names)
             })
             .await
+    }
+
+    /// Copies the whole store into a new file, only for its owner to read, while others go on working. `replace` takes the place of a file that
+    /// is there. Sealed secrets are copied as they are: without the master key nobody reads them there either.
+    ///
+    /// # Errors
+    /// `Conflict` where the file is there; as the database. Then there is no file, or still the old one.
+    pub async fn backup(&self, to: &Path, replace: bool) -> Result<()> {
+        let (database, to) = (self.0.clone(), to.to_owned());
+        blocking(move || backup::backup(&database, &to, replace)).await
+    }
+
+    /// Puts a backup in the place of a store that nobody has open; `force` replaces one that is there. Leases, sessions and one-time links of the
+    /// time of the backup are over, and the audit log says who restored it.
+    ///
+    /// # Errors
+    /// `Conflict` where a store is there and `force` is not said, or somebody has it open; `Config` where the backup is of another program, of a
+    /// newer version, or damaged. Then everything is as it was.
+    pub async fn restore(from: &Path, to: &Path, force: bool, by: &Authorship) -> Result<()> {
+        let (from, to, by) = (from.to_owned(), to.to_owned(), by.clone());
+        blocking(move || backup::restore(&from, &to, force, &by)).await
     }
 
     /// One transaction under a fence.

@@ -14,6 +14,7 @@ mod properties;
 mod scale;
 #[path = "../../../rightful-engine/tests/suite/schedules.rs"]
 mod schedules;
+mod serving;
 mod stand;
 #[path = "../../../rightful-engine/tests/suite/world.rs"]
 mod world;
