@@ -185,10 +185,11 @@ impl Scheduler {
         let mut stop = std::pin::pin!(stop);
         loop {
             let next = async {
-                shared.look().await;
+                let next = shared.look().await + shared.options.look;
+                let wait = (next - shared.now()).to_std().unwrap_or_default();
                 tokio::select! {
                     () = shared.wake.notified() => {}
-                    () = shared.ports.clock.sleep(shared.options.look) => {}
+                    () = shared.ports.clock.sleep(wait) => {}
                 }
             };
             tokio::select! {
@@ -209,8 +210,9 @@ impl Shared {
         self.ports.clock.now()
     }
 
-    /// One look at everything. A store that does not answer is no reason to end: it is told once, and looked at again.
-    async fn look(self: &Arc<Self>) {
+    /// One look at everything, as it stands at the moment that is given back. A store that does not answer is no reason to end: it is told
+    /// once, and looked at again.
+    async fn look(self: &Arc<Self>) -> Instant {
         let now = self.now();
         let trouble = self.begin_due(now).await.err().map(|error| told(&error));
         self.standing.send_modify(|standing| {
@@ -224,6 +226,7 @@ impl Shared {
             }
             standing.trouble = trouble;
         });
+        now
     }
 
     /// Begins what is due and has room.
