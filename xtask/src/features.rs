@@ -12,11 +12,15 @@ const NEVER: &[&str] = &["wiremock", "rightful-testkit", "ring", "openssl"];
 /// Crates that only the feature `sandbox` brings.
 const SANDBOX_ONLY: &[&str] = &["rightful-sim"];
 
+/// Crates that only the feature `serve` brings.
+const SERVE_ONLY: &[&str] = &["rightful-console", "axum", "askama", "argon2", "lettre"];
+
 /// Checks every selection.
 pub fn run() -> Result {
     let vendors = vendors()?;
     let mut selections: Vec<Vec<&str>> = vec![vec![]];
     selections.extend(vendors.iter().map(|vendor| vec![vendor.as_str()]));
+    selections.push(vec!["serve"]);
     selections.push(vec!["all"]);
     for selection in &selections {
         let joined = selection.join(",");
@@ -28,7 +32,7 @@ pub fn run() -> Result {
                 "the runner with features [{joined}] carries `{name}`: find it with `cargo tree -p rightful --features {joined} -e normal -i {name}`"
             ));
         }
-        if selection != &["all"] {
+        if selection != &["all"] && selection != &["serve"] {
             for vendor in vendors.iter().filter(|vendor| !selection.contains(&vendor.as_str())) {
                 if carries(&format!("connector-{vendor}")) {
                     return Err(format!("the runner with features [{joined}] carries connector-{vendor}"));
@@ -36,6 +40,9 @@ pub fn run() -> Result {
             }
             if let Some(name) = SANDBOX_ONLY.iter().find(|name| carries(name)) {
                 return Err(format!("the runner with features [{joined}] carries `{name}`, which belongs to feature `sandbox`"));
+            }
+            if let Some(name) = SERVE_ONLY.iter().find(|name| carries(name)) {
+                return Err(format!("the runner with features [{joined}] carries `{name}`, which belongs to feature `serve`"));
             }
             if let Some((name, vendor)) = BROUGHT_BY.iter().find(|(name, vendor)| carries(name) && !selection.contains(vendor)) {
                 return Err(format!("the runner with features [{joined}] carries `{name}`, which only `{vendor}` needs"));

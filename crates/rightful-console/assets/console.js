@@ -17,13 +17,15 @@ function addUser(input) {
     box.type = "checkbox";
     box.name = `user.${number}`;
     box.value = option.value;
-    chip.append(box, ` ${option.label || option.value} `);
+    const text = document.createElement("span");
+    text.append(`${option.label || option.value} `);
     if (option.label && option.label !== option.value) {
       const name = document.createElement("span");
       name.className = "quiet";
       name.textContent = option.value;
-      chip.append(name);
+      text.append(name);
     }
+    chip.append(box, text);
     boxes.insertBefore(chip, input);
   }
   box.checked = true;

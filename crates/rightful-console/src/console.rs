@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use rightful_core::{Error, ErrorKind, Instant, Result};
-use rightful_engine::{AccessStore, AuditLog, ReviewStore, Store, WatchStore};
-
+use rightful_engine::{AccessStore, AuditLog, ConnectionStore, ReviewStore, Store, WatchStore};
 use tokio::sync::Semaphore;
 
 use crate::access::Attempts;
 use crate::{Deployed, Deployment};
 
 /// Everything the console must remember, behind the engine's ports.
-pub trait ConsoleStore: Store + AccessStore + AuditLog + WatchStore + ReviewStore {}
+pub trait ConsoleStore: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore {}
 
-impl<T: Store + AccessStore + AuditLog + WatchStore + ReviewStore> ConsoleStore for T {}
+impl<T: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore> ConsoleStore for T {}
 
 /// Live pages that are served side by side.
 const FOLLOWERS: usize = 128;
@@ -25,6 +24,8 @@ pub struct Console {
     pub deployment: Arc<dyn Deployment>,
     /// What remembers.
     pub store: Arc<dyn ConsoleStore>,
+    /// Where connections that are entered here are kept; `None`: only the file has connections.
+    pub connections: Option<Arc<dyn ConnectionStore>>,
     /// Failed sign-ins of late.
     pub(crate) attempts: Attempts,
     /// Places for live pages.
@@ -34,7 +35,14 @@ pub struct Console {
 impl Console {
     /// A console over a deployment and its store.
     pub fn new(deployment: Arc<dyn Deployment>, store: Arc<dyn ConsoleStore>) -> Self {
-        Self { deployment, store, attempts: Attempts::default(), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
+        Self { deployment, store, connections: None, attempts: Attempts::default(), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
+    }
+
+    /// With a place for connections that are entered here.
+    #[must_use]
+    pub fn keeping(mut self, connections: Arc<dyn ConnectionStore>) -> Self {
+        self.connections = Some(connections);
+        self
     }
 
     /// Now.

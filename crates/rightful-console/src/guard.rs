@@ -73,14 +73,14 @@ async fn admitted(console: &Console, mut request: Request) -> Result<Admitted, P
         may(console, route.needs, who, &integration.unwrap_or_default()).await?;
     }
     if method == Method::POST && !program {
+        // Signing in is open to everybody, also to whoever is signed in: the layer before has looked at where the form came from.
         let expected = match &who {
-            Some(Who::Member(_, key)) => Some(key.clone()),
+            Some(Who::Member(_, key)) if route.needs != Needs::Nothing => Some(key.clone()),
             _ => None,
         };
         let (parts, body) = request.into_parts();
         let fields = Fields::read(Request::from_parts(parts.clone(), body)).await?;
         request = Request::from_parts(parts, axum::body::Body::empty());
-        // Before signing in there is nothing to forge with; the layer before has looked at where the form came from.
         if let Some(expected) = expected
             && !same(fields.text(FORM_KEY), &expected)
         {

@@ -108,6 +108,32 @@ routes! {
     get "/cases" SignedIn => pages::cases::list;
     post "/integrations/{integration}/holds/{hold}/drop" Over(Run) => pages::cases::drop_hold;
     get "/why" SignedIn => pages::why::page;
+
+    get "/connections" Anywhere(Connect) => pages::connections::list;
+    post "/connections" Anywhere(Connect) => pages::connections::add;
+    get "/connections/new" Anywhere(Connect) => pages::connections::new;
+    get "/connections/{connection}" Anywhere(Connect) => pages::connections::show;
+    post "/connections/{connection}" Anywhere(Connect) => pages::connections::save;
+    post "/connections/{connection}/test" Anywhere(Connect) => pages::connections::test;
+    get "/connections/{connection}/remove" Anywhere(Connect) => pages::connections::ask_remove;
+    post "/connections/{connection}/remove" Anywhere(Connect) => pages::connections::remove;
+
+    get "/audit" Anywhere(Audit) => pages::audit::list;
+    get "/audit.csv" Anywhere(Audit) => pages::audit::export;
+    post "/audit/verify" Anywhere(Audit) => pages::audit::verify;
+
+    get "/settings" SignedIn => pages::account::show;
+    post "/settings/name" SignedIn => pages::account::rename;
+    post "/settings/password" SignedIn => pages::account::password;
+    get "/settings/members" Anywhere(Administer) => pages::members::list;
+    post "/settings/members" Anywhere(Administer) => pages::members::add;
+    get "/settings/members/new" Anywhere(Administer) => pages::members::new;
+    get "/settings/members/{member}" Anywhere(Administer) => pages::members::show;
+    post "/settings/members/{member}" Anywhere(Administer) => pages::members::change;
+    post "/settings/members/{member}/link" Anywhere(Administer) => pages::members::link;
+    get "/settings/tokens" Anywhere(Administer) => pages::tokens::list;
+    post "/settings/tokens" Anywhere(Administer) => pages::tokens::add;
+    post "/settings/tokens/{token}/revoke" Anywhere(Administer) => pages::tokens::revoke;
 }
 
 /// The console as a service. `secure`: people reach it over https, so cookies are only sent there.

@@ -6,10 +6,11 @@ use axum_login::tower_sessions::SessionStore;
 use axum_login::tower_sessions::cookie::time::OffsetDateTime;
 use axum_login::tower_sessions::session::{Id, Record};
 use axum_login::tower_sessions::session_store::{Error, Result};
-use chrono::{DateTime, Utc};
-use rightful_core::async_trait;
+use chrono::{DateTime, Duration, Utc};
+use rightful_core::{Instant, async_trait};
 use rightful_engine::SessionRow;
 
+use crate::access::SESSION_HOURS;
 use crate::{Console, ConsoleStore};
 
 /// The session layer's store over ours.
@@ -32,8 +33,13 @@ pub fn form_key(id: Id) -> String {
     blake3::Hash::from(blake3::derive_key("rightful console 2026 form key", &id.0.to_be_bytes())).to_hex().to_string()
 }
 
-fn row(record: &Record) -> Result<SessionRow> {
-    let expires = DateTime::<Utc>::from_timestamp(record.expiry_date.unix_timestamp(), 0).unwrap_or_default();
+/// Under what a session keeps when somebody signed in to it, in seconds.
+pub const BEGAN: &str = "began";
+
+/// A session ends so many hours after it began, however busy it is; by our clock, not the session layer's.
+fn row(record: &Record, now: Instant) -> Result<SessionRow> {
+    let began = record.data.get(BEGAN).and_then(serde_json::Value::as_i64).and_then(|began| DateTime::<Utc>::from_timestamp(began, 0));
+    let expires = began.unwrap_or(now) + Duration::hours(SESSION_HOURS);
     let data = serde_json::to_vec(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
     Ok(SessionRow { digest: digest(record.id), data, expires })
 }
@@ -41,14 +47,14 @@ fn row(record: &Record) -> Result<SessionRow> {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        while !self.store().put_session(&row(record)?, true).await.map_err(|error| Error::Backend(error.to_string()))? {
+        while !self.store().put_session(&row(record, self.0.now())?, true).await.map_err(|error| Error::Backend(error.to_string()))? {
             record.id = Id::default();
         }
         Ok(())
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        self.store().put_session(&row(record)?, false).await.map(drop).map_err(|error| Error::Backend(error.to_string()))
+        self.store().put_session(&row(record, self.0.now())?, false).await.map(drop).map_err(|error| Error::Backend(error.to_string()))
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::Instant;
 
@@ -128,6 +128,53 @@ impl Clock for ManualClock {
     }
 }
 
+/// A clock for tests: it stands still until it is moved, whoever sleeps.
+#[derive(Clone, Debug)]
+pub struct HeldClock {
+    now: watch::Sender<Instant>,
+    impatient: bool,
+}
+
+impl HeldClock {
+    /// A clock that shows this time.
+    pub fn at(now: Instant) -> Self {
+        Self { now: watch::Sender::new(now), impatient: false }
+    }
+
+    /// The same clock for those who shall not be kept waiting: whoever sleeps by it moves it.
+    #[must_use]
+    pub fn impatient(&self) -> Self {
+        Self { now: self.now.clone(), impatient: true }
+    }
+
+    /// Moves it forward and wakes whose time has come; it never goes back.
+    pub fn move_to(&self, now: Instant) {
+        self.now.send_if_modified(|shown| {
+            let moves = *shown < now;
+            *shown = (*shown).max(now);
+            moves
+        });
+    }
+}
+
+#[async_trait]
+impl Clock for HeldClock {
+    fn now(&self) -> Instant {
+        *self.now.borrow()
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        let due = self.now() + wait;
+        if self.impatient {
+            self.move_to(due);
+            tokio::task::yield_now().await;
+            return;
+        }
+        // It ends by an error only without a sender, and this is one.
+        let _ = self.now.subscribe().wait_for(|now| *now >= due).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +216,19 @@ mod tests {
         futures::future::join(once, twice).await;
         let expected = [2, 5].map(|seconds| (seconds, chrono::Duration::seconds(seconds)));
         assert_eq!(*order.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_held_clock_moves_only_by_hand_and_by_the_impatient() {
+        let start = Utc::now();
+        let clock = HeldClock::at(start);
+        let mut hour = clock.sleep(Duration::from_secs(3_600));
+        assert!(futures::poll!(&mut hour).is_pending());
+        clock.impatient().sleep(Duration::from_secs(3_599)).await;
+        assert!(futures::poll!(&mut hour).is_pending());
+        clock.move_to(start + chrono::Duration::hours(1));
+        hour.await;
+        clock.move_to(start);
+        assert_eq!(clock.now(), start + chrono::Duration::hours(1), "it never goes back");
     }
 }

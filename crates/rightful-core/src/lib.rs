@@ -2,6 +2,7 @@
 //!
 //! This crate knows no vendor, no database and no planner. A connector depends on it alone.
 
+mod addresses;
 mod authorize;
 mod call;
 mod client;
@@ -34,6 +35,7 @@ mod transport;
 mod value;
 mod write;
 
+pub use addresses::*;
 pub use authorize::*;
 pub use call::*;
 pub use client::*;

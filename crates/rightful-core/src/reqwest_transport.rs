@@ -2,16 +2,16 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use url::{Host, Url};
+use url::Url;
 
-use crate::{Error, ErrorKind, Request, Response, Result, SendError, Transport};
+use crate::{Error, ErrorKind, Request, Response, Result, SendError, Transport, is_public_address, literal_address};
 
 /// How the real transport reaches the network.
 #[derive(Clone, Debug)]
@@ -260,133 +260,9 @@ fn proxy_hosts(options: &TransportOptions, variable: impl Fn(&str) -> Option<Str
     hosts
 }
 
-fn literal_address(url: &Url) -> Option<IpAddr> {
-    match url.host()? {
-        Host::Ipv4(address) => Some(address.into()),
-        Host::Ipv6(address) => Some(address.into()),
-        Host::Domain(_) => None,
-    }
-}
-
-/// Is this an address of the public internet? Addresses that carry another one inside (mapped, NAT64, 6to4) are judged by that.
-pub fn is_public_address(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, third, _] = address.octets();
-    !(first == 0
-        || address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || (first == 100 && (64..128).contains(&second))
-        || (first == 192 && second == 0 && third == 0)
-        || (first == 192 && second == 88 && third == 99)
-        || (first == 198 && (18..20).contains(&second))
-        || first >= 224)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    if let Some(inner) = address.to_ipv4_mapped() {
-        return is_public_v4(inner);
-    }
-    let parts = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([first, second], [third, fourth]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(first, second, third, fourth))
-    };
-    match parts {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x2002, high, low, ..] => embedded(high, low),
-        // Protocol assignments (Teredo among them) and documentation.
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // Only 2000::/3 is given out for the public internet.
-        [first, ..] => (0x2000..0x4000).contains(&first),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_public_addresses_are_public() {
-        let private = [
-            "0.0.0.0",
-            "0.1.2.3",
-            "10.0.0.1",
-            "100.64.0.1",
-            "100.127.255.255",
-            "127.0.0.1",
-            "127.9.9.9",
-            "169.254.169.254",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.0.0.8",
-            "192.0.2.1",
-            "192.88.99.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "198.19.255.255",
-            "198.51.100.7",
-            "203.0.113.9",
-            "224.0.0.1",
-            "239.255.255.250",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:10.0.0.1",
-            "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254",
-            "::127.0.0.1",
-            "64:ff9b::a00:1",
-            "64:ff9b:1::1",
-            "100::1",
-            "2001::1",
-            "2001:db8::1",
-            "2002:7f00:1::",
-            "2002:a9fe:a9fe::1",
-            "3fff:123::1",
-            "fc00::1",
-            "fd12:3456::1",
-            "fe80::1",
-            "fec0::1",
-            "ff02::1",
-        ];
-        for text in private {
-            assert!(!is_public_address(text.parse().unwrap()), "{text} counts as public");
-        }
-        let public = [
-            "1.1.1.1",
-            "9.255.255.255",
-            "11.0.0.1",
-            "100.63.255.255",
-            "100.128.0.1",
-            "126.1.1.1",
-            "169.253.1.1",
-            "172.15.0.1",
-            "172.32.0.1",
-            "192.0.1.1",
-            "192.167.0.1",
-            "198.17.0.1",
-            "198.20.0.1",
-            "203.0.112.1",
-            "223.255.255.255",
-            "2606:4700::1111",
-            "2a00:1450::1",
-            "::ffff:8.8.8.8",
-            "64:ff9b::808:808",
-            "2002:808:808::1",
-        ];
-        for text in public {
-            assert!(is_public_address(text.parse().unwrap()), "{text} counts as private");
-        }
-    }
 
     #[test]
     fn only_what_failed_before_a_connection_stood_is_certain() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{Error, ErrorKind, Result, Secret};
@@ -42,7 +43,8 @@ pub struct Setting {
 }
 
 /// The settings of one connection. Printable: secrets travel in [`Secrets`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Settings(BTreeMap<String, Json>);
 
 /// The secrets of one connection.
@@ -63,6 +65,11 @@ impl Settings {
     /// All keys given.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Every entry as it was given.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The value of a setting, or its declared default as a JSON string.
@@ -141,6 +148,11 @@ impl Secrets {
     /// Sets one.
     pub fn set(&mut self, key: impl Into<String>, secret: Secret) {
         self.0.insert(key.into(), secret);
+    }
+
+    /// Keys of all that were given.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// The secret of a setting.

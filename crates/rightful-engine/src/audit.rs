@@ -52,7 +52,7 @@ pub struct AuditLine {
 pub struct AuditFilter {
     /// By this actor.
     pub actor: Option<String>,
-    /// With this action, or with actions that begin so (`member.`).
+    /// With actions that begin so: `member.add`, `member.`, `member`.
     pub action: Option<String>,
     /// To this object.
     pub object: Option<String>,
@@ -91,4 +91,6 @@ pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     async fn acts(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>>;
     /// Walks the whole chain.
     async fn verify(&self) -> Result<ChainVerdict>;
+    /// The number of the line with this hash: a head that was noted earlier must still be there.
+    async fn line_with(&self, hash: &str) -> Result<Option<i64>>;
 }

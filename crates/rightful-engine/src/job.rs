@@ -21,6 +21,7 @@ mod settle;
 mod undo;
 mod views;
 
+pub(crate) use apply::told;
 pub use journal::Journaled;
 pub use layout::{Follow, Layout};
 pub use preview::*;
@@ -74,13 +75,32 @@ pub struct RunOptions {
     pub width: usize,
     /// Smaller write batches than the vendor allows.
     pub batch_limit: Option<usize>,
+    /// Cuts the job off once it says so; without one it goes on to its end.
+    pub cut: Option<CutOff>,
     /// For tests.
     pub failpoint: Option<Failpoint>,
 }
 
+/// Says when a job is cut off where it stands, so that its process can end. It is taken up again like one whose process died.
+#[derive(Clone, Debug)]
+pub struct CutOff(pub tokio::sync::watch::Receiver<bool>);
+
+impl CutOff {
+    /// Ends when the job has to.
+    async fn said(cut: Option<Self>) {
+        if let Some(Self(mut cut)) = cut
+            && cut.wait_for(|cut| *cut).await.is_ok()
+        {
+            return;
+        }
+        // Nobody is left who could say it.
+        std::future::pending().await
+    }
+}
+
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { over_cap: None, author: None, width: 16, batch_limit: None, failpoint: None }
+        Self { over_cap: None, author: None, width: 16, batch_limit: None, cut: None, failpoint: None }
     }
 }
 
@@ -105,6 +125,8 @@ pub enum JobError {
         /// Until when, unless it renews.
         until: Instant,
     },
+    /// It was cut off ([`RunOptions::cut`]): a run that began is taken up where it stood.
+    CutOff,
     /// It could not begin, or the lease was lost under way.
     Failed(Error),
 }
@@ -119,6 +141,7 @@ impl From<JobError> for Error {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Failed(error) => error,
+            JobError::CutOff => Self::new(ErrorKind::Unavailable, error.to_string()).hint("start the program again"),
             JobError::Busy { ref holder, .. } => {
                 let process = holder.process;
                 Self::new(ErrorKind::Conflict, error.to_string())
@@ -138,6 +161,7 @@ impl fmt::Display for JobError {
                     holder.process, holder.machine
                 )
             }
+            Self::CutOff => f.write_str("the program is being stopped; the run is taken up where it stood when it is started again"),
             Self::Failed(error) => fmt::Display::fmt(error, f),
         }
     }

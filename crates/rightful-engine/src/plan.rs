@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rightful_core::{Instant, Kind, OwnerChange, RecordId};
+use rightful_core::{Error, ErrorKind, Instant, Kind, OwnerChange, RecordId, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, PlanId, RunId};
@@ -164,4 +164,22 @@ pub struct Plan {
     pub passed: Option<(String, String)>,
     /// The run that applied it.
     pub run: Option<RunId>,
+}
+
+impl Plan {
+    /// Moves to another state.
+    ///
+    /// # Errors
+    /// `Conflict` where it shall be applied and was dropped meanwhile.
+    pub fn move_to(&mut self, state: PlanState) -> Result<()> {
+        if self.state == PlanState::Dropped && matches!(state, PlanState::LetThrough | PlanState::Applying) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("{} was dropped meanwhile: rejected, or replaced by a newer plan", self.id),
+            )
+            .hint(format!("make a new plan: rightful plan {}", self.integration)));
+        }
+        self.state = state;
+        Ok(())
+    }
 }

@@ -158,7 +158,8 @@ pub trait ReviewStore: fmt::Debug + Send + Sync + 'static {
     async fn effects(&self, integration: &str, limit: usize) -> Result<Vec<Effect>>;
     /// Who approved a plan so far, in order.
     async fn approvals(&self, plan: PlanId) -> Result<Vec<Authorship>>;
-    /// Adds an approval and gives back all of them; the same person approves once. `Moved` where the plan can no longer be applied.
+    /// Adds an approval and gives back all of them; the same person approves once, names that differ in case alone are one. `Moved` where the
+    /// plan can no longer be applied.
     async fn approve_plan(&self, plan: PlanId, by: &Authorship) -> Result<Kept<Vec<Authorship>>>;
     /// Drops a plan that was not applied. `Moved` where it cannot be dropped any more.
     async fn reject_plan(&self, plan: PlanId, by: &Authorship) -> Result<Kept<()>>;

@@ -287,7 +287,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     // --- slots ------------------------------------------------------------------------------------------------------------------
 
-    /// Small state of a connection. (Kept in clear until the master key exists: callers must not put tokens here before that.)
+    /// Small state of a connection. Sealed where a master key is given, in clear where none is: tokens must not be put here without one.
     async fn load_slot(&self, connection: &ConnectionName) -> Result<SlotValue>;
     /// Compare-and-set.
     async fn swap_slot(&self, connection: &ConnectionName, revision: u64, text: Option<Secret>) -> Result<bool>;
@@ -361,7 +361,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         whole: bool,
         now: Instant,
     ) -> Result<()>;
-    /// Moves a plan to another state; `passed` names who let it through and why.
+    /// Moves a plan to another state; `passed` names who let it through and why. `Conflict` where it shall be applied and was dropped meanwhile.
     async fn set_plan_state(
         &self,
         fence: &Fence,
@@ -393,11 +393,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn journal(&self, run: RunId, step: &str) -> Result<Option<Json>>;
     /// Remembers the result of a step.
     async fn put_journal(&self, fence: &Fence, run: RunId, step: &str, result: &Json) -> Result<()>;
-    /// Ends a run.
+    /// Ends a run. Where it applied a plan, moves of records of `kind` are what its table's version did (see [`ReviewStore::effects`]).
+    ///
+    /// [`ReviewStore::effects`]: crate::ReviewStore::effects
     async fn end_run(
         &self,
         fence: &Fence,
         run: RunId,
+        kind: &Kind,
         outcome: RunOutcome,
         plan: Option<PlanId>,
         counts: &RunCounts,

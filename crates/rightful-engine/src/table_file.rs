@@ -176,14 +176,22 @@ pub fn edits<'a>(rows: &[FileRow], verdicts: &[Verdict], leave: impl Iterator<It
 /// # Errors
 /// Where it cannot be written as CSV.
 pub fn written(rows: &[CodeRow]) -> Result<String> {
-    let failed = |error: csv::Error| Error::new(ErrorKind::Protocol, "the table cannot be written as CSV").source(error);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(failed)?;
+    let mut text = line(COLUMNS)?;
     for row in rows {
-        let cells = [row.code.as_str(), row.user.as_deref().unwrap_or(""), row.successor.as_deref().unwrap_or("")];
-        writer.write_record(cells.map(guarded)).map_err(failed)?;
+        text.push_str(&line([row.code.as_str(), row.user.as_deref().unwrap_or(""), row.successor.as_deref().unwrap_or("")])?);
     }
-    let bytes = writer.into_inner().map_err(|_| Error::new(ErrorKind::Protocol, "the table cannot be written as CSV"))?;
+    Ok(text)
+}
+
+/// One line of CSV with its end; no cell of it is a formula to a spreadsheet.
+///
+/// # Errors
+/// Where it cannot be written as CSV.
+pub fn line<const CELLS: usize>(cells: [&str; CELLS]) -> Result<String> {
+    let failed = || Error::new(ErrorKind::Protocol, "the table cannot be written as CSV");
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(cells.map(guarded)).map_err(|error| failed().source(error))?;
+    let bytes = writer.into_inner().map_err(|_| failed())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rightful_core::{Instant, Result, Secret};
+use icu_normalizer::ComposingNormalizerBorrowed;
+use rightful_core::{Error, ErrorKind, Instant, Result, Secret};
 use rightful_engine::{Access, AccessRole, Act, Credential, Invitation, Kept, Member, MemberEdit, MemberId, SessionRow, Token, TokenId};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
@@ -10,9 +11,10 @@ use crate::audit::append;
 use crate::codec::{data, text};
 use crate::database::{instant, stamp, told};
 
-/// Names that differ in case alone are one.
-fn folded(name: &str) -> String {
-    name.trim().to_lowercase()
+/// Names that differ in case alone, or in how Unicode composes them, are one.
+pub(crate) fn folded(name: &str) -> String {
+    let composed = ComposingNormalizerBorrowed::new_nfkc();
+    composed.normalize(&composed.normalize(name.trim()).to_lowercase()).into_owned()
 }
 
 fn scope_text(access: &Access) -> Option<String> {
@@ -96,6 +98,16 @@ fn administers(access: &Access, active: bool) -> bool {
     active && access.role == AccessRole::Admin && access.scope.is_none()
 }
 
+/// Is there another who administers, and has a password to sign in with?
+fn others_administer(tx: &Transaction<'_>, but: MemberId) -> Result<bool> {
+    tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM member WHERE id <> ?1 AND active AND role = ?2 AND scope IS NULL AND password IS NOT NULL)",
+        params![but.0, AccessRole::Admin.as_str()],
+        |row| row.get(0),
+    )
+    .map_err(told)
+}
+
 pub(crate) fn change_member(tx: &Transaction<'_>, id: MemberId, revision: i64, edit: &MemberEdit, act: &Act) -> Result<Kept<()>> {
     let Some(Credential { member: before, .. }) = member(tx, id)?.filter(|found| found.member.revision == revision) else {
         return Ok(Kept::Moved);
@@ -103,24 +115,37 @@ pub(crate) fn change_member(tx: &Transaction<'_>, id: MemberId, revision: i64, e
     if taken(tx, &edit.name, Some(id))? {
         return Ok(Kept::Taken);
     }
-    if administers(&before.access, before.active) && !administers(&edit.access, edit.active) {
-        let others = members(tx)?.into_iter().filter(|other| other.id != id);
-        if !others.into_iter().any(|other| administers(&other.access, other.active)) {
-            return Ok(Kept::LastAdmin);
-        }
+    let resigns = administers(&before.access, before.active) && !administers(&edit.access, edit.active);
+    if resigns && !others_administer(tx, id)? {
+        return Ok(Kept::LastAdmin);
     }
     tx.execute(
         "UPDATE member SET name = ?2, folded = ?3, display_name = ?4, role = ?5, scope = ?6, active = ?7, revision = revision + 1 WHERE id = ?1",
         params![id.0, edit.name, folded(&edit.name), edit.display_name, edit.access.role.as_str(), scope_text(&edit.access), edit.active],
     )
     .map_err(told)?;
+    if !edit.active {
+        end_invitations(tx, Some(id))?;
+    }
     append(tx, act)?;
     Ok(Kept::Done(()))
 }
 
 pub(crate) fn set_password(tx: &Transaction<'_>, id: MemberId, password: &Secret, act: &Act) -> Result<()> {
-    tx.execute("UPDATE member SET password = ?2, revision = revision + 1 WHERE id = ?1", params![id.0, password.expose()]).map_err(told)?;
+    let set = tx
+        .execute("UPDATE member SET password = ?2, revision = revision + 1 WHERE id = ?1", params![id.0, password.expose()])
+        .map_err(told)?;
+    if set == 0 {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no {id}")).hint("see which there are: Settings"));
+    }
+    // A link from before would set another one.
+    end_invitations(tx, Some(id))?;
     append(tx, act).map(drop)
+}
+
+/// Ends the one-time links of a member, or those for the first admin.
+fn end_invitations(tx: &Transaction<'_>, member: Option<MemberId>) -> Result<()> {
+    tx.execute("DELETE FROM invitation WHERE member IS ?1", [member.map(|member| member.0)]).map(drop).map_err(told)
 }
 
 pub(crate) fn session(connection: &Connection, digest: &[u8], now: Instant) -> Result<Option<SessionRow>> {
@@ -154,8 +179,8 @@ pub(crate) fn forget_ended(tx: &Transaction<'_>, now: Instant) -> Result<u64> {
 }
 
 pub(crate) fn put_invitation(tx: &Transaction<'_>, digest: &[u8], invitation: &Invitation, act: &Act) -> Result<()> {
+    end_invitations(tx, invitation.member)?;
     let member = invitation.member.map(|member| member.0);
-    tx.execute("DELETE FROM invitation WHERE member IS ?1", [member]).map_err(told)?;
     tx.execute("INSERT INTO invitation (digest, member, expires) VALUES (?1, ?2, ?3)", params![digest, member, stamp(invitation.expires)])
         .map_err(told)?;
     append(tx, act).map(drop)

@@ -24,16 +24,16 @@ fn hash(before: &[u8], number: i64, at: i64, fields: [&str; 4]) -> [u8; 32] {
 /// Adds a line, in the transaction of what it tells.
 pub(crate) fn append(tx: &Transaction<'_>, act: &Act) -> Result<i64> {
     let last: Option<(i64, Vec<u8>)> = tx
-        .query_row("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+        .prepare_cached("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
+        .and_then(|mut select| select.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
         .map_err(told)?;
     let (number, before) = last.map_or((1, BEFORE_THE_FIRST.to_vec()), |(number, hash)| (number + 1, hash));
     let (at, detail) = (stamp(act.at), text(&act.detail));
     let hash = hash(&before, number, at, [&act.actor, &act.action, &act.object, &detail]);
-    tx.execute(
-        "INSERT INTO audit (number, at, actor, action, object, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![number, at, act.actor, act.action, act.object, detail, hash.as_slice()],
+    tx.prepare_cached(
+        "INSERT INTO audit (number, at, actor, action, object, detail, before, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )
+    .and_then(|mut insert| insert.execute(params![number, at, act.actor, act.action, act.object, detail, before, hash.as_slice()]))
     .map_err(told)?;
     Ok(number)
 }
@@ -46,51 +46,125 @@ pub(crate) fn authored(tx: &Transaction<'_>, action: &str, object: &str, by: &Au
     append(tx, &Act::new(by.at, by.author.clone(), action, object).detail(detail)).map(drop)
 }
 
-type Read = (i64, i64, String, String, String, String, Vec<u8>);
-
-fn read(row: &Row<'_>) -> rusqlite::Result<Read> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
-}
-
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(crate) fn acts(connection: &Connection, filter: &AuditFilter) -> Result<Vec<AuditLine>> {
-    let mut select = connection
-        .prepare_cached(
-            "SELECT number, at, actor, action, object, detail, hash FROM audit
-             WHERE number < ?1 AND (?2 IS NULL OR actor = ?2) AND (?3 IS NULL OR action = ?3 OR substr(action, 1, length(?3)) = ?3 AND ?3 LIKE '%.')
-               AND (?4 IS NULL OR object = ?4)
-             ORDER BY number DESC LIMIT ?5",
-        )
-        .map_err(told)?;
-    let before = filter.before.unwrap_or(i64::MAX);
-    let rows = select.query_map(params![before, filter.actor, filter.action, filter.object, bound(filter.limit)], read).map_err(told)?;
-    rows.map(|row| {
-        let (number, at, actor, action, object, detail, hash) = row.map_err(told)?;
-        let act = Act { at: instant(at), actor, action, object, detail: data(&detail)? };
-        Ok(AuditLine { number, act, hash: hexadecimal(&hash) })
-    })
-    .collect()
+fn of_hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.trim().chars().map(|letter| letter.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-/// Walks the chain from its first line.
+/// Actions in the log that begin so. There are few: each is found by one step in the index.
+fn actions(connection: &Connection, beginning: &str) -> Result<Vec<String>> {
+    let mut next = connection.prepare_cached("SELECT MIN(action) FROM audit WHERE action >= ?1").map_err(told)?;
+    let mut found: Vec<String> = Vec::new();
+    let mut from = beginning.to_owned();
+    loop {
+        match next.query_row([&from], |row| row.get::<_, Option<String>>(0)).map_err(told)? {
+            Some(action) if action.starts_with(beginning) => {
+                from = format!("{action}\0");
+                found.push(action);
+            }
+            _ => return Ok(found),
+        }
+    }
+}
+
+pub(crate) fn acts(connection: &Connection, filter: &AuditFilter) -> Result<Vec<AuditLine>> {
+    let Some(beginning) = &filter.action else { return lines(connection, filter, None) };
+    let mut found = Vec::new();
+    for action in actions(connection, beginning)? {
+        found.extend(lines(connection, filter, Some(&action))?);
+    }
+    found.sort_by_key(|line: &AuditLine| std::cmp::Reverse(line.number));
+    found.truncate(filter.limit);
+    Ok(found)
+}
+
+/// Lines with exactly this action. A condition for each question, not one that fits all: only so does SQLite find the index.
+fn lines(connection: &Connection, filter: &AuditFilter, action: Option<&str>) -> Result<Vec<AuditLine>> {
+    let given =
+        |column: &str, place: u8, given: bool| if given { format!(" AND {column} = ?{place}") } else { format!(" AND ?{place} IS NULL") };
+    let conditions =
+        [given("actor", 2, filter.actor.is_some()), given("action", 3, action.is_some()), given("object", 4, filter.object.is_some())]
+            .concat();
+    let mut select = connection
+        .prepare_cached(&format!(
+            "SELECT number, at, actor, action, object, detail, hash FROM audit WHERE number < ?1{conditions} ORDER BY number DESC LIMIT ?5"
+        ))
+        .map_err(told)?;
+    let before = filter.before.unwrap_or(i64::MAX);
+    let mut rows = select.query(params![before, filter.actor, action, filter.object, bound(filter.limit)]).map_err(told)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(told)? {
+        let Kept { number, at, actor, action, object, detail, hash } = Kept::of(row).map_err(told)?;
+        let act = Act { at: instant(at), actor, action, object, detail: data(&detail)? };
+        found.push(AuditLine { number, act, hash: hexadecimal(&hash) });
+    }
+    Ok(found)
+}
+
+/// A line as it is kept.
+struct Kept {
+    number: i64,
+    at: i64,
+    actor: String,
+    action: String,
+    object: String,
+    detail: String,
+    hash: Vec<u8>,
+}
+
+impl Kept {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            at: row.get(1)?,
+            actor: row.get(2)?,
+            action: row.get(3)?,
+            object: row.get(4)?,
+            detail: row.get(5)?,
+            hash: row.get(6)?,
+        })
+    }
+}
+
+/// Walks the chain from its first line, one line in memory at a time.
 pub(crate) fn verify(connection: &Connection) -> Result<ChainVerdict> {
     let mut select =
-        connection.prepare("SELECT number, at, actor, action, object, detail, hash FROM audit ORDER BY number").map_err(told)?;
+        connection.prepare("SELECT number, at, actor, action, object, detail, hash, before FROM audit ORDER BY number").map_err(told)?;
     let mut rows = select.query([]).map_err(told)?;
-    let (mut lines, mut before) = (0, BEFORE_THE_FIRST.to_vec());
+    let (mut lines, mut last) = (0, BEFORE_THE_FIRST.to_vec());
     while let Some(row) = rows.next().map_err(told)? {
-        let (number, at, actor, action, object, detail, kept) = read(row).map_err(told)?;
+        let broken = |why: &str| Ok(ChainVerdict::Broken { number: lines + 1, why: why.to_owned() });
+        // Of another type than was written: not ours.
+        let read = Kept::of(row).and_then(|line| Ok((line, row.get::<_, Vec<u8>>(7)?)));
+        let Ok((Kept { number, at, actor, action, object, detail, hash: kept }, before)) = read else {
+            return broken("its text is not what was written");
+        };
         if number != lines + 1 {
-            return Ok(ChainVerdict::Broken { number: lines + 1, why: format!("line {} is missing: the next one is {number}", lines + 1) });
+            return broken(&format!("it is missing: the next line there is {number}"));
+        }
+        if before != last {
+            return broken("it does not follow the line before it: lines were put in, taken out or exchanged, or that line was changed");
         }
         if hash(&before, number, at, [&actor, &action, &object, &detail]) != kept.as_slice() {
-            let why = "it, or the line before it, is not what was written".to_owned();
-            return Ok(ChainVerdict::Broken { number, why });
+            return broken("its text is not what was written");
         }
-        (lines, before) = (number, kept);
+        (lines, last) = (number, kept);
     }
-    Ok(ChainVerdict::Whole { lines, head: hexadecimal(&before) })
+    Ok(ChainVerdict::Whole { lines, head: hexadecimal(&last) })
+}
+
+pub(crate) fn line_with(connection: &Connection, hash: &str) -> Result<Option<i64>> {
+    let Some(hash) = of_hexadecimal(hash) else { return Ok(None) };
+    if hash == BEFORE_THE_FIRST {
+        // The head of an empty log.
+        return Ok(Some(0));
+    }
+    connection
+        .prepare_cached("SELECT number FROM audit WHERE hash = ?1")
+        .and_then(|mut select| select.query_row([hash], |row| row.get(0)).optional())
+        .map_err(told)
 }

@@ -90,6 +90,21 @@ impl Database {
         })
     }
 
+    /// As [`write`](Self::write), on this thread: for what waits for nothing else.
+    pub(crate) fn write_now<T>(&self, body: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.placed(|writer| within(writer, TransactionBehavior::Immediate, |transaction| commit(transaction, body)))
+    }
+
+    /// Moves everything into the one file, and lets it go.
+    pub(crate) fn close(self) -> Result<()> {
+        self.placed(|writer| writer.pragma_update(None, "journal_mode", "DELETE").map_err(told))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A connection of its own, for a stream that reads one snapshot while others write.
     pub(crate) fn reader(&self) -> Result<Connection> {
         connect(&self.path, self.busy, READER_CACHE)
@@ -149,18 +164,24 @@ fn prepare_log(connection: &Connection, busy: Duration) -> Result<()> {
     }
 }
 
-fn is_busy(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// Brings the database up to date, wholly or not at all.
-fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
-    let pragma = |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(told);
-    let empty: bool = transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)", [], |row| row.get(0)).map_err(told)?;
+/// Is this a database of ours, and not of a newer version? Changes nothing.
+pub(crate) fn judge(connection: &Connection) -> Result<()> {
+    match migrations_done(connection, MIGRATIONS)? {
+        0 => Err(another_program()),
+        _ => Ok(()),
+    }
+}
+
+/// How many of the migrations a database has had. One that is empty has had none.
+fn migrations_done(connection: &Connection, migrations: &[&str]) -> Result<usize> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(told);
+    let empty: bool = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)", [], |row| row.get(0)).map_err(told)?;
     if !empty && pragma("application_id")? != APPLICATION {
-        return Err(Error::new(ErrorKind::Config, "the store's file is a database of another program")
-            .hint("name another file: `store = \"PATH\"`; this one was left as it is"));
+        return Err(another_program());
     }
     let known = migrations.len();
     let done = usize::try_from(pragma("user_version")?).unwrap_or(usize::MAX);
@@ -171,6 +192,18 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
         )
         .hint("use the newer version, or another store"));
     }
+    Ok(done)
+}
+
+fn another_program() -> Error {
+    Error::new(ErrorKind::Config, "the store's file is a database of another program")
+        .hint("name another file: `store = \"PATH\"`; this one was left as it is")
+}
+
+/// Brings the database up to date, wholly or not at all.
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+    let (done, known) = (migrations_done(&transaction, migrations)?, migrations.len());
     for (number, migration) in migrations.iter().enumerate().skip(done) {
         transaction.execute_batch(migration).map_err(|error| told(error).context(format!("migration {}", number + 1)))?;
     }
@@ -182,7 +215,7 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
 }
 
 /// The store names every customer and who owns it: only its owner may read the file.
-fn create_private(path: &Path) -> Result<()> {
+pub(crate) fn create_private(path: &Path) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
@@ -196,6 +229,12 @@ fn create_private(path: &Path) -> Result<()> {
             .hint("name a file in a folder that exists and that you may write to: `store = \"PATH\"`")
             .source(error)
     })
+}
+
+/// Does an error say that a file is no database, or one whose pages are not as SQLite wrote them?
+pub(crate) fn is_damage(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
+    matches!(cause.and_then(rusqlite::Error::sqlite_error_code), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
 /// What an error of SQLite means to the caller.

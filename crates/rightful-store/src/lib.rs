@@ -2,7 +2,9 @@
 
 mod access;
 mod audit;
+mod backup;
 mod codec;
+mod connections;
 mod database;
 mod holder;
 mod images;
@@ -13,6 +15,7 @@ mod runs;
 mod serve;
 mod store;
 mod tables;
+mod vault;
 mod watch;
 mod work;
 
@@ -34,3 +37,4 @@ extern crate self as rightful_store;
 
 pub use holder::{current_holder, holder_of};
 pub use store::SqliteStore;
+pub use vault::MasterKey;

@@ -125,7 +125,7 @@ pub(crate) fn set_plan_state(
     run: Option<RunId>,
 ) -> Result<()> {
     let mut plan = present(tx, id)?;
-    plan.state = state;
+    plan.move_to(state)?;
     if let Some(by) = passed {
         authored(tx, "plan.let-through", &plan.integration, &by, json!({ "plan": id.to_string() }))?;
         plan.passed = Some((by.author, by.reason));

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rightful_core::{Secret, Settings};
 use rightful_engine::*;
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use crate::world::*;
+use crate::{MasterKey, SqliteStore};
 
 /// Every statement of every connection of this process.
 static HEARD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -26,8 +28,26 @@ pub(crate) fn listen(connection: &mut Connection) {
 
 /// Steps of a query plan that look at all of a table that grows, or at all of an integration's part of one.
 fn looks_at_all(statement: &str, step: &str) -> bool {
-    const GROWING: [&str; 10] = ["record", "record_key", "seen", "entry", "change", "plan", "run", "journal", "work", "code_row"];
+    const GROWING: [&str; 15] = [
+        "record",
+        "record_key",
+        "seen",
+        "entry",
+        "change",
+        "plan",
+        "run",
+        "journal",
+        "work",
+        "code_row",
+        "audit",
+        "session",
+        "episode",
+        "effect",
+        "approval",
+    ];
     let table = step.strip_prefix("SCAN ").or_else(|| step.strip_prefix("SEARCH ")).and_then(|rest| rest.split(' ').next());
+    // Who verifies the chain wants to read all of it.
+    let whole_chain = statement.ends_with("FROM audit ORDER BY number");
     let Some(table) = table.filter(|table| GROWING.contains(table)) else {
         // Sorting is right where little can be found, and where a whole image is wanted: at the end of a first read and for the merge-join.
         let whole_image = statement.ends_with("FROM record WHERE image = ?1 ORDER BY k, id");
@@ -36,9 +56,10 @@ fn looks_at_all(statement: &str, step: &str) -> bool {
             && GROWING.iter().any(|table| statement.contains(&format!("FROM {table} ")));
     };
     // What is newest, and what is open, stands at one end of its index.
-    let from_the_end = statement.contains("ORDER BY id DESC LIMIT") || step.contains("work_open");
+    let from_the_end = ["ORDER BY id DESC LIMIT", "ORDER BY number DESC LIMIT"].iter().any(|end| statement.contains(end))
+        || ["work_open", "episode_open"].iter().any(|open| step.contains(open));
     let all_of_integration = step.ends_with("(integration=?)") && ["entry", "work"].contains(&table) && !step.contains("_open");
-    (step.starts_with("SCAN") && !from_the_end) || all_of_integration
+    (step.starts_with("SCAN") && !from_the_end && !whole_chain) || all_of_integration
 }
 
 #[test]
@@ -54,6 +75,10 @@ fn looking_at_all_is_recognized() {
         ("SELECT reason FROM work GROUP BY reason", "SCAN work USING INDEX work_open", false),
         ("SELECT code FROM code_row", "SCAN code_row", true),
         ("SELECT code FROM code_count", "SCAN code_count", false),
+        ("SELECT number FROM audit ORDER BY number", "SCAN audit", false),
+        ("SELECT number FROM audit WHERE object = ?1 ORDER BY number", "SCAN audit", true),
+        ("SELECT id FROM episode WHERE open = 1 ORDER BY id", "SCAN episode USING INDEX episode_open", false),
+        ("SELECT id FROM episode WHERE alarm = 1", "SCAN episode", true),
         ("DELETE FROM record WHERE image = 1", "SEARCH record USING PRIMARY KEY (image=?)", false),
     ] {
         assert_eq!(looks_at_all(statement, step), bad, "{step}");
@@ -128,6 +153,69 @@ async fn everything() {
     world.store.code_versions("rep-codes", 9).await.unwrap();
     world.store.code_rows_at("rep-codes", 1).await.unwrap();
     world.store.code_changes("rep-codes", &["A".into()]).await.unwrap();
+    let plan = world.plan().await.plan.unwrap();
+    serving(&world.stand.sqlite.clone().with_master_key(MasterKey::generate().map(Some)), plan).await;
+}
+
+/// Everything that serving asks for.
+async fn serving(store: &SqliteStore, plan: PlanId) {
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let by = Authorship { author: "ann".into(), reason: "look".into(), at: now };
+    let act = Act::new(now, "ann", "any.thing", "a");
+    let access = Access::everywhere(AccessRole::Admin);
+    let edit = MemberEdit { name: "ann".into(), display_name: "Ann".into(), access: access.clone(), active: true };
+    store.add_member(&edit, Some(Secret::new("hash")), true, &act).await.unwrap();
+    store.change_member(MemberId(1), 1, &MemberEdit { active: false, ..edit }, &act).await.unwrap();
+    store.set_password(MemberId(1), Secret::new("hash"), &act).await.unwrap();
+    store.member_named("ann").await.unwrap();
+    let session = SessionRow { digest: b"d".to_vec(), data: vec![], expires: now };
+    for new in [true, false] {
+        store.put_session(&session, new).await.unwrap();
+    }
+    store.session(b"d", now).await.unwrap();
+    store.end_session(b"d").await.unwrap();
+    store.put_invitation(b"d", &Invitation { member: None, expires: now + chrono::Duration::hours(1) }, &act).await.unwrap();
+    store.take_invitation(b"d", now).await.unwrap();
+    store.forget_ended(now).await.unwrap();
+    let token = store.add_token(b"d", "t", &access, now + chrono::Duration::hours(1), &act).await.unwrap();
+    store.use_token(b"d", now).await.unwrap();
+    store.revoke_token(token, &act).await.unwrap();
+    store.tokens().await.unwrap();
+    let (actor, action, object) = (Some("ann".to_owned()), Some("any.".to_owned()), Some("a".to_owned()));
+    for bits in 0..16 {
+        let given = |bit: u8, text: &Option<String>| text.clone().filter(|_| bits & (1 << bit) > 0);
+        let before = Some(9).filter(|_| bits & 8 > 0);
+        let filter = AuditFilter { actor: given(0, &actor), action: given(1, &action), object: given(2, &object), before, limit: 9 };
+        store.acts(&filter).await.unwrap();
+    }
+    let ChainVerdict::Whole { head, .. } = store.verify().await.unwrap() else { panic!("the chain is whole") };
+    store.line_with(&head).await.unwrap();
+    store.all_watched().await.unwrap();
+    store.claim_due("a", now).await.unwrap();
+    store.ask_run("a", now, &act).await.unwrap();
+    store.take_asked("a").await.unwrap();
+    store.note_end("a", None, RunOutcome::Failed, now).await.unwrap();
+    store.quarantine("a", &Quarantine { since: now, reason: "failed".into() }).await.unwrap();
+    store.release_quarantine("a", &by).await.unwrap();
+    store.set_editable("a", true, &by).await.unwrap();
+    let episode = store.begin_episode("a", "no-progress", "what", &["mail".to_owned()], now).await.unwrap().unwrap();
+    store.told(episode.id, "mail", false).await.unwrap();
+    store.end_episode("a", "no-progress", now).await.unwrap();
+    store.episodes().await.unwrap();
+    store.effects("rep-codes", 9).await.unwrap();
+    store.approve_plan(plan, &by).await.unwrap();
+    store.approvals(plan).await.unwrap();
+    store.reject_plan(plan, &by).await.unwrap();
+    let secrets = vec![("one".to_owned(), Some(Secret::new("s"))), ("two".to_owned(), None)];
+    let edit = ConnectionEdit { name: "c".into(), vendor: "v".into(), settings: Settings::default(), secrets };
+    store.put_connection(0, &edit, &act).await.unwrap();
+    store.connections().await.unwrap();
+    store.open_secrets(&edit.name).await.unwrap();
+    store.swap_slot(&edit.name, 0, Some(Secret::new("s"))).await.unwrap();
+    store.check_sealed().await.unwrap();
+    store.rotate_master_key(MasterKey::parse(&MasterKey::generate().unwrap()).unwrap(), &by).await.unwrap();
+    store.forget_unopenable(&by).await.unwrap();
+    store.remove_connection(&edit.name, &act).await.unwrap();
 }
 
 #[tokio::test]
@@ -135,7 +223,7 @@ async fn no_statement_of_a_real_run_looks_at_all_of_a_table_that_grows() {
     everything().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plans.sqlite");
-    crate::SqliteStore::open(&path).unwrap();
+    SqliteStore::open(&path).unwrap();
     let database = Connection::open(&path).unwrap();
     let heard = HEARD.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (mut looked_at, mut bad) = (0, BTreeSet::new());
@@ -150,6 +238,6 @@ async fn no_statement_of_a_real_run_looks_at_all_of_a_table_that_grows() {
         looked_at += 1;
         bad.extend(steps.iter().filter(|step| looks_at_all(statement, step)).map(|step| format!("{step}: {statement}")));
     }
-    assert!(looked_at > 70, "only {looked_at} statements were heard");
+    assert!(looked_at > 140, "only {looked_at} statements were heard");
     assert!(bad.is_empty(), "{} statements need an index:\n{}", bad.len(), bad.into_iter().collect::<Vec<_>>().join("\n"));
 }

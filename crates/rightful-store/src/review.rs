@@ -1,17 +1,25 @@
 //! Approvals of plans, and when each version of a code table first counted.
 
-use rightful_core::{Instant, Result};
+use rightful_core::{Instant, Kind, Result};
 use rightful_engine::{Authorship, Effect, Kept, Plan, PlanId, PlanState, RunId, RunOutcome};
 use rusqlite::{Connection, Transaction, params};
 use serde_json::json;
 
+use crate::access::folded;
 use crate::audit::authored;
 use crate::codec::{data, text};
 use crate::database::{bound, instant, stamp, told};
 use crate::plans;
 
 /// Notes, at the end of a run that applied a plan, that the plan's table version counts from now on.
-pub(crate) fn note_effect(tx: &Transaction<'_>, run: RunId, outcome: RunOutcome, plan: Option<PlanId>, at: Instant) -> Result<()> {
+pub(crate) fn note_effect(
+    tx: &Transaction<'_>,
+    run: RunId,
+    kind: &Kind,
+    outcome: RunOutcome,
+    plan: Option<PlanId>,
+    at: Instant,
+) -> Result<()> {
     if !matches!(outcome, RunOutcome::Done | RunOutcome::DoneWithHolds | RunOutcome::Partial) {
         return Ok(());
     }
@@ -34,10 +42,10 @@ pub(crate) fn note_effect(tx: &Transaction<'_>, run: RunId, outcome: RunOutcome,
     let moved: Vec<(String, u64)> = tx
         .prepare_cached(
             "SELECT json_extract(head, '$.why.code'), count(*) FROM entry
-             WHERE run = ?1 AND state = 'done' AND kind = (SELECT kind FROM entry WHERE run = ?1 ORDER BY change LIMIT 1)
+             WHERE run = ?1 AND state = 'done' AND kind = ?2
                AND json_extract(head, '$.why.code') IS NOT NULL GROUP BY 1 ORDER BY 1",
         )
-        .and_then(|mut select| select.query_map([run.0], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .and_then(|mut select| select.query_map(params![run.0, kind.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .map_err(told)?;
     tx.execute(
         "INSERT INTO effect (integration, version, run, at, moved) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -67,15 +75,15 @@ pub(crate) fn approvals(connection: &Connection, plan: PlanId) -> Result<Vec<Aut
     rows.map(|line| data(&line.map_err(told)?)).collect()
 }
 
-/// The plan, where it waits for somebody's word.
+/// The plan, where it may still be applied.
 fn waiting(tx: &Transaction<'_>, plan: PlanId) -> Result<Option<Plan>> {
-    Ok(plans::plan(tx, plan)?.filter(|plan| matches!(plan.state, PlanState::Ready | PlanState::Refused)))
+    Ok(plans::plan(tx, plan)?.filter(|plan| matches!(plan.state, PlanState::Ready | PlanState::Refused | PlanState::LetThrough)))
 }
 
 pub(crate) fn approve_plan(tx: &Transaction<'_>, id: PlanId, by: &Authorship) -> Result<Kept<Vec<Authorship>>> {
     let Some(plan) = waiting(tx, id)? else { return Ok(Kept::Moved) };
     let mut approvals = approvals(tx, id)?;
-    if !approvals.iter().any(|earlier| earlier.author == by.author) {
+    if !approvals.iter().any(|earlier| folded(&earlier.author) == folded(&by.author)) {
         tx.execute("INSERT INTO approval (plan, number, line) VALUES (?1, ?2, ?3)", params![id.0, approvals.len() as i64 + 1, text(by)])
             .map_err(told)?;
         authored(tx, "plan.approve", &plan.integration, by, json!({ "plan": id.to_string() }))?;

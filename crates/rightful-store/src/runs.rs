@@ -1,6 +1,6 @@
 //! Runs, their journal, and the lease that lets one process at a time run an integration.
 
-use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Result, Secret, SlotValue};
+use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Kind, Result, Secret, SlotValue};
 use rightful_engine::{Authorship, Fence, Holder, IntegrationState, Leased, PlanId, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::{Value as Json, json};
@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::codec::{data, text};
 use crate::database::{bound, instant, stamp, told};
 use crate::holder::is_dead;
+use crate::vault::Vault;
 use crate::{audit, review};
 
 pub(crate) fn lease(tx: &Transaction<'_>, integration: &str, holder: &Holder, now: Instant, until: Instant) -> Result<Leased> {
@@ -93,23 +94,35 @@ pub(crate) fn tie_connection(tx: &Transaction<'_>, name: &ConnectionName, stands
     Ok((known != stands_for).then_some(known))
 }
 
-pub(crate) fn load_slot(connection: &Connection, name: &ConnectionName) -> Result<SlotValue> {
-    let held: Option<(i64, Option<String>)> = connection
-        .query_row("SELECT revision, text FROM slot WHERE connection = ?1", [name.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+/// What slots are sealed as: no setting is called so.
+const SLOT: &str = "the slot";
+
+pub(crate) fn load_slot(connection: &Connection, vault: &Vault, name: &ConnectionName) -> Result<SlotValue> {
+    let held: Option<(i64, Option<String>, Option<Vec<u8>>)> = connection
+        .query_row("SELECT revision, text, sealed FROM slot WHERE connection = ?1", [name.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()
         .map_err(told)?;
-    let (revision, text) = held.unwrap_or_default();
-    Ok(SlotValue { revision: revision as u64, text: text.map(Secret::new) })
+    let (revision, text, sealed) = held.unwrap_or_default();
+    let text = match sealed {
+        Some(sealed) => Some(vault.open(connection, name, SLOT, &sealed)?),
+        // From before there was a master key.
+        None => text.map(Secret::new),
+    };
+    Ok(SlotValue { revision: revision as u64, text })
 }
 
-pub(crate) fn swap_slot(tx: &Transaction<'_>, name: &ConnectionName, revision: u64, text: Option<&Secret>) -> Result<bool> {
-    if load_slot(tx, name)?.revision != revision {
+pub(crate) fn swap_slot(tx: &Transaction<'_>, vault: &Vault, name: &ConnectionName, revision: u64, text: Option<&Secret>) -> Result<bool> {
+    if load_slot(tx, vault, name)?.revision != revision {
         return Ok(false);
     }
+    let seals = vault.seals_slot_of(tx, name)?;
+    let sealed = text.filter(|_| seals).map(|text| vault.seal(tx, name, SLOT, text)).transpose()?;
     tx.execute(
-        "INSERT INTO slot (connection, revision, text) VALUES (?1, ?2, ?3)
-         ON CONFLICT (connection) DO UPDATE SET revision = excluded.revision, text = excluded.text",
-        params![name.as_str(), revision as i64 + 1, text.map(Secret::expose)],
+        "INSERT INTO slot (connection, revision, text, sealed) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (connection) DO UPDATE SET revision = excluded.revision, text = excluded.text, sealed = excluded.sealed",
+        params![name.as_str(), revision as i64 + 1, text.filter(|_| !seals).map(Secret::expose), sealed],
     )
     .map_err(told)?;
     Ok(true)
@@ -174,6 +187,7 @@ pub(crate) fn resume_run(tx: &Transaction<'_>, id: RunId) -> Result<()> {
 
 pub(crate) struct Ending {
     pub run: RunId,
+    pub kind: Kind,
     pub outcome: RunOutcome,
     pub plan: Option<PlanId>,
     pub counts: RunCounts,
@@ -182,8 +196,8 @@ pub(crate) struct Ending {
 
 pub(crate) fn end_run(tx: &Transaction<'_>, ending: Ending, now: Instant) -> Result<()> {
     let run = present(tx, ending.run)?;
-    let Ending { outcome, plan, counts, notes, .. } = ending;
-    review::note_effect(tx, run.id, outcome, plan, now)?;
+    let Ending { kind, outcome, plan, counts, notes, .. } = ending;
+    review::note_effect(tx, run.id, &kind, outcome, plan, now)?;
     save(tx, &Run { ended: Some(now), outcome: Some(outcome), plan, counts, notes, ..run })
 }
 

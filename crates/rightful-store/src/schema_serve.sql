@@ -53,8 +53,12 @@ CREATE TABLE audit (
     action TEXT NOT NULL,
     object TEXT NOT NULL,
     detail TEXT NOT NULL,            -- JSON
-    hash BLOB NOT NULL
+    before BLOB NOT NULL,            -- the hash of the line before
+    hash BLOB NOT NULL UNIQUE
 );
+CREATE INDEX audit_by_actor ON audit (actor, number);
+CREATE INDEX audit_by_action ON audit (action, number);
+CREATE INDEX audit_by_object ON audit (object, number);
 
 CREATE TABLE episode (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -90,6 +94,27 @@ CREATE TABLE approval (
 -- When a code's rows last changed, whether they stand or left.
 CREATE INDEX code_row_by_code ON code_row (integration, code, since, until);
 
+-- Connections that were entered in the console.
+CREATE TABLE connection (
+    name TEXT PRIMARY KEY,
+    vendor TEXT NOT NULL,
+    settings TEXT NOT NULL,          -- JSON
+    revision INTEGER NOT NULL
+) WITHOUT ROWID;
+-- Each connection's own key, also where only its slot is sealed.
+CREATE TABLE data_key (
+    connection TEXT PRIMARY KEY,
+    master TEXT NOT NULL,            -- id of the master key that it is sealed under
+    sealed BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE secret (
+    connection TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,             -- when it was set
+    sealed BLOB NOT NULL,            -- under the connection's key
+    PRIMARY KEY (connection, key)
+) WITHOUT ROWID;
+ALTER TABLE slot ADD COLUMN sealed BLOB; -- instead of the text, where a master key is given
 -- Runs by how they ended (NULL: not yet), and plans that wait for somebody's word.
 CREATE INDEX run_by_outcome ON run (json_extract(head, '$.outcome'), id);
 CREATE INDEX run_by_integration_outcome ON run (integration, json_extract(head, '$.outcome'), id);

@@ -1,13 +1,14 @@
 //! The ports that serving needs, over SQLite: each method is one transaction of the module that knows its tables.
 
-use rightful_core::{Instant, Result, Secret, async_trait};
+use rightful_core::{ConnectionName, Instant, Result, Secret, Secrets, async_trait};
 use rightful_engine::{
-    Access, AccessStore, Act, AuditFilter, AuditLine, AuditLog, Authorship, ChainVerdict, Credential, Effect, Episode, Invitation, Kept,
-    Member, MemberEdit, MemberId, PlanId, Quarantine, ReviewStore, RunId, RunOutcome, SessionRow, Token, TokenId, WatchStore, Watched,
+    Access, AccessStore, Act, AuditFilter, AuditLine, AuditLog, Authorship, ChainVerdict, ConnectionEdit, ConnectionStore, Credential,
+    Effect, Episode, Invitation, Kept, Member, MemberEdit, MemberId, PlanId, Quarantine, ReviewStore, RunId, RunOutcome, SessionRow,
+    StoredConnection, Token, TokenId, WatchStore, Watched,
 };
 
 use crate::store::SqliteStore;
-use crate::{access, audit, review, watch};
+use crate::{access, audit, connections, review, watch};
 
 /// How often a token's use is noted.
 const NOTED: chrono::Duration = chrono::Duration::hours(1);
@@ -119,6 +120,11 @@ impl AuditLog for SqliteStore {
         let reader = self.0.clone();
         crate::database::blocking(move || audit::verify(&reader.reader()?)).await
     }
+
+    async fn line_with(&self, hash: &str) -> Result<Option<i64>> {
+        let hash = hash.to_owned();
+        self.0.read(move |tx| audit::line_with(tx, &hash)).await
+    }
 }
 
 #[async_trait]
@@ -143,6 +149,10 @@ impl WatchStore for SqliteStore {
     }
 
     async fn take_asked(&self, integration: &str) -> Result<Option<(Instant, String)>> {
+        // Asked every few seconds for each integration: only where something is there does it wait for a writer.
+        if self.watched(integration).await?.asked.is_none() {
+            return Ok(None);
+        }
         let integration = integration.to_owned();
         self.0.write(move |tx| watch::take_asked(tx, &integration)).await
     }
@@ -213,5 +223,27 @@ impl ReviewStore for SqliteStore {
     async fn reject_plan(&self, plan: PlanId, by: &Authorship) -> Result<Kept<()>> {
         let by = by.clone();
         self.0.write(move |tx| review::reject_plan(tx, plan, &by)).await
+    }
+}
+
+#[async_trait]
+impl ConnectionStore for SqliteStore {
+    async fn connections(&self) -> Result<Vec<StoredConnection>> {
+        self.0.read(|tx| connections::connections(tx)).await
+    }
+
+    async fn put_connection(&self, revision: i64, connection: &ConnectionEdit, act: &Act) -> Result<Kept<i64>> {
+        let (vault, connection, act) = (self.1.clone(), connection.clone(), act.clone());
+        self.0.write(move |tx| connections::put_connection(tx, &vault, revision, &connection, &act)).await
+    }
+
+    async fn remove_connection(&self, name: &ConnectionName, act: &Act) -> Result<bool> {
+        let (name, act) = (name.clone(), act.clone());
+        self.0.write(move |tx| connections::remove_connection(tx, &name, &act)).await
+    }
+
+    async fn open_secrets(&self, name: &ConnectionName) -> Result<Secrets> {
+        let (vault, name) = (self.1.clone(), name.clone());
+        self.0.read(move |tx| connections::open_secrets(tx, &vault, &name)).await
     }
 }

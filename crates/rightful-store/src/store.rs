@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use futures::stream::BoxStream;
-use rightful_core::{ConnectionName, Instant, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
+use rightful_core::{ConnectionName, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
 use rightful_engine::{
     Authorship, Case, CaseFilter, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
     HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanFilter,
@@ -11,15 +11,17 @@ use rightful_engine::{
     TableVersion,
 };
 use rusqlite::Transaction;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use crate::database::Database;
+use crate::audit::authored;
+use crate::database::{Database, blocking};
 use crate::runs::Ending;
-use crate::{images, ledger, plans, runs, tables, work};
+use crate::vault::{MasterKey, Vault};
+use crate::{backup, connections, images, ledger, plans, runs, tables, work};
 
 /// The embedded store: one SQLite file. Several processes may use it at once.
 #[derive(Clone, Debug)]
-pub struct SqliteStore(pub(crate) Database);
+pub struct SqliteStore(pub(crate) Database, pub(crate) Vault);
 
 impl SqliteStore {
     /// Opens the database, creating and migrating it where needed. Only its owner may read a file that it creates.
@@ -27,7 +29,86 @@ impl SqliteStore {
     /// # Errors
     /// `Config` where the file cannot be opened, is no such database or was written by a newer version; `Unavailable` where it is locked.
     pub fn open(path: &Path) -> Result<Self> {
-        Database::open(path).map(Self)
+        Database::open(path).map(|database| Self(database, Vault::default()))
+    }
+
+    /// With what came of fetching the master key; `None`: none is configured. Where it could not be fetched, or is no key, that is told once a
+    /// secret is wanted: whatever needs none goes on.
+    #[must_use]
+    pub fn with_master_key(self, given: Result<Option<Secret>>) -> Self {
+        Self(self.0, Vault::new(given))
+    }
+
+    /// Can secrets be sealed: is a master key given?
+    pub fn can_seal(&self) -> bool {
+        self.1.given().is_some()
+    }
+
+    /// Can everything that is sealed be opened?
+    ///
+    /// # Errors
+    /// `Config` where the master key is missing or another one: names the one that is wanted, and how to give it.
+    pub async fn check_sealed(&self) -> Result<()> {
+        let vault = self.1.clone();
+        self.0.read(move |tx| vault.check(tx)).await
+    }
+
+    /// Seals the keys of all connections under another master key, in one transaction; how many there were. Nothing is written in the audit log
+    /// where there was nothing to do. From then on this store, as opened, cannot open them any more.
+    ///
+    /// # Errors
+    /// `Config` where the present master key is not given.
+    pub async fn rotate_master_key(&self, to: MasterKey, by: &Authorship) -> Result<u64> {
+        let (vault, by) = (self.1.clone(), by.clone());
+        self.0
+            .write(move |tx| {
+                let rotated = vault.rotate(tx, &to)?;
+                if rotated > 0 {
+                    let from = vault.given().map(MasterKey::id);
+                    authored(tx, "key.rotate", "master key", &by, json!({ "from": from, "to": to.id(), "connections": rotated }))?;
+                }
+                Ok(rotated)
+            })
+            .await
+    }
+
+    /// Forgets what is sealed under master keys that are lost: any but the one that is given. Gives back the connections whose secrets have to be
+    /// entered again.
+    ///
+    /// # Errors
+    /// As the database.
+    pub async fn forget_unopenable(&self, by: &Authorship) -> Result<Vec<String>> {
+        let (vault, by) = (self.1.clone(), by.clone());
+        self.0
+            .write(move |tx| {
+                let names = connections::forget_unopenable(tx, vault.given().map(MasterKey::id))?;
+                if !names.is_empty() {
+                    authored(tx, "key.forget", "master key", &by, json!({ "connections": names }))?;
+                }
+                Ok(names)
+            })
+            .await
+    }
+
+    /// Copies the whole store into a new file, only for its owner to read, while others go on working. `replace` takes the place of a file that
+    /// is there. Sealed secrets are copied as they are: without the master key nobody reads them there either.
+    ///
+    /// # Errors
+    /// `Conflict` where the file is there; as the database. Then there is no file, or still the old one.
+    pub async fn backup(&self, to: &Path, replace: bool) -> Result<()> {
+        let (database, to) = (self.0.clone(), to.to_owned());
+        blocking(move || backup::backup(&database, &to, replace)).await
+    }
+
+    /// Puts a backup in the place of a store that nobody has open; `force` replaces one that is there. Leases, sessions and one-time links of the
+    /// time of the backup are over, and the audit log says who restored it.
+    ///
+    /// # Errors
+    /// `Conflict` where a store is there and `force` is not said, or somebody has it open; `Config` where the backup is of another program, of a
+    /// newer version, or damaged. Then everything is as it was.
+    pub async fn restore(from: &Path, to: &Path, force: bool, by: &Authorship) -> Result<()> {
+        let (from, to, by) = (from.to_owned(), to.to_owned(), by.clone());
+        blocking(move || backup::restore(&from, &to, force, &by)).await
     }
 
     /// One transaction under a fence.
@@ -93,13 +174,13 @@ impl Store for SqliteStore {
     }
 
     async fn load_slot(&self, connection: &ConnectionName) -> Result<SlotValue> {
-        let connection = connection.clone();
-        self.0.read(move |tx| runs::load_slot(tx, &connection)).await
+        let (vault, connection) = (self.1.clone(), connection.clone());
+        self.0.read(move |tx| runs::load_slot(tx, &vault, &connection)).await
     }
 
     async fn swap_slot(&self, connection: &ConnectionName, revision: u64, text: Option<Secret>) -> Result<bool> {
-        let connection = connection.clone();
-        self.0.write(move |tx| runs::swap_slot(tx, &connection, revision, text.as_ref())).await
+        let (vault, connection) = (self.1.clone(), connection.clone());
+        self.0.write(move |tx| runs::swap_slot(tx, &vault, &connection, revision, text.as_ref())).await
     }
 
     async fn image(&self, spec: &ImageSpec) -> Result<Image> {
@@ -281,15 +362,15 @@ impl Store for SqliteStore {
         &self,
         fence: &Fence,
         run: RunId,
+        kind: &Kind,
         outcome: RunOutcome,
         plan: Option<PlanId>,
         counts: &RunCounts,
         notes: &[String],
         now: Instant,
     ) -> Result<()> {
-        let counts = counts.clone();
-        let notes = notes.to_vec();
-        self.fenced(fence, move |tx, _| runs::end_run(tx, Ending { run, outcome, plan, counts, notes }, now)).await
+        let (kind, counts, notes) = (kind.clone(), counts.clone(), notes.to_vec());
+        self.fenced(fence, move |tx, _| runs::end_run(tx, Ending { run, kind, outcome, plan, counts, notes }, now)).await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<Run>> {

@@ -10,7 +10,7 @@ use rightful_core::Instant;
 const FREE_BY_NAME: u32 = 5;
 const FREE_BY_ADDRESS: u32 = 30;
 /// What the first failure beyond costs, in seconds; each further one doubles it.
-const FIRST_WAIT: i64 = 5;
+const FIRST_WAIT: i64 = 30;
 /// The longest wait, in seconds. Failures are forgotten after twice as long without another.
 const LONGEST_WAIT: i64 = 900;
 /// Names and addresses kept at most: an attacker's list must not fill the memory.
@@ -121,10 +121,10 @@ mod tests {
         for _ in 0..FREE_BY_NAME {
             assert_eq!(attempts.begin("Ann", None, at(0)), Ok(()));
         }
-        assert_eq!(attempts.begin("ann ", None, at(0)), Err(5), "spelled otherwise it is the same name");
-        assert_eq!(attempts.begin("ann", None, at(5)), Ok(()));
-        assert_eq!(attempts.begin("ann", None, at(6)), Err(9));
-        assert_eq!(attempts.begin("ben", None, at(6)), Ok(()), "others are not held up");
+        assert_eq!(attempts.begin("ann ", None, at(0)), Err(30), "spelled otherwise it is the same name");
+        assert_eq!(attempts.begin("ann", None, at(30)), Ok(()));
+        assert_eq!(attempts.begin("ann", None, at(31)), Err(59));
+        assert_eq!(attempts.begin("ben", None, at(31)), Ok(()), "others are not held up");
         let (mut now, mut tried) = (0, 0);
         let attempts = Attempts::default();
         while now < 86_400 {

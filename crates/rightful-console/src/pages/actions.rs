@@ -13,6 +13,7 @@ use super::runs::{run_of, run_path};
 use super::{Frame, Section, Shown, page, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
+use crate::operations;
 use crate::operations::runs::{Begun, begin};
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment, number};
@@ -50,14 +51,6 @@ impl Actions {
     }
 }
 
-/// An error in one sentence with what mends it.
-fn told(error: &Error) -> String {
-    match error.mend() {
-        Some(mend) => format!("{}: {mend}.", error.message()),
-        None => format!("{}.", error.message()),
-    }
-}
-
 /// Takes the person to the run that came of what they asked for, or says why there is none.
 pub async fn to_run(session: &Session, integration: &str, begun: Result<Begun>, good: &str) -> Shown {
     let base = format!("/integrations/{}", segment(integration));
@@ -71,7 +64,7 @@ pub async fn to_run(session: &Session, integration: &str, begun: Result<Begun>, 
             let told = "Another run is under way. What you asked for was not begun; ask again when it has ended.";
             to(session, &base, false, told).await
         }
-        Err(error) => to(session, &base, false, format!("It could not begin: {}", told(&error))).await,
+        Err(error) => to(session, &base, false, format!("It could not begin: {}.", operations::told(&error))).await,
     }
 }
 

@@ -1,15 +1,21 @@
 //! Pages for people: what all of them share.
 
+pub mod account;
 pub mod actions;
+pub mod audit;
 pub mod cases;
 pub mod codes;
+pub mod connections;
 pub mod integrations;
 pub mod live;
+pub mod members;
 pub mod plans;
 pub mod runs;
 mod scope;
+pub mod settings;
 pub mod sign_in;
 pub mod table;
+pub mod tokens;
 pub mod why;
 pub mod words;
 
@@ -114,8 +120,12 @@ impl Frame {
             Who::Member(member, key) => (member.display_name.clone(), key.clone()),
             Who::Token(token) => (token.name.clone(), String::new()),
         };
-        // A note that cannot be read is no reason not to show the page.
-        let note = session.remove::<Note>(NOTE).await.ok().flatten();
+        // A note that cannot be read is no reason not to show the page. Only one that is there is taken out: a page that is merely looked
+        // at writes nothing.
+        let mut note = session.get::<Note>(NOTE).await.ok().flatten();
+        if note.is_some() {
+            note = session.remove(NOTE).await.ok().flatten();
+        }
         Self { title: title.to_owned(), menu, who: Some((name, access.role)), form_key, note }
     }
 

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 use axum_login::AuthnBackend as _;
 use rightful_core::{Error, ErrorKind, Secret};
-use rightful_engine::{Access, AccessRole, Act, Kept, MemberEdit};
+use rightful_engine::{Access, AccessRole, Act, Kept, MemberEdit, MemberId};
 use serde_json::json;
 
 use super::{Frame, Shown, page, page_with};
@@ -17,7 +17,9 @@ use crate::Console;
 use crate::access::{SHORTEST, SignedIn, hashed, secret_digest};
 use crate::fields::Fields;
 use crate::guard::{From_, Session};
+use crate::operations::members::sign_in_name;
 use crate::problem::Problem;
+use crate::sessions::BEGAN;
 
 /// Where to go after signing in.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -88,16 +90,29 @@ pub async fn signed(
 
 /// Begins a session under a fresh id, whatever the browser came with.
 async fn begin(console: &Console, session: &mut Session, user: &SignedIn) -> Result<(), Problem> {
-    let failed =
-        |error: String| Problem::from(Error::new(ErrorKind::Unavailable, "the session could not be kept").hint("try again").context(error));
-    session.session.flush().await.map_err(|error| failed(error.to_string()))?;
-    session.login(user).await.map_err(|error| failed(error.to_string()))?;
-    session.session.save().await.map_err(|error| failed(error.to_string()))?;
+    fresh(console, session, user).await?;
     let now = console.now();
     console.store.forget_ended(now).await?;
     let act = Act::new(now, user.member.name.clone(), "session.begin", user.member.name.clone());
     console.store.append(&act).await?;
     Ok(())
+}
+
+async fn fresh(console: &Console, session: &mut Session, user: &SignedIn) -> Result<(), Problem> {
+    let failed =
+        |error: String| Problem::from(Error::new(ErrorKind::Unavailable, "the session could not be kept").hint("try again").context(error));
+    session.session.flush().await.map_err(|error| failed(error.to_string()))?;
+    session.login(user).await.map_err(|error| failed(error.to_string()))?;
+    session.session.insert(BEGAN, console.now().timestamp()).await.map_err(|error| failed(error.to_string()))?;
+    session.session.save().await.map_err(|error| failed(error.to_string()))
+}
+
+/// Begins a session anew for a member who just changed what sessions are bound to; `false` where they may no longer sign in.
+pub(super) async fn renew(console: &Console, session: &mut Session, member: MemberId) -> Result<bool, Problem> {
+    match console.store.member(member).await?.map(|found| found.member).filter(|member| member.active) {
+        Some(member) => fresh(console, session, &SignedIn::from(member)).await.map(|()| true),
+        None => Ok(false),
+    }
 }
 
 /// `POST /sign-out`
@@ -173,8 +188,11 @@ pub async fn accept(
     if fields.text("password") != fields.text("again") {
         return again("The two passwords are not the same.".to_owned());
     }
-    if known.is_none() && name.is_empty() {
-        return again("Choose a name to sign in with.".to_owned());
+    if let (None, Err(told)) = (&known, sign_in_name(&name)) {
+        return again(format!("The name to sign in with: {told}."));
+    }
+    if known.as_ref().is_some_and(|member| !member.active) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "this member may not sign in").hint("ask an admin"));
     }
     let password = match hashed(Secret::new(fields.text("password"))).await {
         Ok(password) => password,
@@ -199,9 +217,6 @@ pub async fn accept(
         }
     };
     let member = console.store.member(id).await?.ok_or_else(used_up)?.member;
-    if !member.active {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "this member may not sign in").hint("ask an admin"));
-    }
     begin(&console, &mut session, &SignedIn::from(member)).await?;
     Ok(Redirect::to("/integrations").into_response())
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rightful_core::{Connector, Instant, Kind, KindSpec, Result, Role};
 
+use super::lease::Releases;
 use super::{Event, Integration, Layout, Ports, RunOptions};
 use crate::{Digest, Fence, ImageId, ImageSpec, PlanId, RunId, Store};
 
@@ -18,6 +19,8 @@ pub(crate) struct Job {
     pub run: RunId,
     /// Was the run cut off and taken up again?
     pub resumed: bool,
+    /// Leases on their way back.
+    pub releases: Releases,
     plan: Arc<Mutex<Option<PlanId>>>,
     /// Numbers of images, once looked up: a store may count rows to tell about an image.
     images: Arc<Mutex<Vec<(ImageSpec, ImageId)>>>,
@@ -25,7 +28,18 @@ pub(crate) struct Job {
 
 impl Job {
     pub fn new(ports: Ports, integration: Arc<Integration>, layout: Arc<Layout>, options: RunOptions, fence: Fence, run: RunId) -> Self {
-        Self { ports, integration, layout, options, fence, run, resumed: false, plan: Arc::default(), images: Arc::default() }
+        Self {
+            ports,
+            integration,
+            layout,
+            options,
+            fence,
+            run,
+            resumed: false,
+            releases: Releases::default(),
+            plan: Arc::default(),
+            images: Arc::default(),
+        }
     }
 
     pub fn store(&self) -> &dyn Store {

@@ -1,9 +1,11 @@
 //! Leases while they are held: of a run, and of an image that several integrations may want to read.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rightful_core::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use super::Ports;
 use super::context::Job;
@@ -48,11 +50,39 @@ pub(crate) async fn give_back(store: &dyn Store, fence: &Fence) {
     }
 }
 
+/// Leases that are being given back because whoever held them was dropped where it stood.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Releases(Arc<Mutex<UnderWay>>);
+
+#[derive(Debug, Default)]
+struct UnderWay(JoinSet<()>);
+
+impl Releases {
+    fn begin(&self, runtime: &Handle, store: Arc<dyn Store>, fence: Fence) {
+        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.0.spawn_on(async move { give_back(&*store, &fence).await }, runtime);
+    }
+
+    /// Waits until all are given back.
+    pub async fn done(&self) {
+        let mut under_way = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        while under_way.0.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        // Nobody waits for them any more; they go on all the same.
+        self.0.detach_all();
+    }
+}
+
 /// One reader per image: integrations that share an image wait for each other.
 pub(crate) struct ImageLease {
     ports: Ports,
     fence: Option<Fence>,
     runtime: Handle,
+    releases: Releases,
     _renewal: Renewal,
 }
 
@@ -67,7 +97,8 @@ impl ImageLease {
             match ports.store.lease(&name, &ports.holder, now, now + LEASE).await? {
                 Leased::Held(fence) => {
                     let _renewal = Renewal::begin(ports, &fence);
-                    return Ok(Self { ports: ports.clone(), fence: Some(fence), runtime: Handle::current(), _renewal });
+                    let (runtime, releases) = (Handle::current(), job.releases.clone());
+                    return Ok(Self { ports: ports.clone(), fence: Some(fence), runtime, releases, _renewal });
                 }
                 Leased::Busy(holder, _) => {
                     if attempt == 0 {
@@ -93,8 +124,7 @@ impl Drop for ImageLease {
     fn drop(&mut self) {
         // A read that was given up half-way: the next reader need not wait for the lease to expire.
         if let Some(fence) = self.fence.take() {
-            let store = self.ports.store.clone();
-            self.runtime.spawn(async move { give_back(&*store, &fence).await });
+            self.releases.begin(&self.runtime, self.ports.store.clone(), fence);
         }
     }
 }

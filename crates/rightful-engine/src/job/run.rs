@@ -7,12 +7,12 @@ use rightful_core::{Connector, Error, ErrorKind, Kind, Result};
 use super::apply::{apply_slice, told};
 use super::context::Job;
 use super::journal::Journaled;
-use super::lease::{LEASE, Renewal, give_back};
+use super::lease::{LEASE, Releases, Renewal, give_back};
 use super::plan::{Planned, Sources, make_plan, people_index, resolved_table};
 use super::read::{ReadDone, read_image};
 use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
-use super::{Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
+use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
     Authorship, EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, step,
 };
@@ -27,7 +27,7 @@ const PLANS: u32 = 3;
 ///
 /// # Errors
 /// [`JobError::Busy`] where another living process holds the lease; [`JobError::Failed`] where the run could not begin (paused, a policy that the
-/// connections do not fit, the store) or lost its lease. A run that began always ends in a report.
+/// connections do not fit, the store) or lost its lease; [`JobError::CutOff`] where it had to end. Any other run that began ends in a report.
 pub async fn run_job(ports: &Ports, integration: &Integration, task: RunTask, options: RunOptions) -> Result<RunReport, JobError> {
     let layout = Arc::new(Layout::of(ports, &integration.policy)?);
     let now = ports.clock.now();
@@ -36,10 +36,16 @@ pub async fn run_job(ports: &Ports, integration: &Integration, task: RunTask, op
         Leased::Busy(holder, until) => return Err(JobError::Busy { holder, until }),
     };
     let renewal = Renewal::begin(ports, &fence);
-    let result = under_lease(ports, Arc::new(integration.clone()), layout, &task, options, &fence).await;
+    let cut = CutOff::said(options.cut.clone());
+    let releases = Releases::default();
+    let result = tokio::select! {
+        ended = under_lease(ports, Arc::new(integration.clone()), layout, &task, options, &fence, &releases) => ended.map_err(JobError::from),
+        () = cut => Err(JobError::CutOff),
+    };
     drop(renewal);
+    releases.done().await;
     give_back(&*ports.store, &fence).await;
-    Ok(result?)
+    result
 }
 
 async fn under_lease(
@@ -49,9 +55,14 @@ async fn under_lease(
     task: &RunTask,
     options: RunOptions,
     fence: &Fence,
+    releases: &Releases,
 ) -> Result<RunReport> {
     let store = &*ports.store;
-    let job = |run| Job::new(ports.clone(), integration.clone(), layout.clone(), options.clone(), fence.clone(), run);
+    let job = |run| {
+        let mut job = Job::new(ports.clone(), integration.clone(), layout.clone(), options.clone(), fence.clone(), run);
+        job.releases = releases.clone();
+        job
+    };
     let undo = matches!(task, RunTask::Undo { .. });
     let unfinished = store.unfinished_run(&integration.name).await?;
     let paused = store.integration(&integration.name).await?.paused;
@@ -198,7 +209,7 @@ async fn end(job: &Job, ended: &mut Ended) -> Result<()> {
         store.set_plan_state(&job.fence, plan, PlanState::Applied, None, Some(job.run)).await?;
     }
     job.failpoint("before-end-run");
-    store.end_run(&job.fence, job.run, ended.outcome, ended.plan, &ended.counts, &ended.notes, job.now()).await
+    store.end_run(&job.fence, job.run, &job.layout.target.kind, ended.outcome, ended.plan, &ended.counts, &ended.notes, job.now()).await
 }
 
 async fn body(job: &Job, steps: &dyn Steps, task: &RunTask, ended: &mut Ended) -> Result<()> {

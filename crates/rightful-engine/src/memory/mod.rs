@@ -1,21 +1,22 @@
 //! A store that lives as long as the process: for tests and trials, and the shortest telling of what every store must do.
 
 mod image;
+mod serve;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Record, RecordId, Result, Rows, Secret, SlotValue};
+use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue};
 use serde_json::Value as Json;
 
 use self::image::Stock;
 use crate::{
-    Authorship, Case, CaseFilter, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence,
-    Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts,
-    PlanFilter, PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask, Saved, Settled, Store,
-    Stored, TableVersion,
+    Authorship, Case, CaseFilter, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState,
+    Episode, Fence, Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan,
+    PlanCounts, PlanFilter, PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask, Saved,
+    Settled, Store, Stored, TableVersion, Watched,
 };
 
 /// The store.
@@ -27,6 +28,10 @@ struct State {
     leases: HashMap<String, Lease>,
     dead: HashSet<(String, u32, u64)>,
     integrations: HashMap<String, IntegrationState>,
+    watched: BTreeMap<String, Watched>,
+    /// With the channels that know of each.
+    episodes: Vec<(Episode, Vec<String>)>,
+    approvals: HashMap<PlanId, Vec<Authorship>>,
     slots: HashMap<ConnectionName, SlotValue>,
     ties: HashMap<ConnectionName, String>,
     images: Vec<Stock>,
@@ -383,7 +388,7 @@ impl Store for MemoryStore {
     ) -> Result<()> {
         let mut held = self.fenced(fence)?;
         let (known, _) = held.plan(plan)?;
-        known.state = state;
+        known.move_to(state)?;
         known.passed = passed.map(|by| (by.author, by.reason)).or(known.passed.take());
         known.run = run.or(known.run);
         Ok(())
@@ -451,6 +456,7 @@ impl Store for MemoryStore {
         &self,
         fence: &Fence,
         run: RunId,
+        _kind: &Kind,
         outcome: RunOutcome,
         plan: Option<PlanId>,
         counts: &RunCounts,

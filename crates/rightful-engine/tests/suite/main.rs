@@ -7,5 +7,6 @@ mod pipeline;
 mod preview;
 mod properties;
 mod scale;
+mod schedules;
 mod stand;
 mod world;

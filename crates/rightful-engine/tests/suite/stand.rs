@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rightful_engine::memory::MemoryStore;
-use rightful_engine::{Holder, Store};
+use rightful_engine::{Holder, ReviewStore, Store, WatchStore};
 
 /// How many cases a property is tried with.
 pub const CASES: u32 = 96;
@@ -13,6 +13,8 @@ pub const CASES: u32 = 96;
 #[derive(Debug)]
 pub struct Stand {
     pub store: Arc<dyn Store>,
+    pub watch: Arc<dyn WatchStore>,
+    pub review: Arc<dyn ReviewStore>,
     memory: Arc<MemoryStore>,
     processes: AtomicU32,
 }
@@ -20,7 +22,7 @@ pub struct Stand {
 impl Stand {
     pub fn new() -> Self {
         let memory = Arc::new(MemoryStore::default());
-        Self { store: memory.clone(), memory, processes: AtomicU32::new(1) }
+        Self { store: memory.clone(), watch: memory.clone(), review: memory.clone(), memory, processes: AtomicU32::new(1) }
     }
 
     /// A process that lives.

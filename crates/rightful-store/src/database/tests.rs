@@ -168,7 +168,7 @@ async fn rows(store: &SqliteStore, image: ImageId) -> usize {
 async fn a_locked_file_is_waited_for_then_told_and_nothing_is_half_written() {
     let (_folder, path) = folder();
     let busy = Duration::from_millis(150);
-    let store = SqliteStore(Database::open_patiently(&path, busy).unwrap());
+    let store = SqliteStore(Database::open_patiently(&path, busy).unwrap(), crate::vault::Vault::default());
     let (fence, image) = leased(&store).await;
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -12,6 +12,9 @@ mod preview;
 mod properties;
 #[path = "../../../rightful-engine/tests/suite/scale.rs"]
 mod scale;
+#[path = "../../../rightful-engine/tests/suite/schedules.rs"]
+mod schedules;
+mod serving;
 mod stand;
 #[path = "../../../rightful-engine/tests/suite/world.rs"]
 mod world;

@@ -1,10 +1,10 @@
 //! Where the suite's stores come from: here, a database of its own for each, and real processes that hold its leases.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use rightful_engine::{Holder, Store};
+use rightful_engine::{Holder, ReviewStore, Store, WatchStore};
 use rightful_store::{SqliteStore, holder_of};
 
 /// How many cases a property is tried with: each is a database. The engine tries many more in memory.
@@ -14,8 +14,12 @@ pub const CASES: u32 = 8;
 #[derive(Debug)]
 pub struct Stand {
     pub store: Arc<dyn Store>,
+    pub watch: Arc<dyn WatchStore>,
+    pub review: Arc<dyn ReviewStore>,
+    /// The same, for the ports that have no store in memory.
+    pub sqlite: SqliteStore,
     processes: Mutex<Vec<Child>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Stand {
@@ -24,7 +28,13 @@ impl Stand {
         let shared = Path::new("/dev/shm");
         let folder = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
-        Self { store: Arc::new(store), processes: Mutex::default(), _folder: folder }
+        let port = Arc::new(store.clone());
+        Self { store: port.clone(), watch: port.clone(), review: port, sqlite: store, processes: Mutex::default(), folder }
+    }
+
+    /// The database's file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("store.sqlite")
     }
 
     /// A process that lives: it waits for an input that ends with us.

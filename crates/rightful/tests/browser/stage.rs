@@ -17,6 +17,8 @@ pub struct Demo {
     pub link: String,
     /// The integration's name.
     pub integration: String,
+    /// Its configuration file; the store lies beside it.
+    pub config: String,
     vendors: Json,
 }
 
@@ -41,7 +43,14 @@ impl Demo {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).expect("the demo says where it is");
         let told: Json = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {told}")).to_owned();
-        Self { process, console: text("console"), link: text("link"), integration: text("integration"), vendors: told["vendors"].clone() }
+        Self {
+            process,
+            console: text("console"),
+            link: text("link"),
+            integration: text("integration"),
+            config: text("config"),
+            vendors: told["vendors"].clone(),
+        }
     }
 
     /// What stands at a vendor, from its simulator.

@@ -8,6 +8,7 @@ mod plans;
 mod reads;
 mod runs;
 mod tables;
+mod watch;
 mod work;
 
 use std::sync::Arc;

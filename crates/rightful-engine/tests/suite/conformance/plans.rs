@@ -33,20 +33,19 @@ async fn ending_a_plan_makes_it_ready_or_refused_and_states_move_on() {
     assert_eq!(store.plan(id).await.unwrap(), Some(Plan { id, state: PlanState::Ready, counts: counts.clone(), ..plan() }));
     let id = bench.begin_plan().await;
     store.end_plan(fence, id, &counts, std::slice::from_ref(&refusal), true, minute(1)).await.unwrap();
-    let passed = Some(("ann".to_owned(), "first run".to_owned()));
-    store
-        .set_plan_state(
-            fence,
-            id,
-            PlanState::LetThrough,
-            passed.clone().map(|(author, reason)| Authorship { author, reason, at: minute(3) }),
-            None,
-        )
-        .await
-        .unwrap();
+    let by = Authorship { author: "ann".into(), reason: "first run".into(), at: minute(3) };
+    store.set_plan_state(fence, id, PlanState::LetThrough, Some(by.clone()), None).await.unwrap();
     store.set_plan_state(fence, id, PlanState::Applying, None, Some(RunId(4))).await.unwrap();
     store.set_plan_state(fence, id, PlanState::Applied, None, None).await.unwrap();
-    let kept = Plan { id, state: PlanState::Applied, counts, refusals: vec![refusal], passed, run: Some(RunId(4)), ..plan() };
+    let kept = Plan {
+        id,
+        state: PlanState::Applied,
+        counts,
+        refusals: vec![refusal],
+        passed: Some((by.author, by.reason)),
+        run: Some(RunId(4)),
+        ..plan()
+    };
     assert_eq!(store.plan(id).await.unwrap(), Some(kept));
     let none = PlanId(99);
     is_missing(store.end_plan(fence, none, &PlanCounts::default(), &[], true, minute(1)).await, "end_plan");
@@ -92,6 +91,19 @@ async fn a_new_plan_drops_those_of_its_integration_that_were_never_applied() {
         let found: Vec<PlanId> = store.plans_where(&filter).await.unwrap().into_iter().map(|plan| plan.id).collect();
         assert_eq!(found, expected, "{filter:?}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_that_was_dropped_is_not_applied_any_more() {
+    let bench = Bench::new().await;
+    let (store, fence) = (&bench.store, &bench.fence);
+    let plan = bench.begin_plan().await;
+    bench.begin_plan().await;
+    for state in [PlanState::LetThrough, PlanState::Applying] {
+        let error = store.set_plan_state(fence, plan, state, None, Some(RunId(1))).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Conflict && error.mend().is_some(), "{error:?}");
+    }
+    assert_eq!(store.plan(plan).await.unwrap().map(|plan| (plan.state, plan.run)), Some((PlanState::Dropped, None)));
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn a_run_is_begun_taken_up_and_ended() {
         store.resume_run(fence, id).await.unwrap();
         let counts = RunCounts { done: 3, planned: 4, ..RunCounts::default() };
         let notes = ["it's \u{e9}".to_owned(), String::new()];
-        store.end_run(fence, id, RunOutcome::Partial, Some(PlanId(3)), &counts, &notes, minute(2)).await.unwrap();
+        store.end_run(fence, id, &"customer".into(), RunOutcome::Partial, Some(PlanId(3)), &counts, &notes, minute(2)).await.unwrap();
         let ended = Run {
             ended: Some(minute(2)),
             outcome: Some(RunOutcome::Partial),
@@ -46,7 +46,10 @@ async fn a_run_is_begun_taken_up_and_ended() {
         assert_eq!(store.unfinished_run(INTEGRATION).await.unwrap(), None);
     }
     is_missing(store.resume_run(fence, RunId(99)).await, "resume_run");
-    is_missing(store.end_run(fence, RunId(99), RunOutcome::Done, None, &RunCounts::default(), &[], minute(1)).await, "end_run");
+    is_missing(
+        store.end_run(fence, RunId(99), &"customer".into(), RunOutcome::Done, None, &RunCounts::default(), &[], minute(1)).await,
+        "end_run",
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,302 @@
+//! The walks, one test each; every page they come by is kept as a picture and scanned for what keeps people out.
+
+use std::collections::BTreeSet;
+
+use rightful_engine::{AccessRole, Authorship, WatchStore as _};
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+use crate::client::{Client, PASSWORD, member, store};
+use crate::driver::{Browser, Driver, needs};
+use crate::stage::{ADMIN, Demo};
+
+/// A code with one user and several customers, and somebody else to give it to.
+struct Handover {
+    code: String,
+    label: String,
+    from: String,
+    to: String,
+}
+
+/// Finds one on the page that is open.
+async fn handover(browser: &Browser) -> Handover {
+    let script = "
+        const rows = [...document.querySelectorAll('.code-row')];
+        const row = rows.find(row => row.querySelectorAll('.chip input:checked').length === 1 && !row.querySelector('.badge')
+            && Number(row.querySelector('.row-facts span').textContent.split(' ')[0]) > 5);
+        const from = row.querySelector('.chip input:checked').value;
+        const taken = new Set(rows.flatMap(row => [...row.querySelectorAll('.chip input:checked')].map(box => box.value)));
+        const other = [...document.querySelectorAll('#users option')].find(option => !taken.has(option.value));
+        return { code: row.querySelector('input[type=hidden]').value, label: row.querySelector('legend').textContent.trim(), from, to: other.value };";
+    let found = browser.script(script, vec![]).await;
+    let text = |name: &str| found[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {found}")).to_owned();
+    Handover { code: text("code"), label: text("label"), from: text("from"), to: text("to") }
+}
+
+/// Gives the code to the other user, without saving.
+async fn hand_over(browser: &Browser, handover: &Handover) {
+    let number = browser.script("return document.querySelector(`.code-row input[type=hidden][value=${CSS.escape(arguments[0])}]`)?.name.slice(5) ?? [...document.querySelectorAll('.code-row input[type=hidden]')].find(one => one.value === arguments[0]).name.slice(5)", vec![json!(handover.code)]).await;
+    let number = number.as_str().expect("the code's row").to_owned();
+    let ticked = browser.element(&format!("#code-{number} .chip input:checked")).await;
+    ticked.scroll_into_view().await.unwrap();
+    ticked.click().await.unwrap();
+    let add = browser.element(&format!("[name=\"add.{number}\"]")).await;
+    add.send_keys(handover.to.as_str()).await.unwrap();
+    add.send_keys(Key::Enter + "").await.unwrap();
+}
+
+/// Customers whose owners are exactly as they were: by their code in Skynamo.
+async fn owners(demo: &Demo) -> Vec<(String, String)> {
+    let dump = demo.dump("skynamo").await;
+    let customers = dump["customers"].as_array().unwrap();
+    customers.iter().map(|customer| (customer["code"].to_string(), customer["assigned_users"].to_string())).collect()
+}
+
+fn moved(before: &[(String, String)], after: &[(String, String)]) -> usize {
+    let before: BTreeSet<_> = before.iter().collect();
+    after.iter().filter(|one| !before.contains(one)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sk_6_to_sk_11_an_account_manager_hands_a_code_over_and_sees_it_take_effect() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(7, 300));
+    // The first admin comes by the one-time link.
+    let ada = driver.browser(&demo.console).await;
+    ada.go("/integrations").await;
+    ada.sees("Sign in").await;
+    ada.look("sign-in").await;
+    ada.go(&demo.link).await;
+    ada.look("welcome").await;
+    for (name, text) in [("name", ADMIN.0), ("display_name", "Ada Admin"), ("password", ADMIN.1), ("again", ADMIN.1)] {
+        ada.fill(name, text).await;
+    }
+    ada.press("Set password and sign in").await;
+    ada.sees("Enabled").await;
+    ada.look("integrations").await;
+    ada.press(&format!("Configure {}", demo.integration)).await;
+    ada.press("Let account managers edit this table").await;
+    ada.sees("Account managers may edit this table now.").await;
+    // She lets an account manager in.
+    ada.go("/settings/members/new").await;
+    ada.fill("name", "mia").await;
+    ada.fill("display_name", "Mia Manager").await;
+    let role = ada.element("[name=role]").await;
+    match role.tag_name().await.unwrap().as_str() {
+        "select" => ada.element("[name=role] option[value=account-manager]").await.click().await.unwrap(),
+        _ => ada.element("[name=role][value=account-manager]").await.click().await.unwrap(),
+    }
+    ada.look("member").await;
+    ada.press("Add").await;
+    let link = ada.element("#one-time").await.prop("value").await.unwrap().expect("the link is shown once");
+
+    let mia = driver.browser(&demo.console).await;
+    mia.go(link.trim()).await;
+    mia.fill("password", PASSWORD).await;
+    mia.fill("again", PASSWORD).await;
+    mia.press("Set password and sign in").await;
+    // SK-6: the gear, Integrations in the left menu, the word Enabled, the integration's gear.
+    mia.press("Settings").await;
+    mia.look("account").await;
+    mia.press("Integrations").await;
+    mia.sees("Enabled").await;
+    mia.press(&format!("Configure {}", demo.integration)).await;
+    // SK-7, SK-8, SK-9.
+    mia.sees("Customer-user assignments").await;
+    mia.sees("Customer assignments").await;
+    let read = mia.element("#block ~ dl time").await.attr("datetime").await.unwrap().expect("when the table was read");
+    mia.look("codes").await;
+    let handover = handover(&mia).await;
+    hand_over(&mia, &handover).await;
+    mia.press("Preview").await;
+    mia.sees("Moves ").await;
+    mia.look("preview").await;
+    let headline = mia.element("#preview").await.text().await.unwrap();
+    let promised: usize =
+        headline.split_whitespace().nth(1).and_then(|number| number.replace(',', "").parse().ok()).unwrap_or_else(|| panic!("{headline}"));
+    assert!(promised > 0, "{headline}");
+    // A save without a reason is not one.
+    mia.press("Save").await;
+    mia.sees("Say why, in a few words").await;
+    mia.fill("reason", "takes over from a colleague").await;
+    mia.press("Save").await;
+    mia.sees("No customer has moved yet").await;
+    mia.look("saved").await;
+    // SK-10: the save moved nobody; SK-8: it did not move the time of reading either.
+    let before = owners(&demo).await;
+    assert_eq!(mia.element("#block ~ dl time").await.attr("datetime").await.unwrap().as_deref(), Some(read.as_str()));
+    mia.go(&format!("/integrations/{}?q={}", demo.integration, handover.code)).await;
+    mia.sees("takes effect at the next run").await;
+
+    // SK-11: a run on demand.
+    ada.go(&format!("/integrations/{}", demo.integration)).await;
+    ada.press("Run now").await;
+    ada.sees("done").await;
+    ada.look("run").await;
+    let after = owners(&demo).await;
+    assert_eq!(moved(&before, &after), promised, "what was promised is what came");
+    assert!(demo.owned_by(&handover.to).await >= promised);
+    mia.go(&format!("/integrations/{}?q={}", demo.integration, handover.code)).await;
+    mia.sees(&format!("moved {promised} customer")).await;
+    assert_ne!(
+        mia.element("#block ~ dl time").await.attr("datetime").await.unwrap().as_deref(),
+        Some(read.as_str()),
+        "the run read the table"
+    );
+    mia.go(&format!("/integrations/{}/history", demo.integration)).await;
+    mia.sees("takes over from a colleague").await;
+    mia.look("history").await;
+    mia.close().await;
+    ada.close().await;
+    let _ = (handover.from, handover.label);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sk_5_with_the_flag_off_the_table_is_read_but_not_saved() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(5, 120));
+    member(&demo, "mia", AccessRole::AccountManager, None).await;
+    let mia = driver.browser(&demo.console).await;
+    mia.sign_in("mia", PASSWORD).await;
+    mia.go(&format!("/integrations/{}", demo.integration)).await;
+    mia.sees("You can look at this table but not change it").await;
+    mia.sees("Rep Code - ").await;
+    assert!(!mia.has(".savebar").await && !mia.has("input.add").await, "there is nothing to save with");
+    assert!(mia.has("fieldset[disabled]").await);
+    mia.look("codes-read-only").await;
+    mia.close().await;
+    // Nor by hand.
+    let client = Client::signed_in(&demo, "mia").await;
+    let version = store_version(&demo).await;
+    let answer = client
+        .submit(
+            &format!("/integrations/{}/codes", demo.integration),
+            &[("version", &version.to_string()), ("reason", "by hand"), ("do", "save"), ("code.0", "E-101"), ("add.0", "sean.darcy")],
+        )
+        .await;
+    assert_eq!(answer.status.as_u16(), 403, "{}", answer.body);
+    assert!(answer.body.contains("has not made this table editable by account managers"), "{}", answer.body);
+    assert_eq!(store_version(&demo).await, version);
+}
+
+async fn store_version(demo: &Demo) -> i64 {
+    use rightful_engine::Store as _;
+    store(demo).code_table(&demo.integration).await.unwrap().version
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_editors_the_second_sees_what_the_first_changed() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(6, 120));
+    let by = Authorship { author: "test".into(), reason: "test".into(), at: chrono::Utc::now() };
+    store(&demo).set_editable(&demo.integration, true, &by).await.unwrap();
+    member(&demo, "mia", AccessRole::AccountManager, None).await;
+    member(&demo, "noa", AccessRole::AccountManager, None).await;
+    let (mia, noa) = (driver.browser(&demo.console).await, driver.browser(&demo.console).await);
+    mia.sign_in("mia", PASSWORD).await;
+    noa.sign_in("noa", PASSWORD).await;
+    let page = format!("/integrations/{}", demo.integration);
+    mia.go(&page).await;
+    noa.go(&page).await;
+    let handover = handover(&mia).await;
+    hand_over(&mia, &handover).await;
+    hand_over(&noa, &handover).await;
+    mia.fill("reason", "mia's reason").await;
+    mia.press("Save").await;
+    mia.sees("Saved as version").await;
+    noa.fill("reason", "noa's reason").await;
+    noa.press("Save").await;
+    noa.sees("Somebody else saved this table while you were editing").await;
+    noa.sees("mia's reason").await;
+    noa.look("two-editors").await;
+    let version = store_version(&demo).await;
+    // She wants something else on top of it.
+    noa.fill("q", "").await;
+    noa.press("Save").await;
+    noa.sees("Nothing differs").await;
+    assert_eq!(store_version(&demo).await, version, "what both wanted was saved once");
+    mia.close().await;
+    noa.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_goes_out_and_comes_in_with_a_verdict_for_each_row() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(8, 120));
+    member(&demo, "ida", AccessRole::Integrator, None).await;
+    let client = Client::signed_in(&demo, "ida").await;
+    let out = client.get(&format!("/integrations/{}/codes.csv", demo.integration)).await.body;
+    let before = store_version(&demo).await;
+    let ida = driver.browser(&demo.console).await;
+    ida.sign_in("ida", PASSWORD).await;
+    let page = format!("/integrations/{}/import", demo.integration);
+    ida.go(&page).await;
+    // What went out comes in without a change.
+    ida.script("document.querySelector('[name=text]').value = arguments[0]", vec![json!(out)]).await;
+    ida.press("Check rows").await;
+    ida.sees(" good, ").await;
+    // A row with a name that nobody has stops all, and says which is near.
+    let wrong = format!("{out}E-101,sean.dracy,\n");
+    ida.go(&page).await;
+    ida.script("document.querySelector('[name=text]').value = arguments[0]", vec![json!(wrong)]).await;
+    ida.press("Check rows").await;
+    ida.sees("did you mean `sean.darcy`?").await;
+    assert!(!ida.has("[name=save]").await, "bad rows are not saved unless somebody says so");
+    ida.look("import").await;
+    let right = format!("{out}NEW-1,sean.darcy,\n");
+    ida.go(&page).await;
+    ida.script("document.querySelector('[name=text]').value = arguments[0]", vec![json!(right)]).await;
+    ida.element("[name=good_rows]").await.click().await.unwrap();
+    ida.press("Check rows").await;
+    ida.fill("reason", "one more code").await;
+    ida.press("Save").await;
+    ida.sees("as version").await;
+    assert_eq!(store_version(&demo).await, before + 1);
+    let again = client.get(&format!("/integrations/{}/codes.csv", demo.integration)).await.body;
+    assert!(again.contains("NEW-1,sean.darcy,") && again.lines().count() == out.lines().count() + 1, "{again}");
+    ida.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_can_be_done_from_the_keyboard() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(9, 120));
+    member(&demo, "ida", AccessRole::Integrator, None).await;
+    let ida = driver.browser(&demo.console).await;
+    ida.go("/sign-in").await;
+    let keys = |text: String| {
+        let page = ida.page.clone();
+        async move { page.action_chain().send_keys(text).perform().await.unwrap() }
+    };
+    // The name has the focus when the page opens.
+    keys("ida".to_owned() + &Key::Tab + PASSWORD + &Key::Enter).await;
+    ida.sees("Sign out").await;
+    // Tab is followed until the element wanted has the focus; every stop on the way is visible.
+    async fn tab_to(browser: &Browser, wanted: &str) {
+        for _ in 0..200 {
+            browser.page.action_chain().send_keys(Key::Tab + "").perform().await.unwrap();
+            let there = browser
+                .script("const one = document.activeElement; const box = one.getBoundingClientRect(); return [one.matches(arguments[0]), box.width > 0 && getComputedStyle(one).outlineStyle !== 'none', one.outerHTML.slice(0, 200)]", vec![json!(wanted)])
+                .await;
+            assert_eq!(there[1], json!(true), "the focus cannot be seen on {}", there[2]);
+            if there[0] == json!(true) {
+                return;
+            }
+        }
+        panic!("`{wanted}` cannot be reached by Tab on {}", browser.path().await);
+    }
+    tab_to(&ida, ".integration h2 a").await;
+    keys(Key::Enter + "").await;
+    ida.sees("Customer assignments").await;
+    let handover = handover(&ida).await;
+    tab_to(&ida, "input.add").await;
+    keys(handover.to.clone() + &Key::Enter).await;
+    ida.sees(&handover.to).await;
+    tab_to(&ida, "[name=reason]").await;
+    keys("by keyboard".to_owned() + &Key::Tab + &Key::Enter).await;
+    ida.sees("customer").await;
+    tab_to(&ida, "button[value=save]").await;
+    keys(Key::Enter + "").await;
+    ida.sees("Saved as version").await;
+    ida.close().await;
+}

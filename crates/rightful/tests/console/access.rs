@@ -1,0 +1,135 @@
+//! Each route with each role: who is let through, and that nothing is forgotten.
+
+use std::collections::BTreeMap;
+
+use reqwest::{Method, StatusCode};
+use rightful_console::ROUTES;
+use rightful_engine::{AccessRole, Authorship, WatchStore as _};
+
+use crate::client::{Client, answered, member, store};
+use crate::stage::Demo;
+
+/// Who is let through: nobody signed in, viewer, account manager, integrator, admin; then an integrator whose role holds for another integration only.
+/// `x` is let through, `-` is not, `e` is let through only where the table is editable by account managers.
+const TABLE: &[(&str, &str)] = &[
+    ("GET /", "- xxxx x"),
+    ("GET /assets/{file}", "x xxxx x"),
+    ("GET /healthz", "x xxxx x"),
+    ("GET /readyz", "x xxxx x"),
+    ("GET /sign-in", "x xxxx x"),
+    ("POST /sign-in", "x xxxx x"),
+    ("POST /sign-out", "- xxxx x"),
+    ("GET /invitation/{link}", "x xxxx x"),
+    ("POST /invitation/{link}", "x xxxx x"),
+    ("GET /integrations", "- xxxx x"),
+    ("GET /integrations/{integration}", "- xxxx -"),
+    ("POST /integrations/{integration}/codes", "- -exx -"),
+    ("GET /integrations/{integration}/codes.csv", "- xxxx -"),
+    ("GET /integrations/{integration}/import", "- -exx -"),
+    ("POST /integrations/{integration}/import", "- -exx -"),
+    ("GET /integrations/{integration}/history", "- xxxx -"),
+    ("POST /integrations/{integration}/editable", "- --xx -"),
+    ("GET /connections", "- --xx -"),
+    ("POST /connections", "- --xx -"),
+    ("GET /connections/new", "- --xx -"),
+    ("GET /connections/{connection}", "- --xx -"),
+    ("POST /connections/{connection}", "- --xx -"),
+    ("POST /connections/{connection}/test", "- --xx -"),
+    ("GET /connections/{connection}/remove", "- --xx -"),
+    ("POST /connections/{connection}/remove", "- --xx -"),
+    ("GET /audit", "- --xx -"),
+    ("GET /audit.csv", "- --xx -"),
+    ("POST /audit/verify", "- --xx -"),
+    ("GET /settings", "- xxxx x"),
+    ("POST /settings/name", "- xxxx x"),
+    ("POST /settings/password", "- xxxx x"),
+    ("GET /settings/members", "- ---x -"),
+    ("POST /settings/members", "- ---x -"),
+    ("GET /settings/members/new", "- ---x -"),
+    ("GET /settings/members/{member}", "- ---x -"),
+    ("POST /settings/members/{member}", "- ---x -"),
+    ("POST /settings/members/{member}/link", "- ---x -"),
+    ("GET /settings/tokens", "- ---x -"),
+    ("POST /settings/tokens", "- ---x -"),
+    ("POST /settings/tokens/{token}/revoke", "- ---x -"),
+];
+
+/// Was the asker let through to the page itself, whatever it then said?
+fn let_through(status: StatusCode, location: &str) -> bool {
+    let sent_to_sign_in = status == StatusCode::SEE_OTHER && location.starts_with("/sign-in?");
+    !sent_to_sign_in && status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN
+}
+
+#[test]
+fn the_table_names_every_route_once() {
+    let mut known: Vec<String> = ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let mut named: Vec<&str> = TABLE.iter().map(|(route, _)| *route).collect();
+    known.sort();
+    named.sort_unstable();
+    assert_eq!(named, known, "each route needs its line here: who may use it?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sk_5_each_route_lets_through_whom_the_table_says() {
+    let demo = Demo::start(7, 60);
+    for (name, role) in [
+        ("viewer", AccessRole::Viewer),
+        ("manager", AccessRole::AccountManager),
+        ("integrator", AccessRole::Integrator),
+        ("admin", AccessRole::Admin),
+    ] {
+        member(&demo, name, role, None).await;
+    }
+    member(&demo, "elsewhere", AccessRole::Integrator, Some(&["another"])).await;
+    for editable in [false, true] {
+        let by = Authorship { author: "test".into(), reason: "test".into(), at: chrono::Utc::now() };
+        store(&demo).set_editable(&demo.integration, editable, &by).await.unwrap();
+        let mut wrong = BTreeMap::new();
+        for (route, expected) in TABLE {
+            let (method, path) = route.split_once(' ').unwrap();
+            let path = path
+                .replace("{integration}", &demo.integration)
+                .replace("{run}", "run-1")
+                .replace("{plan}", "plan-1")
+                .replace("{change}", "1")
+                .replace("{version}", "1")
+                .replace("{connection}", "skynamo")
+                .replace("{hold}", "hold-99")
+                .replace("{member}", "member-99")
+                .replace("{token}", "token-99")
+                .replace("{link}", "0000")
+                .replace("{file}", "none.css");
+            let method: Method = method.parse().unwrap();
+            let expected: Vec<bool> =
+                expected.chars().filter(|mark| *mark != ' ').map(|mark| mark == 'x' || mark == 'e' && editable).collect();
+            let mut found = Vec::new();
+            for name in [None, Some("viewer"), Some("manager"), Some("integrator"), Some("admin"), Some("elsewhere")] {
+                // A client of its own for each: signing out or pausing must not spoil the next line.
+                let client = match name {
+                    Some(name) => Client::signed_in(&demo, name).await,
+                    None => Client::new(&demo),
+                };
+                let answer = if method == Method::GET {
+                    answered(client.request(method.clone(), &path)).await
+                } else if name.is_some() && path != "/sign-in" {
+                    client.submit(&path, &[("name", "nobody"), ("password", "wrong")]).await
+                } else {
+                    client.post(&path, &[("name", "nobody"), ("password", "wrong")]).await
+                };
+                // A wrong password answers 401 to everybody: that is the page speaking.
+                let spoke =
+                    path == "/sign-in" && answer.body.contains("do not fit together") || answer.status == StatusCode::TOO_MANY_REQUESTS;
+                // Out of scope reads as not there.
+                let hidden = name == Some("elsewhere") && route.contains("{integration}") && answer.status == StatusCode::NOT_FOUND;
+                found.push((spoke || let_through(answer.status, answer.location())) && !hidden);
+            }
+            if found != expected {
+                wrong.insert(*route, (expected, found));
+            }
+        }
+        assert!(
+            wrong.is_empty(),
+            "editable: {editable}; route: (expected, found) for nobody, viewer, manager, integrator, admin, elsewhere\n{wrong:#?}"
+        );
+    }
+}
