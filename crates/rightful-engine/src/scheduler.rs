@@ -290,7 +290,12 @@ impl Shared {
         }
         let approved = self.approved(integration).await?;
         if let Due::Run(cause) = due(schedule, watched, &state, approved, now) {
-            self.clone().begin((*integration).to_owned(), RunTask::Full, RunOptions::default(), Why::Schedule(cause), None);
+            let author = match &cause {
+                Cause::Asked(by) => Some(by.clone()),
+                Cause::Scheduled(_) => None,
+            };
+            let options = RunOptions { author, ..RunOptions::default() };
+            self.clone().begin((*integration).to_owned(), RunTask::Full, options, Why::Schedule(cause), None);
         }
         Ok(())
     }
