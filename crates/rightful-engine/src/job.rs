@@ -11,6 +11,7 @@ mod journal;
 mod layout;
 mod lease;
 mod moves;
+mod pages;
 mod pairs;
 mod plan;
 mod prefetch;
@@ -23,6 +24,7 @@ mod views;
 
 pub use journal::Journaled;
 pub use layout::{Follow, Layout};
+pub use pages::*;
 pub use preview::*;
 pub use run::{BODY_VERSION, run_job};
 pub use views::*;

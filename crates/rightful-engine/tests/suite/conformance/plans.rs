@@ -39,7 +39,7 @@ async fn ending_a_plan_makes_it_ready_or_refused_and_states_move_on() {
             fence,
             id,
             PlanState::LetThrough,
-            passed.clone().map(|(author, reason)| rightful_engine::Authorship { author, reason, at: minute(3) }),
+            passed.clone().map(|(author, reason)| Authorship { author, reason, at: minute(3) }),
             None,
         )
         .await
