@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rightful_core::{Error, ErrorKind, Instant, Result};
 use rightful_engine::{AccessStore, AuditLog, ConnectionStore, ReviewStore, Store, WatchStore};
+use tokio::sync::Semaphore;
 
 use crate::access::Attempts;
 use crate::{Deployed, Deployment};
@@ -12,6 +13,9 @@ use crate::{Deployed, Deployment};
 pub trait ConsoleStore: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore {}
 
 impl<T: Store + AccessStore + AuditLog + WatchStore + ReviewStore + ConnectionStore> ConsoleStore for T {}
+
+/// Live pages that are served side by side.
+const FOLLOWERS: usize = 128;
 
 /// What pages and API stand on.
 #[derive(Debug)]
@@ -24,12 +28,14 @@ pub struct Console {
     pub connections: Option<Arc<dyn ConnectionStore>>,
     /// Failed sign-ins of late.
     pub(crate) attempts: Attempts,
+    /// Places for live pages.
+    pub(crate) followers: Arc<Semaphore>,
 }
 
 impl Console {
     /// A console over a deployment and its store.
     pub fn new(deployment: Arc<dyn Deployment>, store: Arc<dyn ConsoleStore>) -> Self {
-        Self { deployment, store, connections: None, attempts: Attempts::default() }
+        Self { deployment, store, connections: None, attempts: Attempts::default(), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
     }
 
     /// With a place for connections that are entered here.

@@ -90,6 +90,25 @@ routes! {
     get "/integrations/{integration}/history" Over(See) => pages::table::history;
     post "/integrations/{integration}/editable" Over(SetEditable) => pages::table::editable;
 
+    get "/runs" SignedIn => pages::runs::list;
+    get "/integrations/{integration}/runs/{run}" Over(See) => pages::runs::one;
+    get "/integrations/{integration}/runs/{run}/items/{change}" Over(See) => pages::runs::item_page;
+    get "/integrations/{integration}/runs/{run}/events" Over(See) => pages::live::events;
+    get "/integrations/{integration}/runs/{run}/undo" Over(Run) => pages::actions::undo_form;
+    post "/integrations/{integration}/runs/{run}/undo" Over(Run) => pages::actions::undo;
+    post "/integrations/{integration}/run" Over(Run) => pages::actions::run;
+    post "/integrations/{integration}/plan" Over(Run) => pages::actions::plan;
+    post "/integrations/{integration}/pause" Over(Run) => pages::actions::pause;
+    post "/integrations/{integration}/resume" Over(Run) => pages::actions::resume;
+    post "/integrations/{integration}/release" Over(Run) => pages::actions::release;
+    get "/plans" SignedIn => pages::plans::list;
+    get "/integrations/{integration}/plans/{plan}" Over(See) => pages::plans::one;
+    post "/integrations/{integration}/plans/{plan}/approve" Over(Approve) => pages::plans::approved;
+    post "/integrations/{integration}/plans/{plan}/reject" Over(Approve) => pages::plans::rejected;
+    get "/cases" SignedIn => pages::cases::list;
+    post "/integrations/{integration}/holds/{hold}/drop" Over(Run) => pages::cases::drop_hold;
+    get "/why" SignedIn => pages::why::page;
+
     get "/connections" Anywhere(Connect) => pages::connections::list;
     post "/connections" Anywhere(Connect) => pages::connections::add;
     get "/connections/new" Anywhere(Connect) => pages::connections::new;

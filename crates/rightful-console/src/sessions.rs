@@ -23,7 +23,8 @@ impl Sessions {
     }
 }
 
-fn digest(id: Id) -> Vec<u8> {
+/// What the store knows a session by.
+pub fn digest(id: Id) -> Vec<u8> {
     blake3::hash(&id.0.to_be_bytes()).as_bytes().to_vec()
 }
 

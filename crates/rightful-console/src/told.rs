@@ -1,6 +1,6 @@
 //! How pages say numbers, moments, spans and states: each in one way everywhere.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rightful_core::Instant;
 
 /// "12,345".
@@ -57,6 +57,17 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
+/// "0.4 s", "59.9 s", "2 min 5 s", "3 h 20 min": a duration to the second part that matters.
+pub fn took(time: Duration) -> String {
+    let milliseconds = time.num_milliseconds().max(0);
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,8 +78,12 @@ mod tests {
         for (seconds, told) in [(1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7_200, "2 hours"), (172_800, "2 days")] {
             assert_eq!(span(seconds), told);
         }
+        for (milliseconds, told) in [(-5, "0.0 s"), (449, "0.4 s"), (59_999, "59.9 s"), (125_000, "2 min 5 s"), (12_000_000, "3 h 20 min")]
+        {
+            assert_eq!(took(Duration::milliseconds(milliseconds)), told);
+        }
         let now = DateTime::UNIX_EPOCH;
-        let at = |seconds| moment(now + chrono::Duration::seconds(seconds), now).away;
+        let at = |seconds| moment(now + Duration::seconds(seconds), now).away;
         assert_eq!([at(0), at(-90), at(7_300)], ["now", "1 minute ago", "in 2 hours"].map(str::to_owned));
     }
 }

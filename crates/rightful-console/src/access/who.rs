@@ -80,6 +80,14 @@ impl Who {
         }
     }
 
+    /// The human being behind it: what a token says counts as said by whoever made it, so that nobody is two people.
+    pub fn person(&self) -> &str {
+        match self {
+            Self::Member(member, _) => &member.name,
+            Self::Token(token) => &token.author,
+        }
+    }
+
     /// The name that goes into histories and the audit log.
     pub fn actor(&self) -> String {
         match self {

@@ -2,6 +2,8 @@
 
 pub mod connections;
 pub mod members;
+pub mod plans;
+pub mod runs;
 pub mod tokens;
 
 use serde_json::{Map, Value as Json, json};

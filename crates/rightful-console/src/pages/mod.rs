@@ -1,15 +1,23 @@
 //! Pages for people: what all of them share.
 
 pub mod account;
+pub mod actions;
 pub mod audit;
+pub mod cases;
 pub mod codes;
 pub mod connections;
 pub mod integrations;
+pub mod live;
 pub mod members;
+pub mod plans;
+pub mod runs;
+mod scope;
 pub mod settings;
 pub mod sign_in;
 pub mod table;
 pub mod tokens;
+pub mod why;
+pub mod words;
 
 use askama::Template;
 use axum::http::{StatusCode, header};
