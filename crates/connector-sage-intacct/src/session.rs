@@ -132,6 +132,10 @@ impl SessionScheme for Gateway {
             self.level.location(),
         ])
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        vec![self.sender_password.clone(), self.user_password.clone()]
+    }
 }
 
 fn incomplete(what: &str) -> Error {

@@ -39,6 +39,9 @@ pub trait Authorizer: Debug + Send + Sync + 'static {
     /// The vendor did not accept the stamp.
     async fn refused(&self, stamp: Stamp, error: &Error, context: &Context) -> Renewal;
 
+    /// Everything it proves itself with now, sessions included: masked in what is kept of an answer.
+    fn secrets(&self) -> Vec<Secret>;
+
     /// Forgets that credentials were rejected, so that a person who asks for it gets one more attempt with the same ones.
     ///
     /// # Errors
@@ -62,12 +65,17 @@ impl Authorizer for NoAuthorization {
     async fn refused(&self, _stamp: Stamp, _error: &Error, _context: &Context) -> Renewal {
         Renewal::GiveUp
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }
 
 /// Puts secrets into headers of the vendor's own naming. Rejected once, they are not sent again until one of them changes.
 #[derive(Debug)]
 pub struct HeaderKeys {
     headers: Vec<(HeaderName, HeaderValue)>,
+    secrets: Vec<Secret>,
     credentials: u64,
     latch: Latch,
 }
@@ -91,7 +99,14 @@ impl HeaderKeys {
                 Ok((name.clone(), value))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { headers, credentials, latch: Latch::default() })
+        let secrets = keys.into_iter().map(|(_, secret)| secret).collect();
+        Ok(Self { headers, secrets, credentials, latch: Latch::default() })
+    }
+
+    /// The same, where this is a secret too: what a header's value was made of.
+    fn made_of(mut self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        self.secrets.extend(secrets);
+        self
     }
 }
 
@@ -114,6 +129,10 @@ impl Authorizer for HeaderKeys {
         Renewal::GiveUp
     }
 
+    fn secrets(&self) -> Vec<Secret> {
+        self.secrets.clone()
+    }
+
     async fn reopen(&self, context: &Context) -> Result<()> {
         self.latch.open(context).await
     }
@@ -129,7 +148,8 @@ impl Bearer {
     /// # Errors
     /// `Config` where the token has characters no header can carry.
     pub fn new(token: &Secret) -> Result<Self> {
-        Ok(Self(HeaderKeys::new([(AUTHORIZATION, Secret::new(format!("Bearer {}", token.expose())))])?))
+        let keys = HeaderKeys::new([(AUTHORIZATION, Secret::new(format!("Bearer {}", token.expose())))])?;
+        Ok(Self(keys.made_of([token.clone()])))
     }
 }
 
@@ -149,7 +169,8 @@ impl Basic {
         }
         let pair = Secret::new(format!("{user}:{}", password.expose()));
         let encoded = base64::engine::general_purpose::STANDARD.encode(pair.expose());
-        Ok(Self(HeaderKeys::new([(AUTHORIZATION, Secret::new(format!("Basic {encoded}")))])?))
+        let keys = HeaderKeys::new([(AUTHORIZATION, Secret::new(format!("Basic {encoded}")))])?;
+        Ok(Self(keys.made_of([Secret::new(encoded), pair, password.clone()])))
     }
 }
 
@@ -163,6 +184,10 @@ macro_rules! signs_by_header {
 
             async fn refused(&self, stamp: Stamp, error: &Error, context: &Context) -> Renewal {
                 self.0.refused(stamp, error, context).await
+            }
+
+            fn secrets(&self) -> Vec<Secret> {
+                self.0.secrets()
             }
 
             async fn reopen(&self, context: &Context) -> Result<()> {

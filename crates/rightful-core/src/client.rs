@@ -6,9 +6,10 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::USER_AGENT;
 
+use crate::exchange::{is_heard, tell};
 use crate::{
-    Attempt, Authorizer, Call, Context, Error, ErrorKind, Fate, Inspect, Next, Renewal, Request, Response, Result, RetryPolicy, SendError,
-    stated_wait, verdict,
+    Attempt, Authorizer, Call, Context, Error, ErrorKind, Exchange, Fate, Inspect, Next, Renewal, Request, Response, Result, RetryPolicy,
+    SendError, stated_wait, verdict,
 };
 
 /// How long an exchange may take unless the client or the call says otherwise.
@@ -160,8 +161,13 @@ impl Client {
         } else {
             None
         };
+        // Taken from the call, which no credential was put into; and only of signed calls: what signs in is nobody's to keep.
+        let heard = (call.signed && is_heard()).then(|| (context.clock.now(), authorizer.secrets()));
         let sent = context.transport.send(request).await;
         drop(permit);
+        if let Some((at, secrets)) = heard {
+            tell(Exchange::of(call, at, &sent, &secrets));
+        }
         let response = match sent {
             Ok(response) => response,
             Err(SendError { may_have_acted, error }) => {

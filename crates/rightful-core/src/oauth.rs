@@ -252,6 +252,11 @@ impl Authorizer for OAuth2 {
         Renewal::SignInAgain
     }
 
+    fn secrets(&self) -> Vec<Secret> {
+        let configured = [&self.client_secret, &self.refresh_token].into_iter().flatten().cloned();
+        configured.chain(self.cell.tokens()).collect()
+    }
+
     async fn reopen(&self, context: &Context) -> Result<()> {
         self.latch.open(context).await
     }

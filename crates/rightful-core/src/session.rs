@@ -60,6 +60,9 @@ pub trait SessionScheme: std::fmt::Debug + Send + Sync + 'static {
     /// A fingerprint of everything the sign-in proves itself with: user, company, every secret (see [`fingerprint`](crate::fingerprint)).
     /// A rejected sign-in is not tried again, not even by another process, before this changes.
     fn credentials(&self) -> u64;
+
+    /// The secrets the sign-in proves itself with: masked in what is kept of an answer.
+    fn secrets(&self) -> Vec<Secret>;
 }
 
 /// Signs calls with a session that is opened by a call of its own.
@@ -128,6 +131,10 @@ impl<S: SessionScheme> Authorizer for BodySession<S> {
     async fn refused(&self, stamp: Stamp, _error: &Error, _context: &Context) -> Renewal {
         self.cell.drop_session(stamp);
         Renewal::SignInAgain
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.scheme.secrets().into_iter().chain(self.cell.tokens()).collect()
     }
 
     async fn reopen(&self, context: &Context) -> Result<()> {
@@ -211,6 +218,13 @@ impl SessionCell {
         if let Some((_, session)) = state.present.take_if(|(present, _)| *present == stamp) {
             state.refused = Some(session.token);
         }
+    }
+
+    /// The present session's token, and the one that was refused last.
+    pub(crate) fn tokens(&self) -> Vec<Secret> {
+        let state = self.state();
+        let present = state.present.as_ref().map(|(_, session)| session.token.clone());
+        present.into_iter().chain(state.refused.clone()).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, CellState> {

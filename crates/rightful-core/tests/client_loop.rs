@@ -120,3 +120,44 @@ async fn a_stated_wait_holds_back_the_other_calls_of_the_account() {
     assert_eq!(bench.clock.waits(), [Duration::from_secs(20), Duration::from_secs(20)]);
     assert_eq!(bench.clock.now() - start(), chrono::TimeDelta::seconds(20));
 }
+
+#[tokio::test]
+async fn each_attempt_is_overheard_with_what_was_sent_and_what_came_back() {
+    let bench = Bench::new([unreached(), answer(503, "later"), answer(200, "{\"echo\":\"key-0123456789\",\"password\":\"theirs\"}")]);
+    let keys = HeaderKeys::new([(HeaderName::from_static("x-api-key"), Secret::new("key-0123456789"))]).unwrap();
+    let client = Client::new(bench.context.clone(), Arc::new(keys), inspect_status);
+    let call = Call::get("users", Url::parse("https://me:mine@api.example/users?page=2&token=hidden").unwrap());
+    let (answered, exchanges) = overheard(client.call(call)).await;
+    answered.unwrap();
+    let told: Vec<(Option<u16>, &str)> = exchanges.iter().map(|one| (one.status, one.response.as_str())).collect();
+    let last = r#"{"echo":"***","password":"***"}"#;
+    assert_eq!(told, [(None, "no connection to the host"), (Some(503), "later"), (Some(200), last)]);
+    for one in &exchanges {
+        assert_eq!((one.url.as_str(), one.idempotent), ("https://api.example/users?page=2&token=***", true));
+        assert!(!format!("{one:?}").contains("page"), "no log shows what it holds");
+    }
+    assert_eq!(exchanges[0].at, start());
+    // Of two who listen at once each hears its own.
+    let bench = Bench::new([answer(200, "one"), answer(200, "two")]);
+    let client = self::client(&bench);
+    let call = |name| client.call(Call::post(name, url()));
+    let ((_, one), (_, two)) = futures::future::join(overheard(call("one")), overheard(call("two"))).await;
+    assert_eq!((one.len(), one[0].operation.as_str(), two.len(), two[0].operation.as_str()), (1, "one", 1, "two"));
+    let unsigned = Bench::new([answer(200, "zone")]);
+    assert_eq!(overheard(self::client(&unsigned).call(Call::get("zone", url()).unsigned())).await.1, []);
+}
+
+#[tokio::test]
+async fn every_way_of_signing_names_its_secrets() {
+    let known = |authorizer: &dyn Authorizer| authorizer.secrets().iter().map(|secret| secret.expose().to_owned()).collect::<Vec<_>>();
+    assert!(known(&Bearer::new(&Secret::new("t-1")).unwrap()).contains(&"t-1".to_owned()));
+    let basic = known(&Basic::new("ann", &Secret::new("p-1")).unwrap());
+    assert!(["p-1", "YW5uOnAtMQ=="].iter().all(|secret| basic.iter().any(|known| known == secret)), "{basic:?}");
+    let url = Url::parse("https://api.example/token").unwrap();
+    let bench = Bench::new([json_answer(200, serde_json::json!({ "access_token": "a-1", "token_type": "bearer" })), answer(200, "")]);
+    let oauth = Arc::new(OAuth2::client_credentials(url.clone(), "client", Secret::new("c-1")));
+    Client::new(bench.context.clone(), oauth.clone(), inspect_status).call(Call::get("users", url.clone())).await.unwrap();
+    assert_eq!(known(&*oauth), ["c-1", "a-1"]);
+    let refresh = OAuth2::refresh(url, "client", None, Secret::new("r-1"));
+    assert_eq!(known(&refresh), ["r-1"]);
+}

@@ -49,6 +49,10 @@ impl SessionScheme for Desk {
     fn credentials(&self) -> u64 {
         fingerprint(["user", self.password.expose()])
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        vec![self.password.clone()]
+    }
 }
 
 fn inspect(response: &Response) -> Result<()> {
@@ -338,4 +342,22 @@ async fn in_27_a_rejection_is_remembered_even_where_the_rejected_call_is_given_u
     let next = Bench::with_slot([token("t1")], slot);
     let error = self::client(&next, "wrong").call(read()).await.unwrap_err();
     assert_eq!((error.kind(), next.sent()), (ErrorKind::Unauthenticated, 0), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_overheard_holds_neither_the_sign_in_nor_the_session_nor_what_the_request_was_signed_with() {
+    let bench =
+        Bench::new([token("session-1"), answer(401, ""), token("session-2"), answer(200, "session-2 of session-1: pass&word rows")]);
+    let client = client(&bench, "pass&word");
+    let (answered, exchanges) = overheard(client.call(read())).await;
+    assert!(answered.unwrap().text().unwrap().contains("pass&word"), "the caller gets the answer as it came");
+    let told: Vec<(&str, Option<u16>, &str)> =
+        exchanges.iter().map(|one| (one.operation.as_str(), one.status, one.response.as_str())).collect();
+    assert_eq!(told, [("read", Some(401), ""), ("read", Some(200), "*** of ***: *** rows")]);
+    for one in &exchanges {
+        assert_eq!((one.method.as_str(), one.url.as_str(), one.request.as_str()), ("POST", "https://api.desk.example/read", "rows"));
+    }
+    // Nobody listens any more.
+    client.call(read()).await.unwrap_err();
+    assert_eq!(overheard(async {}).await.1, []);
 }

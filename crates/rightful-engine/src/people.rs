@@ -6,7 +6,7 @@ use rightful_core::{KeyName, Kind, PersonKey, Record, State};
 use serde::{Deserialize, Serialize};
 
 /// The kind of record that signs in, in our spelling.
-const USER: Kind = Kind::fixed("user");
+pub(crate) const USER: Kind = Kind::fixed("user");
 
 /// What stands between a code and a person who may own records (IN-20).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -57,6 +57,7 @@ pub struct PeopleIndex {
     people: Vec<TargetPerson>,
     by_user_name: HashMap<String, Vec<usize>>,
     by_email: HashMap<String, Vec<usize>>,
+    by_name: HashMap<String, Vec<usize>>,
     by_owner: HashMap<String, usize>,
 }
 
@@ -72,6 +73,7 @@ impl PeopleIndex {
             for email in person.emails.iter().map(|email| email.trim().to_lowercase()).collect::<BTreeSet<_>>() {
                 index.by_email.entry(email).or_default().push(at);
             }
+            index.by_name.entry(folded(&person.name)).or_default().push(at);
             index.by_owner.insert(person.owner.clone(), at);
             index.people.push(person);
         }
@@ -98,6 +100,11 @@ impl PeopleIndex {
         self.by_email.get(&email.trim().to_lowercase()).map(|hits| hits.iter().map(|at| &self.people[*at]).collect()).unwrap_or_default()
     }
 
+    /// Everyone whom people call so, whatever the case of the letters and the space around them.
+    pub fn with_name(&self, name: &str) -> Vec<&TargetPerson> {
+        self.by_name.get(&folded(name)).map(|hits| hits.iter().map(|at| &self.people[*at]).collect()).unwrap_or_default()
+    }
+
     /// The person whom records name by this key.
     pub fn owner(&self, owner: &str) -> Option<&TargetPerson> {
         self.by_owner.get(owner).map(|at| &self.people[*at])
@@ -115,6 +122,10 @@ impl PeopleIndex {
         }
         owners.iter().map(|owner| self.label(owner.as_ref())).collect::<Vec<_>>().join(", ")
     }
+}
+
+fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 /// How one name, or one code as a whole, stands.

@@ -147,6 +147,21 @@ pub struct Effect {
     pub moved: Vec<(String, u64)>,
 }
 
+impl Effect {
+    /// How many records of a code changed owner in it.
+    pub fn moved_of(&self, code: &str) -> u64 {
+        self.moved.iter().find(|(known, _)| known == code).map_or(0, |(_, moved)| *moved)
+    }
+}
+
+/// What first applied a version, or a later one that replaced it before any run. `effects` are the newest first; unless they are `complete`,
+/// nothing is said of a version that is older than all of them: another effect may stand between.
+pub fn effect_of(effects: &[Effect], complete: bool, version: i64) -> Option<&Effect> {
+    let at = effects.iter().rposition(|effect| effect.version >= version)?;
+    let certain = complete || at + 1 < effects.len() || effects[at].version == version;
+    certain.then(|| &effects[at])
+}
+
 /// Keeps what people decide about plans, and tells what came of what they saved.
 #[async_trait]
 pub trait ReviewStore: fmt::Debug + Send + Sync + 'static {
@@ -248,5 +263,25 @@ mod tests {
         let takes = |approvals: &[Authorship], person| review(&refused, approvals, POLICY, 5).takes(person);
         assert_eq!([takes(&[], "ann"), takes(&[by("ann")], "bob")], [true, true]);
         assert_eq!([takes(&[by("ann")], "ann"), takes(&[by("ann")], "Ann"), takes(&[by("ann"), by("bob")], "cid")], [false; 3]);
+    }
+
+    #[test]
+    fn a_version_takes_effect_with_the_first_run_that_applied_it_or_a_later_one() {
+        let effect = |version| Effect { version, run: RunId(version), at: Instant::UNIX_EPOCH, moved: Vec::new() };
+        let effects = [effect(9), effect(6), effect(3)];
+        for (version, complete, expected) in [
+            (10, true, None),
+            (9, true, Some(9)),
+            (7, true, Some(9)),
+            (6, false, Some(6)),
+            (4, false, Some(6)),
+            (3, false, Some(3)),
+            (2, false, None),
+            (2, true, Some(3)),
+        ] {
+            let found = effect_of(&effects, complete, version).map(|effect| effect.version);
+            assert_eq!(found, expected, "version {version}, complete {complete}");
+        }
+        assert_eq!(effect_of(&[], true, 1), None);
     }
 }

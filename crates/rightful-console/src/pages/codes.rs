@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::{Error, ErrorKind, Instant};
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, CodeTable, Denied, Named, Preview, PreviewLine, Refusal, Right, Saved, Situation, Typed,
-    TypedUser, UserLine, code_overview, known_people, people_overview, preview, typed_edit,
+    Authorship, CodeEdit, CodeLine, CodeRow, CodeTable, Denied, Likeness, Named, Preview, PreviewLine, Refusal, Right, Saved, Situation,
+    Typed, TypedUser, UserLine, code_overview, known_people, people_overview, preview, typed_edit,
 };
 
 use super::integrations::{Standing, standing};
@@ -303,7 +303,10 @@ fn row(
             changed: false,
             problem: None,
             successor: None,
-            suggested: Some(format!("same e-mail: {}", suggestion.email)),
+            suggested: Some(match &suggestion.likeness {
+                Likeness::Email { email } => format!("same e-mail: {email}"),
+                Likeness::Name => "same name".to_owned(),
+            }),
         });
     }
     let since = table.rows.iter().filter(|row| row.row.code == line.code).map(|row| row.since).max();

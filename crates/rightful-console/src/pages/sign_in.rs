@@ -101,7 +101,9 @@ async fn begin(console: &Console, session: &mut Session, user: &SignedIn) -> Res
 async fn fresh(console: &Console, session: &mut Session, user: &SignedIn) -> Result<(), Problem> {
     let failed =
         |error: String| Problem::from(Error::new(ErrorKind::Unavailable, "the session could not be kept").hint("try again").context(error));
-    session.session.flush().await.map_err(|error| failed(error.to_string()))?;
+    // Nothing of an earlier session comes along, and its id is worth nothing from now on.
+    session.session.clear().await;
+    session.session.cycle_id().await.map_err(|error| failed(error.to_string()))?;
     session.login(user).await.map_err(|error| failed(error.to_string()))?;
     session.session.insert(BEGAN, console.now().timestamp()).await.map_err(|error| failed(error.to_string()))?;
     session.session.save().await.map_err(|error| failed(error.to_string()))

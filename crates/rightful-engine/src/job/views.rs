@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::facts::facts;
 use super::{Integration, Layout, Ports};
 use crate::{
-    Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Present, Problem, Row, Situation,
-    SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
+    Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Present, Problem, Resolution, Row,
+    Situation, SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
 };
 
 /// Who stands behind a code in the source.
@@ -24,15 +24,29 @@ pub struct PersonBehind {
     pub problems: Vec<Problem>,
 }
 
-/// A target user with the same e-mail as the person behind a code. Never applied by itself.
+/// What a suggested user has in common with the person behind a code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "same")]
+pub enum Likeness {
+    /// An e-mail address.
+    Email {
+        /// The address.
+        email: String,
+    },
+    /// The name, and no other user has it.
+    Name,
+}
+
+/// A target user who may be the person behind a code. Never applied by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
     /// What would be typed into the table.
     pub user: String,
     /// The user's name.
     pub name: String,
-    /// The e-mail they share.
-    pub email: String,
+    /// Why.
+    #[serde(flatten)]
+    pub likeness: Likeness,
 }
 
 /// One code (SK-2).
@@ -151,25 +165,7 @@ pub async fn code_overview(ports: &Ports, integration: &Integration) -> Result<V
         .into_iter()
         .map(|(code, customers)| {
             let resolution = resolved.codes.get(&code);
-            let (person, suggestions) = match &layout.code_names {
-                None => (None, Vec::new()),
-                Some((kind, key)) => {
-                    let (human, problems) = humans.behind(kind, key, &code);
-                    let users = resolution.map_or(&[][..], |resolution| &resolution.names);
-                    (Some(behind(human, problems)), suggestions(human, users, &people))
-                }
-            };
-            CodeLine {
-                label: format!("{} - {code}", policy.code.label),
-                situation: resolution.map_or(Situation::Unlinked, |resolution| resolution.situation),
-                users: resolution.map(|resolution| resolution.names.clone()).unwrap_or_default(),
-                customers,
-                last_read: table.last_read,
-                by: resolution.and_then(|resolution| resolution.by.clone()),
-                person,
-                suggestions,
-                code,
-            }
+            code_line(&code, customers, resolution, table.last_read, &policy.code.label, &layout, &humans, &people)
         })
         .collect();
     lines.sort_by(|one, other| {
@@ -179,25 +175,65 @@ pub async fn code_overview(ports: &Ports, integration: &Integration) -> Result<V
     Ok(lines)
 }
 
-fn behind(human: Option<&Human>, problems: Vec<Problem>) -> PersonBehind {
-    PersonBehind {
-        name: human.map(|human| human.name().to_owned()).unwrap_or_default(),
-        emails: human.map(Human::emails).unwrap_or_default(),
-        problems,
+/// What is shown of one code; `humans` know at least the person behind it.
+#[expect(clippy::too_many_arguments, reason = "a line is what all of these say of a code")]
+pub(crate) fn code_line(
+    code: &str,
+    customers: u64,
+    resolution: Option<&Resolution>,
+    last_read: Option<Instant>,
+    label: &str,
+    layout: &Layout,
+    humans: &Humans,
+    people: &PeopleIndex,
+) -> CodeLine {
+    let users = resolution.map(|resolution| resolution.names.clone()).unwrap_or_default();
+    let (person, suggestions) = match &layout.code_names {
+        None => (None, Vec::new()),
+        Some((kind, key)) => {
+            let (human, problems) = humans.behind(kind, key, code);
+            // Several records of a kind may be one person: the one that the code names says how people call them here.
+            let named = human.and_then(|human| human.records.iter().find(|(of, record)| of == kind && record.key(key) == Some(code)));
+            let name = named.map(|(_, record)| record.name.as_str()).filter(|name| !name.is_empty());
+            let name = name.or_else(|| human.map(Human::name)).unwrap_or_default().to_owned();
+            let emails = human.map(Human::emails).unwrap_or_default();
+            let suggestions = suggestions(&name, &emails, &users, people);
+            (Some(PersonBehind { name, emails, problems }), suggestions)
+        }
+    };
+    CodeLine {
+        code: code.to_owned(),
+        label: format!("{label} - {code}"),
+        situation: resolution.map_or(Situation::Unlinked, |resolution| resolution.situation),
+        users,
+        customers,
+        last_read,
+        by: resolution.and_then(|resolution| resolution.by.clone()),
+        person,
+        suggestions,
     }
 }
 
-/// Active users with an e-mail of the person's, who are not in the code's rows already. Equal e-mail suggests; a person decides.
-fn suggestions(human: Option<&Human>, users: &[Named], people: &PeopleIndex) -> Vec<Suggestion> {
+/// Active users who are not in the code's rows already: those with an e-mail of the person's, then the one with the person's name, where only
+/// one has it. Likeness suggests; a person decides.
+fn suggestions(name: &str, emails: &[String], users: &[Named], people: &PeopleIndex) -> Vec<Suggestion> {
     let mut suggestions: Vec<Suggestion> = Vec::new();
-    for email in human.map(Human::emails).unwrap_or_default() {
-        for person in people.with_email(&email) {
-            let user = person.user_name.clone().unwrap_or_else(|| email.clone());
-            let known = users.iter().any(|named| named.owner.as_ref() == Some(&person.owner));
-            if person.active && !person.service && !known && !suggestions.iter().any(|known| known.user == user) {
-                suggestions.push(Suggestion { user, name: person.name.clone(), email: email.clone() });
-            }
+    let mut suggest = |person: &TargetPerson, likeness: Likeness| {
+        let Some(user) = person.user_name.clone().or_else(|| person.emails.first().cloned()) else { return };
+        let known = users.iter().any(|named| named.owner.as_ref() == Some(&person.owner));
+        if person.active && !person.service && !known && !suggestions.iter().any(|known| known.user == user) {
+            suggestions.push(Suggestion { user, name: person.name.clone(), likeness });
         }
+    };
+    for email in emails {
+        for person in people.with_email(email) {
+            suggest(person, Likeness::Email { email: email.clone() });
+        }
+    }
+    if !name.trim().is_empty()
+        && let [person] = people.with_name(name)[..]
+    {
+        suggest(person, Likeness::Name);
     }
     suggestions
 }

@@ -5,6 +5,7 @@ use std::time::Instant as Moment;
 use rightful_core::{Key, Mark, Owner, Record, Rows, State, Value};
 use rightful_engine::*;
 
+use crate::pages::{source_person, with_contacts_and_users};
 use crate::world::*;
 
 const CODES: usize = 1_000;
@@ -82,4 +83,62 @@ async fn planning_a_million_pairs() {
     let shown = preview(&ports, &world.integration, &edits, 100).await.unwrap();
     println!("a preview of {} moves beside {} pending ones in {:?}", shown.total, shown.pending, begun.elapsed());
     assert_eq!(shown.total, records.div_ceil(CODES) as u64);
+}
+
+/// A table of 10,000 codes over 500 users, with 10,000 employees behind them, each with a contact, and 2,000 source users.
+async fn large_table() -> World {
+    let world = with_contacts_and_users(World::new());
+    for user in 0..500 {
+        world.user(&user.to_string(), &format!("user{user}"), user % 50 > 0);
+    }
+    let codes: Vec<String> = (0..10_000).map(|code| format!("R{code:05}")).collect();
+    let users: Vec<String> = (0..500).map(|user| format!("user{user}")).collect();
+    let mapped = codes.iter().enumerate().filter(|(at, _)| at % 10 > 0);
+    let rows: Vec<_> = mapped.map(|(at, code)| (code.as_str(), Some(users[at % 500].as_str()), None)).collect();
+    world.codes(&rows).await;
+    let layout = Layout::of(&world.ports(), &world.integration.policy).unwrap();
+    let now = rightful_core::Clock::now(&world.clock);
+    let Leased::Held(fence) = world.store.lease("rep-codes", &world.holder(), now, now).await.unwrap() else {
+        panic!("nobody else is there")
+    };
+    let counts: Vec<(String, u64)> = codes.iter().enumerate().map(|(at, code)| (code.clone(), (at % 97) as u64)).collect();
+    world.store.put_code_counts(&fence, &counts).await.unwrap();
+    let person = |id: String, key: &'static str, value: String, same: &[&str]| {
+        source_person(&id, key, &value, &format!("User {value}"), &[&format!("{}@example.com", value.to_lowercase())], same)
+    };
+    let contact = |number: usize| format!("Contact {number:05}");
+    fill(&world, &fence, &layout.source_people[0], 10_000, |number| {
+        person(format!("e{number}"), "employee-id", format!("R{number:05}"), &[&contact(number)])
+    })
+    .await;
+    fill(&world, &fence, &layout.source_people[1], 10_000, |number| person(format!("c{number}"), "name", contact(number), &[])).await;
+    fill(&world, &fence, &layout.source_people[2], 2_000, |number| {
+        person(format!("u{number}"), "name", format!("login{number}"), &[&contact(number * 5)])
+    })
+    .await;
+    fill(&world, &fence, &layout.people, 500, |number| world.target.record(&USER, &number.to_string()).unwrap()).await;
+    world
+}
+
+#[tokio::test]
+#[ignore = "a measurement, not a test: needs optimisation"]
+async fn pages_of_a_table_of_ten_thousand_codes() {
+    let world = large_table().await;
+    let (ports, integration) = (world.ports(), &world.integration);
+    for _ in 0..3 {
+        let begun = Moment::now();
+        let lines = code_overview(&ports, integration).await.unwrap();
+        println!("the whole overview, {} codes: {:?}", lines.len(), begun.elapsed());
+    }
+    for (what, search) in [("a page", ""), ("a page of a search", "user7")] {
+        let mut times = Vec::new();
+        for number in 0..100 {
+            let query = CodeQuery { search: search.to_owned(), skip: number * 50 % 1_000, ..CodeQuery::default() };
+            let begun = Moment::now();
+            code_page(&ports, integration, &query, &[], true).await.unwrap();
+            times.push(begun.elapsed());
+        }
+        times.sort_unstable();
+        println!("{what}: median {:?}, 95th percentile {:?}", times[50], times[95]);
+    }
 }

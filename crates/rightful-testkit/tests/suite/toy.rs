@@ -171,6 +171,10 @@ impl SessionScheme for Sessions {
     fn credentials(&self) -> u64 {
         rightful_core::fingerprint([self.key.expose()])
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        vec![self.key.clone()]
+    }
 }
 
 fn inspect(response: &Response) -> Result<()> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, Integration, Named, Ports, Saved, Silent, Situation, Typed, TypedUser, code_overview,
-    known_people, table_file, typed_edit,
+    Authorship, CodeEdit, CodeLine, CodeRow, Integration, Likeness, Named, Ports, Saved, Silent, Situation, Typed, TypedUser,
+    code_overview, known_people, table_file, typed_edit,
 };
 use serde_json::json;
 
@@ -72,14 +72,16 @@ fn shown(line: &CodeLine) -> [String; 6] {
         let known = std::iter::once(person.name.clone()).chain(person.emails.first().cloned()).filter(|text| !text.is_empty());
         known.chain(problems).collect::<Vec<_>>().join("; ")
     });
-    let suggestions: Vec<String> = line.suggestions.iter().map(|suggestion| format!("{}?", suggestion.user)).collect();
+    let same = |likeness: &Likeness| if matches!(likeness, Likeness::Name) { "name" } else { "e-mail" };
+    let suggestions: Vec<String> =
+        line.suggestions.iter().map(|suggestion| format!("{}? (same {})", suggestion.user, same(&suggestion.likeness))).collect();
     [
         line.label.clone(),
         if users.is_empty() { "-".to_owned() } else { users.join(", ") },
         output::number(line.customers),
         format!("{:?}", line.situation).to_lowercase(),
         person,
-        suggestions.join(" "),
+        suggestions.join(", "),
     ]
 }
 

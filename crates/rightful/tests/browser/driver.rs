@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use thirtyfour::extensions::cdp::ChromeDevTools;
 use thirtyfour::prelude::*;
 
 /// Set in CI: a missing browser is then a failure.
@@ -196,13 +195,13 @@ impl Browser {
 
     /// Keeps a picture of the whole page at each width, and scans each for what keeps people out.
     pub async fn look(&self, name: &str) {
-        let tools = ChromeDevTools::new(self.page.handle.clone());
+        let tools = self.page.cdp();
         for width in WIDTHS {
             let sized = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
-            tools.execute_cdp_with_params("Emulation.setDeviceMetricsOverride", sized).await.unwrap();
+            tools.send_raw("Emulation.setDeviceMetricsOverride", sized).await.unwrap();
             let wide = self.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth", vec![]).await;
             let shot = json!({ "format": "png", "captureBeyondViewport": true });
-            let answer = tools.execute_cdp_with_params("Page.captureScreenshot", shot).await.unwrap();
+            let answer = tools.send_raw("Page.captureScreenshot", shot).await.unwrap();
             let folder = kept().join("screenshots");
             std::fs::create_dir_all(&folder).unwrap();
             let bytes = base64(answer["data"].as_str().expect("a screenshot is text"));
@@ -210,7 +209,7 @@ impl Browser {
             assert_eq!(wide, json!(0), "{name} is wider than {width} px: it would have to be scrolled sideways");
             self.scan(name, width).await;
         }
-        tools.execute_cdp("Emulation.clearDeviceMetricsOverride").await.unwrap();
+        tools.send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await.unwrap();
     }
 
     /// The accessibility scan: nothing serious or worse.

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use rightful_engine::{AccessRole, Authorship, WatchStore as _};
 use serde_json::json;
-use thirtyfour::prelude::*;
 
 use crate::client::{Client, PASSWORD, member, store};
 use crate::driver::{Browser, Driver, needs};
 use crate::stage::{ADMIN, Demo};
+
+/// Keys, as WebDriver spells them.
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
 
 /// A code with one user and several customers, and somebody else to give it to.
 struct Handover {
@@ -42,7 +45,7 @@ async fn hand_over(browser: &Browser, handover: &Handover) {
     ticked.click().await.unwrap();
     let add = browser.element(&format!("[name=\"add.{number}\"]")).await;
     add.send_keys(handover.to.as_str()).await.unwrap();
-    add.send_keys(Key::Enter + "").await.unwrap();
+    add.send_keys(ENTER).await.unwrap();
 }
 
 /// Customers whose owners are exactly as they were: by their code in Skynamo.
@@ -264,17 +267,17 @@ async fn everything_can_be_done_from_the_keyboard() {
     member(&demo, "ida", AccessRole::Integrator, None).await;
     let ida = driver.browser(&demo.console).await;
     ida.go("/sign-in").await;
-    let keys = |text: String| {
-        let page = ida.page.clone();
+    let keys = |text: &str| {
+        let (page, text) = (ida.page.clone(), text.to_owned());
         async move { page.action_chain().send_keys(text).perform().await.unwrap() }
     };
     // The name has the focus when the page opens.
-    keys("ida".to_owned() + &Key::Tab + PASSWORD + &Key::Enter).await;
+    keys(&format!("ida{TAB}{PASSWORD}{ENTER}")).await;
     ida.sees("Sign out").await;
     // Tab is followed until the element wanted has the focus; every stop on the way is visible.
     async fn tab_to(browser: &Browser, wanted: &str) {
         for _ in 0..200 {
-            browser.page.action_chain().send_keys(Key::Tab + "").perform().await.unwrap();
+            browser.page.action_chain().send_keys(TAB).perform().await.unwrap();
             let there = browser
                 .script("const one = document.activeElement; const box = one.getBoundingClientRect(); return [one.matches(arguments[0]), box.width > 0 && getComputedStyle(one).outlineStyle !== 'none', one.outerHTML.slice(0, 200)]", vec![json!(wanted)])
                 .await;
@@ -286,17 +289,17 @@ async fn everything_can_be_done_from_the_keyboard() {
         panic!("`{wanted}` cannot be reached by Tab on {}", browser.path().await);
     }
     tab_to(&ida, ".integration h2 a").await;
-    keys(Key::Enter + "").await;
+    keys(ENTER).await;
     ida.sees("Customer assignments").await;
     let handover = handover(&ida).await;
     tab_to(&ida, "input.add").await;
-    keys(handover.to.clone() + &Key::Enter).await;
+    keys(&format!("{}{ENTER}", handover.to)).await;
     ida.sees(&handover.to).await;
     tab_to(&ida, "[name=reason]").await;
-    keys("by keyboard".to_owned() + &Key::Tab + &Key::Enter).await;
+    keys(&format!("by keyboard{TAB}{ENTER}")).await;
     ida.sees("customer").await;
     tab_to(&ida, "button[value=save]").await;
-    keys(Key::Enter + "").await;
+    keys(ENTER).await;
     ida.sees("Saved as version").await;
     ida.close().await;
 }

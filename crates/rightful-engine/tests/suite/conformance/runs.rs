@@ -71,7 +71,7 @@ async fn runs_are_listed_newest_first_of_one_integration_or_all() {
 
     for (at, outcome) in [(1, RunOutcome::Done), (2, RunOutcome::Failed), (3, RunOutcome::Failed), (4, RunOutcome::DoneWithHolds)] {
         let fence = if at % 3 == 0 { &other } else { &bench.fence };
-        store.end_run(fence, ids[at], outcome, None, &RunCounts::default(), &[], minute(9)).await.unwrap();
+        store.end_run(fence, ids[at], &"customer".into(), outcome, None, &RunCounts::default(), &[], minute(9)).await.unwrap();
     }
     let some = |integration: &str| Some(integration.to_owned());
     for (integration, outcome, before, limit, expected) in [
