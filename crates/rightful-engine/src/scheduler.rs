@@ -290,10 +290,7 @@ impl Shared {
         }
         let approved = self.approved(integration).await?;
         if let Due::Run(cause) = due(schedule, watched, &state, approved, now) {
-            let author = match &cause {
-                Cause::Asked(by) => Some(by.clone()),
-                Cause::Scheduled(_) => None,
-            };
+            let author = if let Cause::Asked(by) = &cause { Some(by.clone()) } else { None };
             let options = RunOptions { author, ..RunOptions::default() };
             self.clone().begin((*integration).to_owned(), RunTask::Full, options, Why::Schedule(cause), None);
         }
