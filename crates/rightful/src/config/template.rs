@@ -26,6 +26,7 @@ pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
     );
     about(&mut text, &keys::STORE);
     let _ = writeln!(text, "store = {}", spelled(&keys::STORE, keys::STORE.example));
+    optional(&mut text, &keys::MASTER_KEY);
     for descriptor in descriptors {
         connection(&mut text, descriptor, filled);
     }

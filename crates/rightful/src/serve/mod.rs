@@ -17,7 +17,6 @@ use tokio::task::JoinSet;
 
 use crate::cli::Global;
 use crate::compose::Composition;
-use crate::config::Config;
 use crate::exit::Exit;
 use crate::output;
 use crate::verbs::Ended;
@@ -57,7 +56,10 @@ impl Server {
 
     /// Makes each connection once, and notes why one cannot be made.
     pub async fn look_at_connections(&self) {
-        for name in self.composition.config.connections.keys() {
+        let connections = self.composition.connections();
+        // Of one that was removed nothing is told any more.
+        self.unready.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| connections.contains_key(name));
+        for name in connections.keys() {
             let why = self.composition.connection(name).await.err().map(|error| output::told(&error).replace('\n', " "));
             let mut unready = self.unready.lock().unwrap_or_else(PoisonError::into_inner);
             match why {
@@ -127,7 +129,8 @@ fn lost() -> Error {
 /// Where the configuration, the store or the address cannot be used.
 pub async fn verb(global: &Global, arguments: &Arguments) -> Ended {
     let mut stop = crate::stop::signal()?;
-    let composition = Composition::open(Config::load(&global.config)?)?;
+    let composition = crate::verbs::open(global).await?;
+    composition.store.check_sealed().await?;
     let server = Server::new(composition);
     server.look_at_connections().await;
     let listener = listen(&arguments.listen).await?;
@@ -177,7 +180,7 @@ impl Opened {
 /// As the store.
 pub async fn open(server: &Arc<Server>, listener: TcpListener, stop: watch::Receiver<bool>) -> Result<Opened> {
     let address = format!("http://{}", listener.local_addr().map_err(|error| output::io_error("the address cannot be told", error))?);
-    let console = Arc::new(Console::new(server.clone(), server.composition.store.clone()));
+    let console = Arc::new(Console::new(server.clone(), server.composition.store.clone()).keeping(server.composition.store.clone()));
     let link = first_link(&console).await?.map(|path| format!("{address}{}", path.expose()));
     let router = rightful_console::router(console, false);
     let serving = tokio::spawn(rightful_console::serve(listener, router, stop));
