@@ -111,3 +111,10 @@ pub struct Run {
     /// How often it was taken up again after being cut off.
     pub resumed: u32,
 }
+
+impl Run {
+    /// Did it read everything and write everything that was wanted? A dry run, a pilot's plan or an undo does not.
+    pub fn is_complete(&self) -> bool {
+        self.task == RunTask::Full && matches!(self.outcome, Some(RunOutcome::Done | RunOutcome::DoneWithHolds))
+    }
+}

@@ -397,7 +397,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn journal(&self, run: RunId, step: &str) -> Result<Option<Json>>;
     /// Remembers the result of a step.
     async fn put_journal(&self, fence: &Fence, run: RunId, step: &str, result: &Json) -> Result<()>;
-    /// Ends a run. Where it applied a plan, moves of records of `kind` are what its table's version did (see [`ReviewStore::effects`]).
+    /// Ends a run. A whole one that is complete is the integration's last complete run from now on. Where it applied a plan, moves of records of `kind` are what its table's version did (see [`ReviewStore::effects`]).
     ///
     /// [`ReviewStore::effects`]: crate::ReviewStore::effects
     async fn end_run(

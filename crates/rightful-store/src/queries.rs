@@ -57,7 +57,7 @@ fn looks_at_all(statement: &str, step: &str) -> bool {
     };
     // What is newest, and what is open, stands at one end of its index.
     let from_the_end = ["ORDER BY id DESC LIMIT", "ORDER BY number DESC LIMIT"].iter().any(|end| statement.contains(end))
-        || ["work_open", "episode_open"].iter().any(|open| step.contains(open));
+        || ["work_open", "episode_open", "run_unfinished"].iter().any(|open| step.contains(open));
     let all_of_integration = step.ends_with("(integration=?)") && ["entry", "work"].contains(&table) && !step.contains("_open");
     (step.starts_with("SCAN") && !from_the_end && !whole_chain) || all_of_integration
 }
@@ -191,6 +191,8 @@ async fn serving(store: &SqliteStore, plan: PlanId) {
     let ChainVerdict::Whole { head, .. } = store.verify().await.unwrap() else { panic!("the chain is whole") };
     store.line_with(&head).await.unwrap();
     store.all_watched().await.unwrap();
+    store.vitals().await.unwrap();
+    store.expect_runs("rep-codes", chrono::DateTime::UNIX_EPOCH).await.unwrap();
     store.claim_due("a", now).await.unwrap();
     store.ask_run("a", now, &act).await.unwrap();
     store.take_asked("a").await.unwrap();

@@ -9,7 +9,7 @@ use crate::codec::{data, text};
 use crate::database::{bound, instant, stamp, told};
 use crate::holder::is_dead;
 use crate::vault::Vault;
-use crate::{audit, review};
+use crate::{audit, review, watch};
 
 pub(crate) fn lease(tx: &Transaction<'_>, integration: &str, holder: &Holder, now: Instant, until: Instant) -> Result<Leased> {
     tx.execute("INSERT INTO integration (name) VALUES (?1) ON CONFLICT DO NOTHING", [integration]).map_err(told)?;
@@ -75,9 +75,12 @@ pub(crate) fn pause(tx: &Transaction<'_>, name: &str, paused: bool, by: &Authors
     if before.is_some() != paused {
         audit::authored(tx, if paused { "integration.pause" } else { "integration.resume" }, name, by, json!({}))?;
     }
+    // What lay before a pause is over is not held against the integration.
+    let expected = (before.is_some() && !paused).then_some(stamp(by.at));
     tx.execute(
-        "INSERT INTO integration (name, paused) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET paused = excluded.paused",
-        params![name, by_now.map(text)],
+        "INSERT INTO integration (name, paused) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET paused = excluded.paused, expected = COALESCE(?3, expected)",
+        params![name, by_now.map(text), expected],
     )
     .map_err(told)?;
     Ok(())
@@ -198,7 +201,11 @@ pub(crate) fn end_run(tx: &Transaction<'_>, ending: Ending, now: Instant) -> Res
     let run = present(tx, ending.run)?;
     let Ending { kind, outcome, plan, counts, notes, .. } = ending;
     review::note_effect(tx, run.id, &kind, outcome, plan, now)?;
-    save(tx, &Run { ended: Some(now), outcome: Some(outcome), plan, counts, notes, ..run })
+    let run = Run { ended: Some(now), outcome: Some(outcome), plan, counts, notes, ..run };
+    if run.is_complete() {
+        watch::note_complete(tx, &run.integration, now)?;
+    }
+    save(tx, &run)
 }
 
 pub(crate) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Run>> {

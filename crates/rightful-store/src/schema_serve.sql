@@ -5,6 +5,7 @@ ALTER TABLE integration ADD COLUMN handled INTEGER;      -- the last due time ac
 ALTER TABLE integration ADD COLUMN asked TEXT;           -- JSON: when and by whom a run was asked for
 ALTER TABLE integration ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE integration ADD COLUMN quarantine TEXT;      -- JSON
+ALTER TABLE integration ADD COLUMN expected INTEGER;     -- since when runs are expected
 ALTER TABLE integration ADD COLUMN last_complete INTEGER;
 ALTER TABLE integration ADD COLUMN last_ended TEXT;      -- JSON: run, when, outcome
 

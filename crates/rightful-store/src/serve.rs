@@ -4,7 +4,7 @@ use rightful_core::{ConnectionName, Instant, Result, Secret, Secrets, async_trai
 use rightful_engine::{
     Access, AccessStore, Act, AuditFilter, AuditLine, AuditLog, Authorship, ChainVerdict, ConnectionEdit, ConnectionStore, Credential,
     Effect, Episode, Invitation, Kept, Member, MemberEdit, MemberId, PlanId, Quarantine, ReviewStore, RunId, RunOutcome, SessionRow,
-    StoredConnection, Token, TokenId, WatchStore, Watched,
+    StoredConnection, Token, TokenId, Vitals, WatchStore, Watched,
 };
 
 use crate::store::SqliteStore;
@@ -136,6 +136,15 @@ impl WatchStore for SqliteStore {
 
     async fn all_watched(&self) -> Result<Vec<(String, Watched)>> {
         self.0.read(|tx| watch::all_watched(tx)).await
+    }
+
+    async fn vitals(&self) -> Result<Vec<Vitals>> {
+        self.0.read(|tx| watch::vitals(tx)).await
+    }
+
+    async fn expect_runs(&self, integration: &str, since: Instant) -> Result<()> {
+        let integration = integration.to_owned();
+        self.0.write(move |tx| watch::expect_runs(tx, &integration, since)).await
     }
 
     async fn claim_due(&self, integration: &str, due: Instant) -> Result<bool> {

@@ -1,7 +1,7 @@
 //! What schedules and alarms must remember of each integration.
 
 use rightful_core::{Instant, Result};
-use rightful_engine::{Act, Authorship, Episode, Quarantine, RunId, RunOutcome, Watched};
+use rightful_engine::{Act, Authorship, Episode, IntegrationState, Quarantine, RunId, RunOutcome, Vitals, Watched};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde_json::json;
 
@@ -9,20 +9,29 @@ use crate::audit::{append, authored};
 use crate::codec::{data, text};
 use crate::database::{instant, stamp, told};
 
-const WATCHED: &str = "handled, asked, failures, quarantine, last_complete, last_ended";
+const WATCHED: &str = "handled, asked, failures, quarantine, expected, last_complete, last_ended";
 
-type WatchedRow = (Option<i64>, Option<String>, u32, Option<String>, Option<i64>, Option<String>);
+type WatchedRow = (Option<i64>, Option<String>, u32, Option<String>, Option<i64>, Option<i64>, Option<String>);
 
 fn watched_row(row: &Row<'_>, from: usize) -> rusqlite::Result<WatchedRow> {
-    Ok((row.get(from)?, row.get(from + 1)?, row.get(from + 2)?, row.get(from + 3)?, row.get(from + 4)?, row.get(from + 5)?))
+    Ok((
+        row.get(from)?,
+        row.get(from + 1)?,
+        row.get(from + 2)?,
+        row.get(from + 3)?,
+        row.get(from + 4)?,
+        row.get(from + 5)?,
+        row.get(from + 6)?,
+    ))
 }
 
-fn told_of((handled, asked, failures, quarantine, last_complete, last_ended): WatchedRow) -> Result<Watched> {
+fn told_of((handled, asked, failures, quarantine, expected, last_complete, last_ended): WatchedRow) -> Result<Watched> {
     Ok(Watched {
         handled: handled.map(instant),
         asked: asked.map(|text| data(&text)).transpose()?,
         failures,
         quarantine: quarantine.map(|text| data(&text)).transpose()?,
+        expected: expected.map(instant),
         last_complete: last_complete.map(instant),
         last_ended: last_ended.map(|text| data(&text)).transpose()?,
     })
@@ -38,6 +47,59 @@ pub(crate) fn all_watched(connection: &Connection) -> Result<Vec<(String, Watche
     let mut select = connection.prepare_cached(&format!("SELECT name, {WATCHED} FROM integration ORDER BY name")).map_err(told)?;
     let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, watched_row(row, 1)?))).map_err(told)?;
     rows.map(|row| row.map_err(told).and_then(|(name, row)| Ok((name, told_of(row)?)))).collect()
+}
+
+pub(crate) fn vitals(connection: &Connection) -> Result<Vec<Vitals>> {
+    let mut vitals = Vec::new();
+    let mut select =
+        connection.prepare_cached(&format!("SELECT name, paused, editable, {WATCHED} FROM integration ORDER BY name")).map_err(told)?;
+    let rows = select
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get(2)?, watched_row(row, 3)?)))
+        .map_err(told)?;
+    for row in rows {
+        let (integration, paused, editable, watched) = row.map_err(told)?;
+        let state = IntegrationState { paused: paused.map(|line| data(&line)).transpose()?, editable };
+        vitals.push(Vitals { integration, watched: told_of(watched)?, state, ..Vitals::default() });
+    }
+    let mut of = |name: &str, add: &mut dyn FnMut(&mut Vitals)| {
+        if let Ok(place) = vitals.binary_search_by(|known| known.integration.as_str().cmp(name)) {
+            add(&mut vitals[place]);
+        }
+    };
+    each(connection, "SELECT integration, '', COUNT(*) FROM hold GROUP BY integration", |name, _, count| {
+        of(name, &mut |vitals| vitals.holds = count.unsigned_abs());
+    })?;
+    let open = "SELECT integration, reason, COUNT(*) FROM work INDEXED BY work_open WHERE closed IS NULL GROUP BY integration, reason";
+    each(connection, open, |name, reason, count| {
+        of(name, &mut |vitals| vitals.cases.push((reason.to_owned(), count.unsigned_abs())));
+    })?;
+    let unfinished = "SELECT integration, '', MIN(id) FROM run INDEXED BY run_unfinished WHERE ended IS NULL GROUP BY integration";
+    each(connection, unfinished, |name, _, run| of(name, &mut |vitals| vitals.unfinished = Some(RunId(run))))?;
+    Ok(vitals)
+}
+
+/// Calls back with each row of a statement that gives an integration, a word and a number.
+fn each(connection: &Connection, statement: &str, mut row: impl FnMut(&str, &str, i64)) -> Result<()> {
+    let mut select = connection.prepare_cached(statement).map_err(told)?;
+    let mut rows = select.query([]).map_err(told)?;
+    while let Some(found) = rows.next().map_err(told)? {
+        let read = || Ok::<_, rusqlite::Error>((found.get::<_, String>(0)?, found.get::<_, String>(1)?, found.get(2)?));
+        let (integration, word, number) = read().map_err(told)?;
+        row(&integration, &word, number);
+    }
+    Ok(())
+}
+
+pub(crate) fn expect_runs(tx: &Transaction<'_>, integration: &str, since: Instant) -> Result<()> {
+    known(tx, integration)?;
+    tx.execute("UPDATE integration SET expected = ?2 WHERE name = ?1 AND expected IS NULL", params![integration, stamp(since)])
+        .map(drop)
+        .map_err(told)
+}
+
+/// Notes that a whole run is complete.
+pub(crate) fn note_complete(tx: &Transaction<'_>, integration: &str, at: Instant) -> Result<()> {
+    tx.execute("UPDATE integration SET last_complete = ?2 WHERE name = ?1", params![integration, stamp(at)]).map(drop).map_err(told)
 }
 
 /// Sees to it that the integration has its row.
@@ -74,15 +136,13 @@ pub(crate) fn note_end(tx: &Transaction<'_>, integration: &str, run: Option<RunI
     known(tx, integration)?;
     let before = watched(tx, integration)?;
     let failures = if outcome == RunOutcome::Failed { before.failures.saturating_add(1) } else { 0 };
-    let complete = matches!(outcome, RunOutcome::Done | RunOutcome::DoneWithHolds);
-    let last_complete = if complete { Some(at) } else { before.last_complete };
     let last_ended = run.map(|run| (run, at, outcome)).or(before.last_ended);
     tx.execute(
-        "UPDATE integration SET failures = ?2, last_complete = ?3, last_ended = ?4 WHERE name = ?1",
-        params![integration, failures, last_complete.map(stamp), last_ended.as_ref().map(text)],
+        "UPDATE integration SET failures = ?2, last_ended = ?3 WHERE name = ?1",
+        params![integration, failures, last_ended.as_ref().map(text)],
     )
     .map_err(told)?;
-    Ok(Watched { failures, last_complete, last_ended, ..before })
+    Ok(Watched { failures, last_ended, ..before })
 }
 
 pub(crate) fn quarantine(tx: &Transaction<'_>, integration: &str, quarantine: &Quarantine) -> Result<()> {
@@ -161,9 +221,9 @@ pub(crate) fn begin_episode(
 pub(crate) fn end_episode(tx: &Transaction<'_>, integration: &str, alarm: &str, at: Instant) -> Result<Option<Episode>> {
     let Some(open) = open_episode(tx, integration, alarm)? else { return Ok(None) };
     let knew: String = tx.query_row("SELECT told FROM episode WHERE id = ?1", [open.id], |row| row.get(0)).map_err(told)?;
-    let knew: Vec<String> = data(&knew)?;
-    // Who was never told that it began need not be told that it ended.
-    let ended = Episode { ended: Some(at), to_tell: Vec::new(), to_tell_end: knew, ..open };
+    // Who could not be told of the beginning in time is told of both in one.
+    let to_tell_end = [open.to_tell, data(&knew)?].concat();
+    let ended = Episode { ended: Some(at), to_tell: Vec::new(), to_tell_end, ..open };
     tx.execute(
         "UPDATE episode SET ended = ?2, to_tell = '[]', to_tell_end = ?3, open = ?4 WHERE id = ?1",
         params![ended.id, stamp(at), text(&ended.to_tell_end), !ended.to_tell_end.is_empty()],
@@ -188,9 +248,6 @@ pub(crate) fn channel_told(tx: &Transaction<'_>, id: i64, channel: &str, ended: 
         to_tell.retain(|waiting| waiting != channel);
         if !knew.iter().any(|known| known == channel) {
             knew.push(channel.to_owned());
-            if over {
-                to_tell_end.push(channel.to_owned());
-            }
         }
     }
     let open = !over || !to_tell_end.is_empty();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rightful_core::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::Ports;
 use super::context::Job;
@@ -25,7 +26,7 @@ pub(crate) struct Renewal(tokio::task::JoinHandle<()>);
 impl Renewal {
     pub fn begin(ports: &Ports, fence: &Fence) -> Self {
         let (store, clock, fence) = (ports.store.clone(), ports.clock.clone(), fence.clone());
-        Self(tokio::spawn(async move {
+        let renewing = async move {
             loop {
                 tokio::time::sleep(RENEW).await;
                 if let Err(error) = store.renew(&fence, clock.now() + LEASE).await {
@@ -33,7 +34,8 @@ impl Renewal {
                     tracing::warn!(lease = %fence.integration, %error, "a lease could not be renewed");
                 }
             }
-        }))
+        };
+        Self(tokio::spawn(renewing.in_current_span()))
     }
 }
 

@@ -4,6 +4,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use rightful_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use crate::Row;
 
@@ -13,7 +14,7 @@ pub(crate) struct Prefetch(mpsc::Receiver<Option<Result<Vec<Row>>>>);
 impl Prefetch {
     pub fn of(mut rows: BoxStream<'static, Result<Vec<Row>>>) -> Self {
         let (sender, receiver) = mpsc::channel(2);
-        tokio::spawn(async move {
+        let ahead = async move {
             while let Some(chunk) = rows.next().await {
                 if sender.send(Some(chunk)).await.is_err() {
                     return;
@@ -21,7 +22,8 @@ impl Prefetch {
             }
             // The end is said, so that a reader that broke down is never taken for it; nobody listening any more is no fault.
             sender.send(None).await.ok();
-        });
+        };
+        tokio::spawn(ahead.in_current_span());
         Self(receiver)
     }
 

@@ -8,6 +8,7 @@ use chrono::Duration;
 use rightful_core::{Changes, Connector, Cursor, Error, ErrorKind, Page, Result, Rows, Scan};
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use super::Event;
 use super::context::Job;
@@ -213,10 +214,11 @@ impl Reader<'_> {
             && let Some(from) = waiting.pop_front()
         {
             let (connector, scan) = (self.connector.clone(), scan.clone());
-            fetches.spawn(async move {
+            let fetched = async move {
                 let page = connector.read(&scan, from.as_ref()).await;
                 (from, page)
-            });
+            };
+            fetches.spawn(fetched.in_current_span());
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rightful_core::{Connector, Error, ErrorKind, Kind, Result};
+use tracing::Instrument as _;
 
 use super::apply::{apply_slice, told};
 use super::context::Job;
@@ -160,8 +161,15 @@ impl Ended {
     }
 }
 
+/// Carries a run out. Every line that is logged on the way carries its integration and its number.
 async fn execute(job: &Job, task: &RunTask) -> Result<RunReport> {
-    tracing::info!(integration = job.name(), run = %job.run, resumed = job.resumed, ?task, "run begins");
+    // At the level of errors: the fields must be there however little is logged.
+    let span = tracing::error_span!("run", integration = job.name(), run = %job.run);
+    executed(job, task).instrument(span).await
+}
+
+async fn executed(job: &Job, task: &RunTask) -> Result<RunReport> {
+    tracing::info!(resumed = job.resumed, ?task, "run begins");
     job.ports.progress.report(Event::Started { run: job.run, resumed: job.resumed });
     let steps = Journaled::new(job.ports.store.clone(), job.ports.clock.clone(), job.fence.clone(), job.run);
     let mut ended = Ended::new();
@@ -171,7 +179,7 @@ async fn execute(job: &Job, task: &RunTask) -> Result<RunReport> {
     }
     ended.plan = job.plan().or(ended.plan);
     end(job, &mut ended).await?;
-    tracing::info!(integration = job.name(), run = %job.run, outcome = ended.outcome.as_str(), "run ended");
+    tracing::info!(outcome = ended.outcome.as_str(), planned = ended.counts.planned, done = ended.counts.done, "run ended");
     let Ended { outcome, plan, counts, refusals, stale_plan, notes, .. } = ended;
     Ok(RunReport { run: job.run, outcome, plan, counts, refusals, stale_plan, notes, stages: steps.stages() })
 }

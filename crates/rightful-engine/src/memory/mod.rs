@@ -169,7 +169,12 @@ impl Store for MemoryStore {
     }
 
     async fn pause(&self, integration: &str, paused: bool, by: &Authorship) -> Result<()> {
-        self.state().integrations.entry(integration.to_owned()).or_default().paused = paused.then(|| by.clone());
+        let mut state = self.state();
+        let before =
+            std::mem::replace(&mut state.integrations.entry(integration.to_owned()).or_default().paused, paused.then(|| by.clone()));
+        if before.is_some() && !paused {
+            state.watched.entry(integration.to_owned()).or_default().expected = Some(by.at);
+        }
         Ok(())
     }
 
@@ -470,6 +475,9 @@ impl Store for MemoryStore {
         run.plan = plan;
         run.counts = counts.clone();
         run.notes = notes.to_vec();
+        if run.is_complete() {
+            state.watched.entry(fence.integration.clone()).or_default().last_complete = Some(now);
+        }
         Ok(())
     }
 

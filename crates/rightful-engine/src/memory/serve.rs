@@ -7,7 +7,8 @@ use rightful_core::{Instant, Result};
 
 use super::{MemoryStore, number};
 use crate::{
-    Act, Authorship, Effect, EntryState, Episode, Kept, PlanId, PlanState, Quarantine, ReviewStore, RunId, RunOutcome, WatchStore, Watched,
+    Act, Authorship, Effect, EntryState, Episode, Kept, PlanId, PlanState, Quarantine, ReviewStore, RunId, RunOutcome, Vitals, WatchStore,
+    Watched,
 };
 
 #[async_trait]
@@ -18,6 +19,31 @@ impl WatchStore for MemoryStore {
 
     async fn all_watched(&self) -> Result<Vec<(String, Watched)>> {
         Ok(self.state().watched.iter().map(|(name, watched)| (name.clone(), watched.clone())).collect())
+    }
+
+    async fn vitals(&self) -> Result<Vec<Vitals>> {
+        let state = self.state();
+        let names: BTreeSet<&String> = state.watched.keys().chain(state.integrations.keys()).collect();
+        let of = |name: &String| {
+            let mut cases = std::collections::BTreeMap::new();
+            for case in state.cases.iter().filter(|case| case.integration == *name && case.closed.is_none()) {
+                *cases.entry(case.case.reason.clone()).or_default() += 1;
+            }
+            Vitals {
+                integration: name.clone(),
+                watched: state.watched.get(name).cloned().unwrap_or_default(),
+                state: state.integrations.get(name).cloned().unwrap_or_default(),
+                holds: state.holds.iter().filter(|(hold, _)| hold.integration == *name).count() as u64,
+                cases: cases.into_iter().collect(),
+                unfinished: state.runs.iter().find(|run| run.integration == *name && run.ended.is_none()).map(|run| run.id),
+            }
+        };
+        Ok(names.into_iter().map(of).collect())
+    }
+
+    async fn expect_runs(&self, integration: &str, since: Instant) -> Result<()> {
+        self.state().watched.entry(integration.to_owned()).or_default().expected.get_or_insert(since);
+        Ok(())
     }
 
     async fn claim_due(&self, integration: &str, due: Instant) -> Result<bool> {
@@ -43,9 +69,6 @@ impl WatchStore for MemoryStore {
         let mut state = self.state();
         let watched = state.watched.entry(integration.to_owned()).or_default();
         watched.failures = if outcome == RunOutcome::Failed { watched.failures.saturating_add(1) } else { 0 };
-        if matches!(outcome, RunOutcome::Done | RunOutcome::DoneWithHolds) {
-            watched.last_complete = Some(at);
-        }
         watched.last_ended = run.map(|run| (run, at, outcome)).or(watched.last_ended.take());
         Ok(watched.clone())
     }
@@ -106,8 +129,7 @@ impl WatchStore for MemoryStore {
         let open = state.episodes.iter_mut().find(|(known, _)| is_open(known, integration, alarm));
         Ok(open.map(|(episode, knew)| {
             episode.ended = Some(at);
-            episode.to_tell.clear();
-            episode.to_tell_end = knew.clone();
+            episode.to_tell_end = [std::mem::take(&mut episode.to_tell), knew.clone()].concat();
             episode.clone()
         }))
     }
@@ -121,9 +143,6 @@ impl WatchStore for MemoryStore {
             episode.to_tell.retain(|waiting| waiting != channel);
             if !knew.iter().any(|known| known == channel) {
                 knew.push(channel.to_owned());
-                if episode.ended.is_some() {
-                    episode.to_tell_end.push(channel.to_owned());
-                }
             }
         }
         Ok(())

@@ -339,6 +339,12 @@ struct Shaky(Arc<dyn WatchStore>, AtomicBool);
 
 #[async_trait]
 impl WatchStore for Shaky {
+    async fn vitals(&self) -> Result<Vec<Vitals>> {
+        self.0.vitals().await
+    }
+    async fn expect_runs(&self, integration: &str, since: Instant) -> Result<()> {
+        self.0.expect_runs(integration, since).await
+    }
     async fn all_watched(&self) -> Result<Vec<(String, Watched)>> {
         if self.1.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "the store is locked by another process").hint("wait for it to end"));

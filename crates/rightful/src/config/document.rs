@@ -32,7 +32,7 @@ pub struct Leaf {
 }
 
 /// A named part of the file: `connections.skynamo`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Section {
     /// Its name.
     pub name: String,
@@ -51,6 +51,8 @@ pub struct Document {
     pub connections: Vec<Section>,
     /// `[integrations.NAME]`.
     pub integrations: Vec<Section>,
+    /// `[alarms]`.
+    pub alarms: Section,
 }
 
 impl Document {
@@ -72,6 +74,12 @@ impl Document {
                 ("integrations", DeValue::Table(sections)) => {
                     document.integrations = sections_of(text, "integrations", sections, problems);
                 }
+                ("alarms", DeValue::Table(keys)) => document.alarms = section_of(text, "alarms", at, keys),
+                ("alarms", _) => problems.push(Problem {
+                    line: Some(at),
+                    message: "`alarms` must be a table".to_owned(),
+                    mend: "write [alarms] and its keys below it".to_owned(),
+                }),
                 (name @ ("connections" | "integrations"), _) => problems.push(Problem {
                     line: Some(at),
                     message: format!("`{name}` must be tables"),
@@ -96,10 +104,7 @@ fn sections_of(text: &str, kind: &str, table: &DeTable<'_>, problems: &mut Probl
             });
             continue;
         };
-        let mut section = Section { name: name.get_ref().to_string(), line: at, leaves: Vec::new() };
-        for (key, value) in keys {
-            leaves(text, key.get_ref(), line(text, &key.span()), value.get_ref(), &mut section.leaves);
-        }
+        let section = section_of(text, name.get_ref(), at, keys);
         if section.name.is_empty() || !section.name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')) {
             problems.push(Problem {
                 line: Some(at),
@@ -110,6 +115,14 @@ fn sections_of(text: &str, kind: &str, table: &DeTable<'_>, problems: &mut Probl
         sections.push(section);
     }
     sections
+}
+
+fn section_of(text: &str, name: &str, at: usize, keys: &DeTable<'_>) -> Section {
+    let mut section = Section { name: name.to_owned(), line: at, leaves: Vec::new() };
+    for (key, value) in keys {
+        leaves(text, key.get_ref(), line(text, &key.span()), value.get_ref(), &mut section.leaves);
+    }
+    section
 }
 
 fn leaves(text: &str, key: &str, at: usize, value: &DeValue<'_>, into: &mut Vec<Leaf>) {

@@ -148,3 +148,71 @@ pub const INTEGRATION: &[Setting] = &[
     TARGET_KEY,
     ROLE,
 ];
+
+pub const NO_COMPLETE_RUN_HOURS: Setting = optional(
+    "no_complete_run_hours",
+    SettingType::Integer,
+    None,
+    "Alarm where no run was complete for so many hours: 3 for integrations with a schedule; for all where it is said here; 0: never.",
+    "3",
+);
+pub const NO_PROGRESS_MINUTES: Setting = optional(
+    "no_progress_minutes",
+    SettingType::Integer,
+    Some("30"),
+    "Alarm where a run has reported nothing for so many minutes; 0: never.",
+    "30",
+);
+pub const WEBHOOK_URL: Setting = optional(
+    "webhook.url",
+    SettingType::Text,
+    None,
+    "Posts each alarm to a program at this address.",
+    "https://hooks.example.com/rightful",
+);
+pub const WEBHOOK_SECRET: Setting = optional(
+    "webhook.secret",
+    SettingType::Secret,
+    None,
+    "What these messages are signed with: 16 characters or more.",
+    "{ env = \"RIGHTFUL_WEBHOOK_SECRET\" }",
+);
+pub const WEBHOOK_ALLOW_PRIVATE: Setting = optional(
+    "webhook.allow_private",
+    SettingType::Bool,
+    Some("false"),
+    "May that program be at a private or loopback address, or be reached without encryption?",
+    "true",
+);
+pub const MAIL_TO: Setting =
+    optional("mail.to", SettingType::Text, None, "Mails each alarm to these addresses: text with commas, or a list.", "ops@example.com");
+pub const MAIL_FROM: Setting = optional("mail.from", SettingType::Text, None, "Whom the mail comes from.", "rightful@example.com");
+pub const MAIL_HOST: Setting = optional("mail.host", SettingType::Text, None, "The mail server.", "smtp.example.com");
+pub const MAIL_PORT: Setting =
+    optional("mail.port", SettingType::Integer, None, "Its port: 587 for starttls, 465 for tls, 25 for none, unless said.", "587");
+pub const MAIL_TLS: Setting = optional(
+    "mail.tls",
+    SettingType::Choice(&["starttls", "tls", "none"]),
+    Some("starttls"),
+    "How the way there is encrypted; `none` only for a server on this machine.",
+    "starttls",
+);
+pub const MAIL_USER: Setting = optional("mail.user", SettingType::Text, None, "Who signs in there, if anybody.", "rightful");
+pub const MAIL_PASSWORD: Setting =
+    optional("mail.password", SettingType::Secret, None, "With what.", "{ env = \"RIGHTFUL_MAIL_PASSWORD\" }");
+
+/// Keys of `[alarms]`.
+pub const ALARMS: &[Setting] = &[
+    NO_COMPLETE_RUN_HOURS,
+    NO_PROGRESS_MINUTES,
+    WEBHOOK_URL,
+    WEBHOOK_SECRET,
+    WEBHOOK_ALLOW_PRIVATE,
+    MAIL_TO,
+    MAIL_FROM,
+    MAIL_HOST,
+    MAIL_PORT,
+    MAIL_TLS,
+    MAIL_USER,
+    MAIL_PASSWORD,
+];

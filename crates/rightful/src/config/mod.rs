@@ -1,5 +1,6 @@
 //! The configuration file: read whole, judged whole, so that one look shows everything that is wrong with it.
 
+mod alarms;
 mod document;
 mod integration;
 mod keys;
@@ -14,6 +15,7 @@ use rightful_core::{ConnectionName, Descriptor, Setting, SettingType, Settings, 
 use rightful_engine::Integration;
 use serde_json::Value as Json;
 
+pub use alarms::{AlarmsConfig, MailConfig, MailTls, WebhookConfig};
 pub use document::{Problem, Problems};
 pub use schema::schema;
 pub use secret::SecretReference;
@@ -50,6 +52,8 @@ pub struct Config {
     pub connections: BTreeMap<ConnectionName, ConnectionConfig>,
     /// Integrations by name.
     pub integrations: BTreeMap<String, Integration>,
+    /// Who is told when something is wrong.
+    pub alarms: AlarmsConfig,
 }
 
 /// A configuration that cannot be used.
@@ -102,8 +106,9 @@ impl Config {
                 integrations.insert(integration.name.clone(), integration);
             }
         }
+        let alarms = alarms::alarms(&document.alarms, &mut problems);
         if problems.is_empty() {
-            return Ok(Self { file: file.to_path_buf(), store, connections, integrations });
+            return Ok(Self { file: file.to_path_buf(), store, connections, integrations, alarms });
         }
         problems.sort_by_key(|problem| problem.line.unwrap_or(0));
         Err(Unusable { file: file.to_path_buf(), problems })

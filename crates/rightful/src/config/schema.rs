@@ -17,6 +17,11 @@ pub fn schema(descriptors: &[&Descriptor]) -> Json {
         "description": "Which connection decides for which, by name.",
         "additionalProperties": object(keys::INTEGRATION.iter()),
     });
+    let mut alarms = object(keys::ALARMS.iter());
+    alarms["description"] = json!("When something counts as wrong, and who is told.");
+    let to = &mut alarms["properties"]["mail"]["properties"]["to"];
+    *to = json!({ "oneOf": [to.take(), { "type": "array", "items": { "type": "string" }, "minItems": 1 }] });
+    top["properties"]["alarms"] = alarms;
     top["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     top["title"] = json!("Rightful's configuration");
     top
@@ -116,6 +121,9 @@ mod tests {
         assert_eq!(integration["properties"]["caps"]["properties"]["owner_moves"]["properties"]["percent"]["default"], json!(20));
         assert_eq!(integration["properties"]["no_match"]["oneOf"][0]["enum"], json!(["leave", "hold", "clear"]));
         assert_eq!(integration["properties"]["no_match"]["oneOf"][1]["properties"]["fallback"]["type"], json!("string"));
+        let alarms = &schema["properties"]["alarms"]["properties"];
+        assert_eq!(alarms["webhook"]["properties"]["secret"]["oneOf"].as_array().map(Vec::len), Some(3));
+        assert_eq!(alarms["mail"]["properties"]["to"]["oneOf"][1]["type"], json!("array"));
         for (place, descriptor) in descriptors.iter().enumerate() {
             let connection = &schema["properties"]["connections"]["additionalProperties"]["oneOf"][place];
             for setting in descriptor.settings {

@@ -36,6 +36,10 @@ pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
         let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == *vendor);
         integration(&mut text, job, source, target, has(source) && has(target));
     }
+    text.push_str("\n# Who is told when something is wrong, while `rightful serve` runs. See docs/operations.md.\n[alarms]\n");
+    for setting in keys::ALARMS {
+        optional(&mut text, setting);
+    }
     text
 }
 
@@ -124,11 +128,14 @@ mod tests {
         let descriptors: Vec<&Descriptor> = connectors().collect();
         let text = template(&descriptors, &Filled::default());
         let bare = Config::parse(&text, Path::new("rightful.toml")).unwrap();
-        // Without caps.*.count, which have no default.
+        // Without caps.*.count and others, which have no default.
+        let is_alarm = |line: &str| keys::ALARMS.iter().any(|setting| line.starts_with(setting.key) && setting.default.is_none());
         let on = text
             .lines()
             .map(|line| match line.strip_prefix('#') {
-                Some(rest) if !rest.starts_with([' ', '[']) && !rest.contains(".count") && !rest.contains("proxy") => rest,
+                Some(rest) if !rest.starts_with([' ', '[']) && !rest.contains(".count") && !rest.contains("proxy") && !is_alarm(rest) => {
+                    rest
+                }
                 _ => line,
             })
             .collect::<Vec<_>>()

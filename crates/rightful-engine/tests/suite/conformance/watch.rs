@@ -38,18 +38,14 @@ async fn failures_are_counted_in_a_row_and_a_quarantine_ends_by_a_person() {
     use RunOutcome::{Done, DoneWithHolds, Failed, Partial, Refused};
     let bench = Bench::new().await;
     let watch = &bench.stand.watch;
-    let mut complete = None;
     for (at, (outcome, failures)) in
         [(Failed, 1), (Failed, 2), (Partial, 0), (Failed, 1), (Refused, 0), (Failed, 1), (DoneWithHolds, 0), (Failed, 1), (Done, 0)]
             .into_iter()
             .enumerate()
     {
         let now = minute(at as i64);
-        if matches!(outcome, Done | DoneWithHolds) {
-            complete = Some(now);
-        }
         let noted = watch.note_end(INTEGRATION, Some(RunId(3)), outcome, now).await.unwrap();
-        let expected = Watched { failures, last_complete: complete, last_ended: Some((RunId(3), now, outcome)), ..Watched::default() };
+        let expected = Watched { failures, last_ended: Some((RunId(3), now, outcome)), ..Watched::default() };
         assert_eq!((&noted, &watch.watched(INTEGRATION).await.unwrap()), (&expected, &expected));
     }
     // One that could not begin has no number.
@@ -65,7 +61,83 @@ async fn failures_are_counted_in_a_row_and_a_quarantine_ends_by_a_person() {
 }
 
 #[tokio::test]
-async fn an_episode_begins_once_and_whoever_knew_of_it_is_told_of_its_end() {
+async fn only_a_whole_run_that_is_done_is_complete_whoever_made_it() {
+    use RunOutcome::{Done, DoneWithHolds, Failed, Partial, Refused};
+    let bench = Bench::new().await;
+    let (store, watch) = (&bench.store, &bench.stand.watch);
+    let whole = || RunTask::Full;
+    let table = [
+        (RunTask::Plan { only: None }, Done, None),
+        (RunTask::Apply { plan: PlanId(1) }, Done, None),
+        (RunTask::Undo { run: RunId(1) }, Done, None),
+        (whole(), Partial, None),
+        (whole(), Refused, None),
+        (whole(), Failed, None),
+        (whole(), DoneWithHolds, Some(6)),
+        (whole(), Failed, Some(6)),
+        (whole(), Done, Some(8)),
+        (RunTask::Plan { only: None }, Done, Some(8)),
+    ];
+    for (at, (task, outcome, complete)) in table.into_iter().enumerate() {
+        let run = store.begin_run(&bench.fence, &task, 1, None, minute(0)).await.unwrap();
+        let now = minute(at as i64);
+        store.end_run(&bench.fence, run, &"customer".into(), outcome, None, &RunCounts::default(), &[], now).await.unwrap();
+        let found = watch.watched(INTEGRATION).await.unwrap().last_complete;
+        assert_eq!(found, complete.map(minute), "{task:?} that ended {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn runs_are_expected_since_the_integration_was_first_seen_or_resumed() {
+    let bench = Bench::new().await;
+    let (store, watch) = (&bench.store, &bench.stand.watch);
+    let expected = async || watch.watched(INTEGRATION).await.unwrap().expected;
+    assert_eq!(expected().await, None);
+    watch.expect_runs(INTEGRATION, minute(1)).await.unwrap();
+    watch.expect_runs(INTEGRATION, minute(2)).await.unwrap();
+    assert_eq!(expected().await, Some(minute(1)));
+    store.pause(INTEGRATION, false, &author("ann", 3)).await.unwrap();
+    assert_eq!(expected().await, Some(minute(1)), "it was not paused");
+    store.pause(INTEGRATION, true, &author("ann", 4)).await.unwrap();
+    assert_eq!(expected().await, Some(minute(1)));
+    store.pause(INTEGRATION, false, &author("ann", 5)).await.unwrap();
+    assert_eq!(expected().await, Some(minute(5)));
+}
+
+#[tokio::test]
+async fn the_health_of_all_integrations_is_one_look() {
+    let bench = Bench::new().await;
+    let (store, watch) = (&bench.store, &bench.stand.watch);
+    let other = bench.other("other").await;
+    let plan = bench.begin_plan().await;
+    let (holds, cases) = ([hold("c1"), hold("c2")], [case("unmapped-code", "R05"), case("source-only", "C9"), case("source-only", "C8")]);
+    store.add_to_plan(&bench.fence, plan, &[], &holds, &cases, minute(1)).await.unwrap();
+    store.put_cases(&other, &[case("source-only", "C1")], minute(1)).await.unwrap();
+    store.pause("other", true, &author("ann", 2)).await.unwrap();
+    let ended = bench.begin_run().await;
+    store.end_run(&bench.fence, ended, &"customer".into(), RunOutcome::Done, None, &RunCounts::default(), &[], minute(3)).await.unwrap();
+    let under_way = bench.begin_run().await;
+    watch.expect_runs(INTEGRATION, minute(1)).await.unwrap();
+    let vitals = watch.vitals().await.unwrap();
+    let of = |name: &str| vitals.iter().find(|vitals| vitals.integration == name).unwrap().clone();
+    let counted = |counts: &[(&str, u64)]| counts.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect::<Vec<_>>();
+    let expected = Vitals {
+        integration: INTEGRATION.into(),
+        watched: watch.watched(INTEGRATION).await.unwrap(),
+        state: IntegrationState::default(),
+        holds: 2,
+        cases: counted(&[("source-only", 2), ("unmapped-code", 1)]),
+        unfinished: Some(under_way),
+    };
+    assert_eq!(of(INTEGRATION), expected);
+    assert_eq!((expected.watched.expected, expected.watched.last_complete), (Some(minute(1)), Some(minute(3))));
+    let other = of("other");
+    assert_eq!((other.state.paused, other.holds, other.cases), (Some(author("ann", 2)), 0, counted(&[("source-only", 1)])));
+    assert_eq!(other.unfinished, None);
+}
+
+#[tokio::test]
+async fn an_episode_begins_once_and_everyone_is_told_of_its_end() {
     let bench = Bench::new().await;
     let watch = &bench.stand.watch;
     let channels = ["mail".to_owned(), "webhook".to_owned()];
@@ -73,12 +145,24 @@ async fn an_episode_begins_once_and_whoever_knew_of_it_is_told_of_its_end() {
     assert_eq!(watch.begin_episode(INTEGRATION, "quarantined", "again", &channels, minute(2)).await.unwrap(), None);
     assert_eq!((begun.to_tell.as_slice(), watch.episodes().await.unwrap()), (&channels[..], vec![begun.clone()]));
     watch.told(begun.id, "mail", false).await.unwrap();
+    assert_eq!(watch.episodes().await.unwrap()[0].to_tell, ["webhook"]);
+    // The webhook could not be told in time: it is told of beginning and end in one.
     let ended = watch.end_episode(INTEGRATION, "quarantined", minute(3)).await.unwrap().unwrap();
-    assert_eq!((ended.ended, ended.to_tell, ended.to_tell_end), (Some(minute(3)), vec![], vec!["mail".to_owned()]));
+    let mut everyone = ended.to_tell_end.clone();
+    everyone.sort();
+    assert_eq!((ended.ended, ended.to_tell, everyone), (Some(minute(3)), vec![], channels.to_vec()));
     assert_eq!(watch.end_episode(INTEGRATION, "quarantined", minute(4)).await.unwrap(), None);
-    assert_eq!(watch.episodes().await.unwrap().len(), 1);
+    // An answer that came late does not bring the beginning back.
+    watch.told(begun.id, "webhook", false).await.unwrap();
     watch.told(begun.id, "mail", true).await.unwrap();
+    let left = watch.episodes().await.unwrap();
+    assert_eq!((left.len(), &left[0].to_tell[..], &left[0].to_tell_end[..]), (1, &[][..], &["webhook".to_owned()][..]));
+    watch.told(begun.id, "webhook", true).await.unwrap();
     assert_eq!(watch.episodes().await.unwrap(), []);
+    let again = watch.begin_episode(INTEGRATION, "quarantined", "again", &[], minute(5)).await.unwrap().unwrap();
+    assert_ne!(again.id, begun.id);
+    watch.end_episode(INTEGRATION, "quarantined", minute(6)).await.unwrap().unwrap();
+    assert_eq!(watch.episodes().await.unwrap(), [], "nobody has to be told");
 }
 
 #[tokio::test]

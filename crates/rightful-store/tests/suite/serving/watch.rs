@@ -38,21 +38,21 @@ async fn failures_in_a_row_are_counted_and_an_end_is_noted() {
     let stand = Stand::new();
     let store = &stand.sqlite;
     let table = [
-        (Some(1), Failed, 1, None, Some((1, 1, Failed))),
+        (Some(1), Failed, 1, Some((1, 1, Failed))),
         // It could not begin: there is no run to tell of.
-        (None, Failed, 2, None, Some((1, 1, Failed))),
-        (Some(2), Failed, 3, None, Some((2, 3, Failed))),
-        (Some(3), Refused, 0, None, Some((3, 4, Refused))),
-        (Some(4), Failed, 1, None, Some((4, 5, Failed))),
-        (Some(5), Done, 0, Some(6), Some((5, 6, Done))),
-        (Some(6), Partial, 0, Some(6), Some((6, 7, Partial))),
-        (Some(7), DoneWithHolds, 0, Some(8), Some((7, 8, DoneWithHolds))),
-        (Some(8), Failed, 1, Some(8), Some((8, 9, Failed))),
+        (None, Failed, 2, Some((1, 1, Failed))),
+        (Some(2), Failed, 3, Some((2, 3, Failed))),
+        (Some(3), Refused, 0, Some((3, 4, Refused))),
+        (Some(4), Failed, 1, Some((4, 5, Failed))),
+        (Some(5), Done, 0, Some((5, 6, Done))),
+        (Some(6), Partial, 0, Some((6, 7, Partial))),
+        (Some(7), DoneWithHolds, 0, Some((7, 8, DoneWithHolds))),
+        (Some(8), Failed, 1, Some((8, 9, Failed))),
     ];
-    for (at, (run, outcome, failures, complete, ended)) in (1..).zip(table) {
+    for (at, (run, outcome, failures, ended)) in (1..).zip(table) {
         let noted = store.note_end("a", run.map(RunId), outcome, minute(at)).await.unwrap();
         let ended = ended.map(|(run, at, outcome)| (RunId(run), minute(at), outcome));
-        let expected = Watched { failures, last_complete: complete.map(minute), last_ended: ended, ..Watched::default() };
+        let expected = Watched { failures, last_ended: ended, ..Watched::default() };
         assert_eq!(noted, expected, "minute {at}");
         assert_eq!(store.watched("a").await.unwrap(), expected);
     }
@@ -99,23 +99,28 @@ async fn an_episode_begins_once_and_each_channel_hears_of_both_ends_once() {
     assert_eq!(waiting().await, [(first.id, "mail webhook".into(), "".into()), (other.id, "mail webhook".into(), "".into())]);
     store.told(first.id, "webhook", false).await.unwrap();
     store.told(first.id, "webhook", false).await.unwrap();
-    // Whoever never heard that it began is not told that it ended.
+    // Whoever could not be told that it began hears of both in one.
     let ended = store.end_episode("a", "no-complete-run", minute(9)).await.unwrap().unwrap();
-    assert_eq!((ended.id, ended.ended, ended.to_tell, ended.to_tell_end), (first.id, Some(minute(9)), vec![], vec!["webhook".to_owned()]));
+    let everyone = vec!["mail".to_owned(), "webhook".to_owned()];
+    assert_eq!((ended.id, ended.ended, ended.to_tell, ended.to_tell_end), (first.id, Some(minute(9)), vec![], everyone));
     assert_eq!(store.end_episode("a", "no-complete-run", minute(10)).await.unwrap(), None);
-    assert_eq!(waiting().await[0], (first.id, "".into(), "webhook".into()));
+    assert_eq!(waiting().await[0], (first.id, "".into(), "mail webhook".into()));
     store.told(first.id, "webhook", true).await.unwrap();
+    store.told(first.id, "mail", true).await.unwrap();
     assert_eq!(waiting().await, [(other.id, "mail webhook".into(), "".into())], "an ended one that everybody knows of is over");
-    // One that nobody heard of leaves nothing behind.
     store.end_episode("a", "growing-holds", minute(11)).await.unwrap().unwrap();
+    for channel in &channels {
+        store.told(other.id, channel, true).await.unwrap();
+    }
     assert_eq!(waiting().await, []);
     // The next episode is another one. A message that was on its way when it ended is answered by its end.
     let second = begin("no-complete-run", 20).await.unwrap();
     assert!(second.id > other.id);
     store.end_episode("a", "no-complete-run", minute(21)).await.unwrap().unwrap();
     store.told(second.id, "mail", false).await.unwrap();
-    assert_eq!(waiting().await, [(second.id, "".into(), "mail".into())]);
+    assert_eq!(waiting().await, [(second.id, "".into(), "mail webhook".into())]);
     store.told(second.id, "mail", true).await.unwrap();
+    store.told(second.id, "webhook", true).await.unwrap();
     store.told(999, "mail", true).await.unwrap();
     assert_eq!(waiting().await, []);
 }
