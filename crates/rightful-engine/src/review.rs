@@ -3,14 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::Duration;
 use rightful_core::{Instant, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{Authorship, Digest, Kept, Plan, PlanId, PlanState, RunId};
-
-/// How long a schedule leaves a refused plan alone, in hours, once one person approved it and a second has to.
-pub const SECOND_WAITS_HOURS: i64 = 4;
+use crate::{APPROVAL_PATIENCE, Authorship, Digest, Kept, Plan, PlanId, PlanState, RunId};
 
 /// Why nobody can approve a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +124,7 @@ pub fn review(plan: &Plan, approvals: &[Authorship], policy: Digest, table_versi
         (PlanState::LetThrough, _) | (PlanState::Ready, [_, ..]) => Review::Granted { over_cap: None },
         (PlanState::Ready, []) => Review::One,
         (_, []) => Review::Two,
-        (_, [first]) => Review::Second { first: (*first).clone(), until: first.at + Duration::hours(SECOND_WAITS_HOURS) },
+        (_, [first]) => Review::Second { first: (*first).clone(), until: first.at + APPROVAL_PATIENCE },
         (_, [first, second, ..]) => Review::Granted {
             over_cap: Some((
                 format!("{} and {}", first.author, second.author),
@@ -220,7 +216,7 @@ mod tests {
         let cap = &[("owner-moves", true)][..];
         let both = &[("owner-moves", true), ("removals", true)][..];
         let guard = &[("owner-moves", true), ("source-shrunk", false)][..];
-        let second = |author| Review::Second { first: by(author), until: Instant::UNIX_EPOCH + Duration::hours(4) };
+        let second = |author| Review::Second { first: by(author), until: Instant::UNIX_EPOCH + chrono::TimeDelta::hours(4) };
         let granted = Review::Granted { over_cap: None };
         let over_cap = Review::Granted { over_cap: Some(("ann and bob".into(), "ann: says ann; bob: says bob".into())) };
         let guarded = Review::Closed(Closed::Guarded(vec!["source-shrunk".into()]));

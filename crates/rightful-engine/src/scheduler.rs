@@ -290,7 +290,9 @@ impl Shared {
         }
         let approved = self.approved(integration).await?;
         if let Due::Run(cause) = due(schedule, watched, &state, approved, now) {
-            self.clone().begin((*integration).to_owned(), RunTask::Full, RunOptions::default(), Why::Schedule(cause), None);
+            let author = if let Cause::Asked(by) = &cause { Some(by.clone()) } else { None };
+            let options = RunOptions { author, ..RunOptions::default() };
+            self.clone().begin((*integration).to_owned(), RunTask::Full, options, Why::Schedule(cause), None);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use rightful_engine::{
     Typed, TypedUser, UserLine, code_overview, known_people, people_overview, preview, typed_edit,
 };
 
+use super::actions::Actions;
 use super::integrations::{Standing, standing};
 use super::{Frame, Section, Shown, page_with, segment, to};
 use crate::access::Who;
@@ -107,6 +108,7 @@ struct CodesPage {
     base: String,
     deployed: Deployed,
     standing: Standing,
+    actions: Actions,
     editing: Editing,
     last_read: Option<Moment>,
     next: Option<Moment>,
@@ -246,6 +248,7 @@ async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows
         last_read: table.last_read.map(|at| moment(at, now)),
         version: table.version,
         total: number(kept.len() as u64),
+        actions: Actions::of(console, who, &deployed).await?,
         deployed,
         standing,
         editing,
@@ -270,7 +273,7 @@ fn row(
     names: &BTreeMap<&str, &UserLine>,
     table: &CodeTable,
     effects: &[rightful_engine::Effect],
-    now: rightful_core::Instant,
+    now: Instant,
 ) -> Row {
     let wanted: Option<BTreeSet<&str>> =
         draft.edits.iter().find(|edit| edit.code == line.code).map(|edit| edit.rows.iter().filter_map(|row| row.user.as_deref()).collect());

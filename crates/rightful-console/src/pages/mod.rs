@@ -36,8 +36,6 @@ pub type Shown = Result<Response, Problem>;
 /// Where in the menu a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// Not in the menu: signing in, problems.
-    Outside,
     /// Integrations and their code tables.
     Integrations,
     /// Runs.

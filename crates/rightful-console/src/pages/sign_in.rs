@@ -6,6 +6,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse as _, Redirect};
 use axum_login::AuthnBackend as _;
 use rightful_core::{Error, ErrorKind, Secret};
@@ -75,7 +76,7 @@ pub async fn signed(
             format!("Too many failed attempts. Try again in {}; if it was not you, tell an admin.", crate::told::span(wait.unsigned_abs())),
         )?;
         if let Ok(value) = wait.to_string().parse() {
-            answer.headers_mut().insert(axum::http::header::RETRY_AFTER, value);
+            answer.headers_mut().insert(RETRY_AFTER, value);
         }
         return Ok(answer);
     }

@@ -169,7 +169,6 @@ struct History {
     frame: Frame,
     name: String,
     base: String,
-    present: i64,
     versions: Vec<Version>,
     may_revert: bool,
 }
@@ -224,7 +223,6 @@ pub async fn history(
         base: format!("/integrations/{}", segment(&name)),
         may_revert: who.access().over(Right::EditCodes, &name, editable).is_ok(),
         name,
-        present,
         versions,
     })
 }

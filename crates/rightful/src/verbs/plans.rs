@@ -37,7 +37,9 @@ async fn job(
     told: Arc<dyn Progress>,
 ) -> Result<RunReport, Failure> {
     let ports = composition.ports(integration, told).await?;
-    let options = RunOptions { failpoint: crate::verbs::halt::failpoint(), ..options };
+    // Where nobody is named, whoever is signed in to this machine asked for it.
+    let author = options.author.clone().or_else(|| author(None).ok());
+    let options = RunOptions { author, failpoint: crate::verbs::halt::failpoint(), ..options };
     Ok(run_job(&ports, integration, task, options).await?)
 }
 

@@ -74,7 +74,8 @@ fn took(run: &Run) -> String {
 
 fn one(run: &Run, entries: &[Entry]) -> String {
     let counts = &run.counts;
-    let mut text = format!("{} ({}, {}): {}\n", run.id, run.integration, task(&run.task), outcome(run));
+    let by = run.by.as_ref().map_or_else(String::new, |by| format!(", asked for by {by}"));
+    let mut text = format!("{} ({}, {}{by}): {}\n", run.id, run.integration, task(&run.task), outcome(run));
     let ended = run.ended.map_or_else(|| "not ended".to_owned(), |_| format!("took {}", took(run)));
     text.push_str(&format!("  begun {}, {ended}\n", output::moment(Some(run.started))));
     text.push_str(&format!(
