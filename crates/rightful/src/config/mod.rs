@@ -9,10 +9,12 @@ mod secret;
 mod template;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rightful_core::{ConnectionName, Descriptor, Setting, SettingType, Settings, TransportOptions, Url, nearest};
-use rightful_engine::Integration;
+use rightful_engine::{Integration, Schedule};
 use serde_json::Value as Json;
 
 pub use alarms::{AlarmsConfig, MailConfig, MailTls, WebhookConfig};
@@ -54,6 +56,23 @@ pub struct Config {
     pub integrations: BTreeMap<String, Integration>,
     /// Who is told when something is wrong.
     pub alarms: AlarmsConfig,
+    /// When each runs by itself.
+    pub schedules: BTreeMap<String, Schedule>,
+    /// How it is served.
+    pub serve: ServeConfig,
+}
+
+/// How `rightful serve` goes about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// Where the console listens.
+    pub listen: String,
+    /// How many scheduled runs go on side by side.
+    pub parallel_runs: usize,
+    /// After how many failures in a row an integration is put into quarantine.
+    pub quarantine_after: u32,
+    /// How long runs under way may go on when the program is stopped.
+    pub stop: Duration,
 }
 
 /// A configuration that cannot be used.
@@ -100,15 +119,20 @@ impl Config {
             }
         }
         let names: Vec<&str> = document.connections.iter().map(|section| section.name.as_str()).collect();
+        let serve = serve(&document.top, &mut problems);
         let mut integrations = BTreeMap::new();
+        let mut schedules = BTreeMap::new();
         for section in &document.integrations {
+            if let Some(schedule) = integration::schedule(section, &mut problems) {
+                schedules.insert(section.name.clone(), schedule);
+            }
             if let Some(integration) = integration::integration(section, &names, &connections, &mut problems) {
                 integrations.insert(integration.name.clone(), integration);
             }
         }
         let alarms = alarms::alarms(&document.alarms, &mut problems);
         if problems.is_empty() {
-            return Ok(Self { file: file.to_path_buf(), store, connections, integrations, alarms });
+            return Ok(Self { file: file.to_path_buf(), store, connections, integrations, alarms, schedules, serve });
         }
         problems.sort_by_key(|problem| problem.line.unwrap_or(0));
         Err(Unusable { file: file.to_path_buf(), problems })
@@ -132,6 +156,27 @@ fn text_of(leaves: &[Leaf], setting: &Setting, problems: &mut Problems) -> Optio
             None
         }
     }
+}
+
+/// The value of a setting that is a whole number within these bounds, its default where it is not given; nothing where it is wrong.
+fn number_of(leaves: &[Leaf], setting: &Setting, bounds: RangeInclusive<u64>, problems: &mut Problems) -> Option<u64> {
+    let Some(leaf) = leaves.iter().find(|leaf| leaf.key == setting.key) else {
+        return setting.default.and_then(|text| text.parse().ok());
+    };
+    let number = leaf.value.as_u64().filter(|number| bounds.contains(number));
+    if number.is_none() {
+        problems.push(wrong(leaf, setting, &format!("a whole number from {} to {}", bounds.start(), bounds.end()), &leaf.value));
+    }
+    number
+}
+
+/// The section `[serve]`.
+fn serve(leaves: &[Leaf], problems: &mut Problems) -> ServeConfig {
+    let mut number = |setting, bounds| number_of(leaves, setting, bounds, problems).unwrap_or_default();
+    let parallel_runs = usize::try_from(number(&keys::PARALLEL_RUNS, 1..=1_000)).unwrap_or(usize::MAX);
+    let quarantine_after = u32::try_from(number(&keys::QUARANTINE_AFTER, 1..=1_000)).unwrap_or(u32::MAX);
+    let stop = Duration::from_secs(number(&keys::STOP_SECONDS, 0..=3_600));
+    ServeConfig { listen: text_of(leaves, &keys::LISTEN, problems).unwrap_or_default(), parallel_runs, quarantine_after, stop }
 }
 
 fn wrong(leaf: &Leaf, setting: &Setting, wanted: &str, found: &Json) -> Problem {

@@ -12,6 +12,9 @@ use tokio::sync::broadcast;
 use super::Server;
 use crate::registry;
 
+/// A look at the schedules that is older than this is no sign of life.
+const STALE: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
+
 #[async_trait]
 impl Deployment for Server {
     fn integrations(&self) -> Vec<Deployed> {
@@ -21,13 +24,13 @@ impl Deployment for Server {
             vendor: config.connections.get(name).map_or("unknown", |connection| connection.descriptor.name),
         };
         let deployed = config.integrations.values().map(|integration| {
-            let schedule = self.schedule(&integration.name);
+            let schedule = self.scheduler.schedule(&integration.name);
             Deployed {
                 source: endpoint(&integration.policy.source.connection),
                 target: endpoint(&integration.policy.target.connection),
-                next_due: schedule.next_after(self.now()),
-                schedule: schedule.told(),
-                unready: self.unready(integration),
+                next_due: schedule.and_then(|schedule| schedule.next_after(self.now())),
+                schedule: schedule.map(rightful_engine::Schedule::told).unwrap_or_default(),
+                unready: self.readiness.why_not_run(integration),
                 integration: integration.clone(),
             }
         });
@@ -48,7 +51,7 @@ impl Deployment for Server {
     }
 
     fn wake(&self) {
-        self.wake.notify_one();
+        self.scheduler.wake();
     }
 
     fn connections(&self) -> Vec<DeployedConnection> {
@@ -61,7 +64,7 @@ impl Deployment for Server {
             secrets: connection.secrets.iter().map(|(key, reference)| ((*key).to_owned(), reference.told())).collect(),
             allow_private: connection.network.allow_private,
             revision: 0,
-            unready: self.why_unready(&connection.name),
+            unready: self.readiness.why_not(&connection.name),
             used_by: config
                 .integrations
                 .values()
@@ -108,7 +111,17 @@ impl Deployment for Server {
     }
 
     async fn ready(&self) -> std::result::Result<(), String> {
-        self.composition.store.all_watched().await.map(drop).map_err(|error| error.to_string())
+        let standing = self.scheduler.standing().borrow().clone();
+        if let Some(trouble) = standing.trouble {
+            return Err(trouble);
+        }
+        match standing.looked {
+            Some(looked) if self.now() - looked < STALE => {
+                self.composition.store.all_watched().await.map(drop).map_err(|error| error.to_string())
+            }
+            Some(looked) => Err(format!("schedules were last looked at {looked}")),
+            None => Err("schedules were not looked at yet".to_owned()),
+        }
     }
 
     fn now(&self) -> Instant {
