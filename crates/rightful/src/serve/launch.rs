@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rightful_core::{ConnectionName, Error, async_trait};
-use rightful_engine::{Event, Integration, JobError, Launch, Progress as _, RunId, RunOptions, RunReport, RunTask, run_job};
+use rightful_engine::{Event, Integration, JobError, Launch, RunId, RunOptions, RunReport, RunTask, run_job};
 use tokio::sync::oneshot;
 
 use super::hub::Hub;

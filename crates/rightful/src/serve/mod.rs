@@ -151,7 +151,7 @@ impl Opened {
 /// As the store.
 pub async fn open(server: &Arc<Server>, listener: TcpListener, stop: watch::Receiver<bool>) -> Result<Opened> {
     let address = format!("http://{}", listener.local_addr().map_err(|error| output::io_error("the address cannot be told", error))?);
-    let console = Arc::new(Console::new(server.clone(), server.composition.store.clone()).keeping(server.composition.store.clone()));
+    let console = Arc::new(Console::new(server.clone(), server.composition.store.clone()));
     let link = first_link(&console).await?.map(|path| format!("{address}{}", path.expose()));
     let router = rightful_console::router(console, false);
     let scheduling = tokio::spawn(keep_schedules(server.scheduler.clone(), stop.clone()));
