@@ -6,7 +6,7 @@ use rightful_console::{Deployed, DeployedConnection, Deployment, Endpoint, Origi
 use rightful_core::{
     ConnectionName, Context, Descriptor, Error, ErrorKind, Finding, Instant, Purpose, Result, Secrets, Settings, async_trait,
 };
-use rightful_engine::{Event, Ports, RunId, RunOptions, RunTask, Silent, Store as _, WatchStore as _};
+use rightful_engine::{Event, Ports, RunId, RunOptions, RunTask, Silent, WatchStore as _};
 use tokio::sync::broadcast;
 
 use super::Server;
