@@ -227,7 +227,10 @@ pub fn integration<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Int
 }
 
 /// Opens the store with its master key. That it cannot be had is told once a secret is wanted.
-async fn opened(head: &Head, folder: &Path) -> Result<SqliteStore> {
+///
+/// # Errors
+/// As the store.
+pub async fn opened(head: &Head, folder: &Path) -> Result<SqliteStore> {
     let key = match &head.master_key {
         Some(reference) => reference.fetch(folder).await.map(Some),
         None => Ok(None),
