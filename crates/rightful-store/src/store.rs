@@ -250,9 +250,9 @@ impl Store for SqliteStore {
         self.fenced(fence, move |tx, fence| tables::codes_read(tx, &fence.integration, at)).await
     }
 
-    async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
+    async fn code_versions_before(&self, integration: &str, before: Option<i64>, limit: usize) -> Result<Vec<TableVersion>> {
         let integration = integration.to_owned();
-        self.0.read(move |tx| tables::code_versions(tx, &integration, limit)).await
+        self.0.read(move |tx| tables::code_versions_before(tx, &integration, before, limit)).await
     }
 
     async fn code_rows_at(&self, integration: &str, version: i64) -> Result<Vec<CodeRow>> {

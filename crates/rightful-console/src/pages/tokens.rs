@@ -152,7 +152,7 @@ pub async fn add(
             page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown)
         }
         Ok(new) => {
-            let (_, text) = make(&console, &who.actor(), &new).await?;
+            let (_, text) = make(&console, &who, &new).await?;
             let made = Some((new.name, text.expose().to_owned()));
             page(&shown(&console, &who, &session, &From::default(), Typed::default(), &[], made).await?)
         }

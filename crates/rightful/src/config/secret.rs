@@ -56,7 +56,6 @@ impl SecretReference {
     }
 
     /// Where it comes from, for people.
-    #[cfg(feature = "serve")]
     pub fn told(&self) -> String {
         match self {
             Self::Env(name) => format!("environment variable {name}"),

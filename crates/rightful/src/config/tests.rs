@@ -79,6 +79,30 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
             "connection `erp` has no kind `custmer`",
             "source_kind = \"customer\"",
         ),
+        (
+            "target = \"field\"",
+            "target = \"field\"\nschedule = \"hourli\"",
+            "`schedule`: `hourli` is no schedule",
+            "did you mean `hourly`?",
+        ),
+        (
+            "target = \"field\"",
+            "target = \"field\"\ntime_zone = \"Europe/Berln\"",
+            "`time_zone`: `Europe/Berln` is no time zone",
+            "did you mean `Europe/Berlin`?",
+        ),
+        (
+            "\n[connections.erp]",
+            "\n[serve]\nparalel_runs = 3\n[connections.erp]",
+            "unknown key `serve.paralel_runs`",
+            "`serve.parallel_runs`",
+        ),
+        (
+            "\n[connections.erp]",
+            "\n[serve]\nparallel_runs = 0\n[connections.erp]",
+            "`serve.parallel_runs` must be a whole number from 1 to 1000, not 0",
+            "= 8",
+        ),
         ("instance = \"acme\"", "instance = \"acme\"\nproxy = \"ftp://x\"", "`proxy` is no address of a proxy", "http://HOST:PORT"),
     ];
     for (from, to, message, mend) in table {
@@ -106,4 +130,17 @@ fn a_fallback_is_a_table_and_so_may_be_its_user() {
     let text = good() + "no_match = { fallback = \"desk\" }\nno_owner = \"hold\"\n";
     let policy = &parse(&text).unwrap().integrations["rep-codes"].policy;
     assert_eq!((&policy.no_match, &policy.no_owner), (&NoOwner::Fallback("desk".into()), &NoOwner::Hold));
+}
+
+#[test]
+fn schedules_and_serving_have_defaults_and_can_be_said() {
+    let text = good();
+    let config = parse(&text).unwrap();
+    assert!(config.schedules["rep-codes"].told().starts_with("every hour at minute "), "{}", config.schedules["rep-codes"].told());
+    let defaults = ServeConfig { listen: "127.0.0.1:8080".into(), parallel_runs: 8, quarantine_after: 5, stop: Duration::from_secs(20) };
+    assert_eq!(config.serve, defaults);
+    let text = format!("[serve]\nlisten = \"[::1]:90\"\nparallel_runs = 3\nquarantine_after = 9\nstop_seconds = 0\n{text}");
+    let config = parse(&(text + "schedule = \"daily at 6:00\"\ntime_zone = \"Africa/Johannesburg\"\n")).unwrap();
+    assert_eq!(config.schedules["rep-codes"].told(), "every day at 06:00 Africa/Johannesburg");
+    assert_eq!(config.serve, ServeConfig { listen: "[::1]:90".into(), parallel_runs: 3, quarantine_after: 9, stop: Duration::ZERO });
 }

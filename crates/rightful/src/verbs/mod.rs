@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::{Cli, Global, Verb};
 use crate::compose::Composition;
-use crate::config::{Config, Unusable};
+use crate::config::{ConfigFile, Unusable};
 use crate::exit::Exit;
 use crate::output;
 
@@ -118,8 +118,8 @@ pub async fn run(cli: Cli) -> Ended {
 }
 
 /// The configuration with its store open.
-fn open(global: &Global) -> Result<Composition, Failure> {
-    Ok(Composition::open(Config::load(&global.config)?)?)
+pub async fn open(global: &Global) -> Result<Composition, Failure> {
+    Composition::open(ConfigFile::read(&global.config)?).await
 }
 
 /// The integration that a verb speaks of: named behind the verb, or by `--integration`, or the only one.
