@@ -8,6 +8,7 @@ mod live;
 mod plans;
 mod runs;
 mod stage;
+#[path = "../suite/stand.rs"]
 mod stand;
 mod why;
 mod works;

@@ -13,7 +13,7 @@ async fn lines_are_shown_newest_first_page_by_page_and_narrowed() {
     for number in 1..=120 {
         let actor = if number % 2 == 0 { "even" } else { "odd" };
         let action = if number % 3 == 0 { "codes.save" } else { "plan.approve" };
-        let act = Act::new(now, actor, action, format!("thing {number};")).detail(json!({ "version": number, "reason": "<i>why</i>" }));
+        let act = Act::new(now, actor, action, format!("widget {number};")).detail(json!({ "version": number, "reason": "<i>why</i>" }));
         stage.store.append(&act).await.unwrap();
     }
     let mut integrator = stage.signed_in("integrator").await;
@@ -28,12 +28,12 @@ async fn lines_are_shown_newest_first_page_by_page_and_narrowed() {
     loop {
         let page = integrator.get(&path).await;
         let text = page.says(200, &[]).text();
-        seen.extend(text.split("thing ").skip(1).map(|rest| rest.split(';').next().unwrap().parse::<u32>().unwrap()));
+        seen.extend(text.split("widget ").skip(1).map(|rest| rest.split(';').next().unwrap().parse::<u32>().unwrap()));
         let Some((_, rest)) = page.body.split_once("\">Older</a>").map(|(before, rest)| (rest, before)) else { break };
         path = rest.rsplit("href=\"").next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
     }
     assert_eq!(seen, (1..=120).rev().filter(|number| number % 2 == 1 && number % 3 != 0).collect::<Vec<u32>>());
-    integrator.get("/audit?object=thing%207;").await.says(200, &["version 7", "Show all"]);
+    integrator.get("/audit?object=widget%207;").await.says(200, &["version 7", "Show all"]);
     integrator.get("/audit?actor=nobody").await.says(200, &["No line fits"]);
     // What is typed into an address is no reason to fall over.
     integrator.get("/audit?before=x&actor=%22%3E%3Cscript%3E").await.says(200, &["No line fits"]);
