@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rightful_core::{ConnectionName, Error, async_trait};
-use rightful_engine::{Event, Integration, JobError, Launch, Progress as _, RunId, RunOptions, RunReport, RunTask, run_job};
+use rightful_engine::{Event, Integration, JobError, Launch, RunId, RunOptions, RunReport, RunTask, run_job};
 use tokio::sync::oneshot;
 
 use super::hub::Hub;
+use super::metrics::Metrics;
+use super::pulse::Pulses;
 use crate::compose::Composition;
 use crate::output;
 
@@ -58,6 +60,8 @@ pub struct Launcher {
     pub composition: Arc<Composition>,
     pub hub: Arc<Hub>,
     pub readiness: Arc<Readiness>,
+    pub pulses: Arc<Pulses>,
+    pub metrics: Arc<Metrics>,
 }
 
 #[async_trait]
@@ -70,9 +74,10 @@ impl Launch for Launcher {
         began: oneshot::Sender<RunId>,
     ) -> Result<RunReport, JobError> {
         let integration = self.composition.integration(Some(integration))?;
-        let progress = self.hub.reporter(&integration.name, began);
+        let progress = self.pulses.heard(&integration.name, self.hub.reporter(&integration.name, began));
         let tell = progress.clone();
         let options = RunOptions { failpoint: crate::verbs::halt::failpoint(), ..options };
+        let begun = self.composition.clock().now();
         let ended = match self.composition.ports(integration, progress).await {
             Ok(ports) => {
                 self.readiness.note_made(integration);
@@ -85,6 +90,7 @@ impl Launch for Launcher {
                 Err(JobError::Failed(error))
             }
         };
+        self.metrics.ended(&integration.name, &ended, self.composition.clock().now() - begun);
         if let Err(JobError::Failed(error)) = &ended {
             tell.report(Event::Note(in_one_line(error)));
         }

@@ -1,5 +1,7 @@
 //! What each verb does: a thin hand on the engine, the store and the connectors.
 
+#[cfg(feature = "serve")]
+mod alarms;
 mod cases;
 mod codes;
 mod connectors;
@@ -107,6 +109,8 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Cases(arguments) => cases::cases(&global, &arguments).await,
         Verb::Pause(arguments) => cases::pause(&global, &arguments).await,
         Verb::Resume(arguments) => cases::resume(&global, &arguments).await,
+        #[cfg(feature = "serve")]
+        Verb::Alarms(arguments) => alarms::alarms(&global, &arguments.verb).await,
         #[cfg(feature = "serve")]
         Verb::Serve(arguments) => crate::serve::verb(&global, &arguments).await,
         #[cfg(feature = "sandbox")]
