@@ -39,9 +39,21 @@ pub struct Global {
     /// Prints JSON for programs instead of tables for people
     #[arg(long, global = true)]
     pub json: bool,
+    /// How logs are written to standard error
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "RIGHTFUL_LOG_FORMAT")]
+    pub log_format: LogFormat,
     /// Tells more on the way: -v what is done, -vv every call (never their contents)
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
 }
 
 /// The verbs.
@@ -116,6 +128,10 @@ pub enum Verb {
     #[cfg(feature = "serve")]
     #[command(after_help = "Example: rightful serve --listen 127.0.0.1:8080")]
     Serve(crate::serve::Arguments),
+    /// Lists what is wrong and who still has to be told, or tries how alarms are told
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Examples: rightful alarms list\n          rightful alarms test")]
+    Alarms(Alarms),
     /// Serves stand-ins of the compiled vendors on this machine
     #[cfg(feature = "sandbox")]
     #[command(after_help = "Example: rightful sandbox --config sandbox.toml")]
@@ -514,4 +530,23 @@ mod tests {
             assert!(help.contains("rightful "), "`{}` has no example", verb.get_name());
         }
     }
+}
+
+/// `alarms`
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+pub struct Alarms {
+    /// What to do with them
+    #[command(subcommand)]
+    pub verb: AlarmsVerb,
+}
+
+/// Verbs below `alarms`.
+#[cfg(feature = "serve")]
+#[derive(Debug, Subcommand)]
+pub enum AlarmsVerb {
+    /// Lists alarms that stand, and those that somebody still has to be told of
+    List,
+    /// Sends a test message to everybody whom the configuration names
+    Test,
 }

@@ -180,15 +180,15 @@ impl Composition {
         let policy = &integration.policy;
         let all = self.connections();
         let used = [&policy.source.connection, &policy.target.connection];
-        used.into_iter()
-            .filter_map(|name| all.get(name))
-            .map(|connection| {
-                let permits = self.permits(connection);
-                let metered: BTreeSet<&'static str> = (connection.descriptor.kinds)().into_iter().flat_map(|spec| spec.quotas).collect();
-                let counts = [CALLS, WAITS].into_iter().chain(metered).map(|name| (name, permits.spent(name))).collect();
-                Spent { connection: connection.name.clone(), counts }
-            })
-            .collect()
+        used.into_iter().filter_map(|name| all.get(name)).map(|connection| self.spent_by(connection)).collect()
+    }
+
+    /// The same of one connection: what its account was drawn on.
+    pub fn spent_by(&self, connection: &ConnectionConfig) -> Spent {
+        let permits = self.permits(connection);
+        let metered: BTreeSet<&'static str> = (connection.descriptor.kinds)().into_iter().flat_map(|spec| spec.quotas).collect();
+        let counts = [CALLS, WAITS].into_iter().chain(metered).map(|name| (name, permits.spent(name))).collect();
+        Spent { connection: connection.name.clone(), counts }
     }
 
     /// Permits belong to an account: its connections share them.

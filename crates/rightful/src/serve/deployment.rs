@@ -123,7 +123,12 @@ impl Deployment for Server {
     }
 
     fn metrics(&self) -> String {
-        String::new()
+        let page = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.metrics_page()));
+        // Without a page the scrape shows an empty target; why, the log says.
+        page.unwrap_or_else(|error| {
+            tracing::error!("metrics cannot be told: {error}");
+            String::new()
+        })
     }
 
     async fn ready(&self) -> std::result::Result<(), String> {

@@ -8,6 +8,8 @@ use rightful_engine::{Event, Integration, JobError, Launch, RunId, RunOptions, R
 use tokio::sync::oneshot;
 
 use super::hub::Hub;
+use super::metrics::Metrics;
+use super::pulse::Pulses;
 use crate::compose::Composition;
 use crate::output;
 
@@ -63,6 +65,8 @@ pub struct Launcher {
     pub composition: Arc<Composition>,
     pub hub: Arc<Hub>,
     pub readiness: Arc<Readiness>,
+    pub pulses: Arc<Pulses>,
+    pub metrics: Arc<Metrics>,
 }
 
 #[async_trait]
@@ -75,9 +79,10 @@ impl Launch for Launcher {
         began: oneshot::Sender<RunId>,
     ) -> Result<RunReport, JobError> {
         let integration = self.composition.integration(Some(integration))?;
-        let progress = self.hub.reporter(&integration.name, began);
+        let progress = self.pulses.heard(&integration.name, self.hub.reporter(&integration.name, began));
         let tell = progress.clone();
         let options = RunOptions { failpoint: crate::verbs::halt::failpoint(), ..options };
+        let begun = self.composition.clock().now();
         let ended = match self.composition.ports(integration, progress).await {
             Ok(ports) => {
                 self.readiness.note_made(integration);
@@ -90,6 +95,7 @@ impl Launch for Launcher {
                 Err(JobError::Failed(error))
             }
         };
+        self.metrics.ended(&integration.name, &ended, self.composition.clock().now() - begun);
         if let Err(JobError::Failed(error)) = &ended {
             tell.report(Event::Note(in_one_line(error)));
         }

@@ -1,16 +1,19 @@
 //! `rightful serve`: runs every integration by its schedule and serves the console.
 
+pub mod alarms;
 mod deployment;
 mod hub;
 mod launch;
+mod metrics;
+mod pulse;
 mod unready;
 
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use rightful_console::{Console, first_link};
-use rightful_core::{Error, ErrorKind, Result};
-use rightful_engine::{RunId, RunOptions, RunTask, Scheduler, SchedulerOptions, SchedulerPorts};
+use rightful_console::{Console, Deployment as _, first_link};
+use rightful_core::{Clock, Error, ErrorKind, Result};
+use rightful_engine::{RunId, RunOptions, RunTask, Scheduler, SchedulerOptions, SchedulerPorts, WatchStore as _};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,8 +24,11 @@ use crate::compose::Composition;
 use crate::exit::Exit;
 use crate::output;
 use crate::verbs::Ended;
+use alarms::{AlarmParts, Alarms};
 use hub::Hub;
 use launch::{Launcher, Readiness};
+use metrics::{Metrics, Moment, page};
+use pulse::Pulses;
 pub use unready::Unready;
 
 /// Connections looked at side by side.
@@ -45,6 +51,8 @@ pub struct Server {
     hub: Arc<Hub>,
     readiness: Arc<Readiness>,
     scheduler: Scheduler,
+    pulses: Arc<Pulses>,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -52,7 +60,16 @@ impl Server {
     pub fn new(composition: Composition) -> Arc<Self> {
         let composition = Arc::new(composition);
         let (hub, readiness): (Arc<Hub>, Arc<Readiness>) = (Arc::default(), Arc::default());
-        let launch = Launcher { composition: composition.clone(), hub: hub.clone(), readiness: readiness.clone() };
+        let limits = alarms::limits(&composition.config.alarms);
+        let pulses = Pulses::new(composition.clock().clone(), limits.progress);
+        let metrics: Arc<Metrics> = Arc::default();
+        let launch = Launcher {
+            composition: composition.clone(),
+            hub: hub.clone(),
+            readiness: readiness.clone(),
+            pulses: pulses.clone(),
+            metrics: metrics.clone(),
+        };
         let ports = SchedulerPorts {
             store: composition.store.clone(),
             watch: composition.store.clone(),
@@ -69,7 +86,7 @@ impl Server {
             ..SchedulerOptions::default()
         };
         let scheduler = Scheduler::new(ports, schedules, options);
-        Arc::new(Self { composition, hub, readiness, scheduler })
+        Arc::new(Self { composition, hub, readiness, scheduler, pulses, metrics })
     }
 
     /// Makes each connection once, and notes why one cannot be made.
@@ -80,6 +97,37 @@ impl Server {
         let names: Vec<_> = connections.keys().cloned().collect();
         let looks = names.into_iter().map(|name| async move { self.readiness.look(&self.composition, &name).await });
         futures::stream::iter(looks).buffer_unordered(SIDE_BY_SIDE).for_each(|()| async {}).await;
+    }
+
+    /// What looks at the health of every integration. `console`: where people reach it.
+    fn alarms(&self, console: String) -> Result<Alarms> {
+        let Composition { config, store, .. } = &*self.composition;
+        let clock = self.composition.clock();
+        Ok(Alarms::new(AlarmParts {
+            store: store.clone(),
+            watch: store.clone(),
+            integrations: config.schedules.iter().map(|(name, schedule)| (name.clone(), schedule.clone())).collect(),
+            limits: alarms::limits(&config.alarms),
+            channels: alarms::channels(config, clock)?,
+            pulses: self.pulses.clone(),
+            console: Some(console),
+        }))
+    }
+
+    /// What Prometheus is told, as of now.
+    async fn metrics_page(&self) -> Result<String> {
+        let Composition { config, store, .. } = &*self.composition;
+        let why_not = |integration: &&rightful_engine::Integration| self.readiness.why_not_run(integration).is_some();
+        let unready = config.integrations.values().filter(why_not).map(|integration| integration.name.clone()).collect();
+        let moment = Moment {
+            now: self.composition.clock().now(),
+            integrations: &config.schedules,
+            vitals: &store.vitals().await?,
+            episodes: &store.episodes().await?,
+            unready: &unready,
+            spent: &config.connections.values().map(|connection| self.composition.spent_by(connection)).collect::<Vec<_>>(),
+        };
+        Ok(page(&self.metrics, &moment))
     }
 
     /// Starts a task in the background; gives back its run once it began.
@@ -131,13 +179,14 @@ pub struct Opened {
     pub link: Option<String>,
     serving: JoinHandle<()>,
     scheduling: JoinHandle<()>,
+    watching: JoinHandle<()>,
 }
 
 impl Opened {
     /// Waits until the last answer is given, and until runs under way have ended or are cut off.
     pub async fn ended(self) {
-        let (serving, scheduling) = futures::future::join(self.serving, self.scheduling).await;
-        for (what, ended) in [("the console", serving), ("what keeps the schedules", scheduling)] {
+        let (serving, scheduling, watching) = futures::future::join3(self.serving, self.scheduling, self.watching).await;
+        for (what, ended) in [("the console", serving), ("what keeps the schedules", scheduling), ("what looks for alarms", watching)] {
             if let Err(error) = ended {
                 tracing::error!(%error, "{what} broke down");
             }
@@ -154,9 +203,11 @@ pub async fn open(server: &Arc<Server>, listener: TcpListener, stop: watch::Rece
     let console = Arc::new(Console::new(server.clone(), server.composition.store.clone()));
     let link = first_link(&console).await?.map(|path| format!("{address}{}", path.expose()));
     let router = rightful_console::router(console, false);
+    let alarms = server.alarms(server.public_url().unwrap_or_else(|| address.clone()))?;
+    let watching = tokio::spawn(keep_alarms(alarms, server.composition.clock().clone(), stop.clone()));
     let scheduling = tokio::spawn(keep_schedules(server.scheduler.clone(), stop.clone()));
     let serving = tokio::spawn(rightful_console::serve(listener, router, stop));
-    Ok(Opened { address, link, serving, scheduling })
+    Ok(Opened { address, link, serving, scheduling, watching })
 }
 
 async fn keep_schedules(scheduler: Scheduler, mut stop: watch::Receiver<bool>) {
@@ -165,6 +216,14 @@ async fn keep_schedules(scheduler: Scheduler, mut stop: watch::Receiver<bool>) {
         let _ = stop.wait_for(|stop| *stop).await;
     };
     scheduler.serve(stopped).await;
+}
+
+async fn keep_alarms(alarms: Alarms, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = alarms.keep(&*clock) => {}
+        // Whoever could say it being gone is as good.
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
 }
 
 fn announce(global: &Global, server: &Server, opened: &Opened) -> Result<()> {

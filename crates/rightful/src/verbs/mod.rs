@@ -1,5 +1,7 @@
 //! What each verb does: a thin hand on the engine, the store and the connectors.
 
+#[cfg(feature = "serve")]
+mod alarms;
 mod audit;
 mod cases;
 mod codes;
@@ -114,6 +116,8 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Key(arguments) => keep::key(&global, arguments.verb).await,
         Verb::Backup(arguments) => keep::backup(&global, &arguments).await,
         Verb::Restore(arguments) => keep::restore(&global, &arguments).await,
+        #[cfg(feature = "serve")]
+        Verb::Alarms(arguments) => alarms::alarms(&global, &arguments.verb).await,
         #[cfg(feature = "serve")]
         Verb::Serve(arguments) => crate::serve::verb(&global, &arguments).await,
         #[cfg(feature = "sandbox")]
