@@ -76,11 +76,12 @@ impl SqliteStore {
     /// entered again.
     ///
     /// # Errors
-    /// As the database.
+    /// `Config` where the master key that was named cannot be had: then nothing is lost yet. As the database.
     pub async fn forget_unopenable(&self, by: &Authorship) -> Result<Vec<String>> {
         let (vault, by) = (self.1.clone(), by.clone());
         self.0
             .write(move |tx| {
+                vault.had()?;
                 let names = connections::forget_unopenable(tx, vault.given().map(MasterKey::id))?;
                 if !names.is_empty() {
                     authored(tx, "key.forget", "master key", &by, json!({ "connections": names }))?;

@@ -177,7 +177,6 @@ pub async fn put(
     let before = match &known {
         Some(known) => Some(kept::kept(&console, known).await?),
         None => {
-            kept::store(&console)?;
             if body.revision != 0 {
                 return Err(Error::new(ErrorKind::NotFound, format!("there is no connection `{name}`"))
                     .hint("leave `revision` out to add it")
