@@ -298,10 +298,17 @@ mod tests {
         for route in ROUTES.iter().filter(|route| is_for_programs(route.path)) {
             let (.., operation) =
                 operations().into_iter().find(|(method, path, _)| *method == route.method && *path == route.path).unwrap();
-            let (takes, _) = told(route.needs);
-            let takes = takes.replace("Takes a token with the role ", "").replace("Takes ", "");
+            let takes = match route.needs {
+                Needs::Nothing => "no token".to_owned(),
+                Needs::SignedIn => "any token".to_owned(),
+                Needs::Anywhere(right) | Needs::Over(right) if right.is_global() => {
+                    format!("`{}`, for all integrations", right.least().as_str())
+                }
+                Needs::Anywhere(right) | Needs::Over(right) => format!("`{}`", right.least().as_str()),
+            };
             let summary = operation["summary"].as_str().unwrap();
-            lines.push(format!("| `{} {}` | {summary} | {} |", route.method, route.path, takes.trim_end_matches('.')));
+            let summary = summary.split_once(". ").map_or(summary, |(first, _)| first).trim_end_matches('.');
+            lines.push(format!("| `{} {}` | {summary} | {takes} |", route.method, route.path));
         }
         let table = lines.join("\n");
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md");
