@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod codec;
 mod database;
+mod exchanges;
 mod holder;
 mod images;
 mod ledger;

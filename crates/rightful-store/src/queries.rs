@@ -26,7 +26,8 @@ pub(crate) fn listen(connection: &mut Connection) {
 
 /// Steps of a query plan that look at all of a table that grows, or at all of an integration's part of one.
 fn looks_at_all(statement: &str, step: &str) -> bool {
-    const GROWING: [&str; 10] = ["record", "record_key", "seen", "entry", "change", "plan", "run", "journal", "work", "code_row"];
+    const GROWING: [&str; 12] =
+        ["record", "record_key", "seen", "entry", "change", "plan", "run", "journal", "work", "code_row", "exchange", "exchange_change"];
     let table = step.strip_prefix("SCAN ").or_else(|| step.strip_prefix("SEARCH ")).and_then(|rest| rest.split(' ').next());
     let Some(table) = table.filter(|table| GROWING.contains(table)) else {
         // Sorting is right where little can be found, and where a whole image is wanted: at the end of a first read and for the merge-join.
@@ -110,6 +111,7 @@ async fn everything() {
     }
     world.store.plans("rep-codes", 9).await.unwrap();
     world.store.code_versions("rep-codes", 9).await.unwrap();
+    world.store.exchanges(first.run, 1).await.unwrap();
     world.store.code_rows_at("rep-codes", 1).await.unwrap();
     world.store.code_changes("rep-codes", &["A".into()]).await.unwrap();
 }

@@ -89,3 +89,20 @@ CREATE TABLE approval (
 
 -- When a code's rows last changed, whether they stand or left.
 CREATE INDEX code_row_by_code ON code_row (integration, code, since, until);
+
+-- Exchanges that carried changes, redacted; of the newest runs that had any.
+CREATE TABLE exchange (
+    id INTEGER PRIMARY KEY,
+    integration TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    body TEXT NOT NULL               -- JSON
+);
+CREATE INDEX exchange_by_run ON exchange (integration, run);
+-- The changes that each was about, in ranges.
+CREATE TABLE exchange_change (
+    run INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    exchange INTEGER NOT NULL,
+    PRIMARY KEY (run, last, exchange)
+) WITHOUT ROWID;

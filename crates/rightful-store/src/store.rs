@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use futures::stream::BoxStream;
-use rightful_core::{ConnectionName, Instant, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
+use rightful_core::{ConnectionName, Exchange, Instant, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
 use rightful_engine::{
-    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
-    HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanId,
-    PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
+    Authorship, Carried, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence,
+    Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts,
+    PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored, TableVersion,
 };
 use rusqlite::Transaction;
 use serde_json::Value as Json;
 
 use crate::database::Database;
 use crate::runs::Ending;
-use crate::{images, ledger, plans, runs, tables, work};
+use crate::{exchanges, images, ledger, plans, runs, tables, work};
 
 /// The embedded store: one SQLite file. Several processes may use it at once.
 #[derive(Clone, Debug)]
@@ -253,7 +253,11 @@ impl Store for SqliteStore {
 
     async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, now: Instant) -> Result<RunId> {
         let task = task.clone();
-        self.fenced(fence, move |tx, fence| runs::begin_run(tx, &fence.integration, &task, body_version, now)).await
+        self.fenced(fence, move |tx, fence| {
+            exchanges::drop_old(tx, &fence.integration)?;
+            runs::begin_run(tx, &fence.integration, &task, body_version, now)
+        })
+        .await
     }
 
     async fn unfinished_run(&self, integration: &str) -> Result<Option<Run>> {
@@ -305,9 +309,17 @@ impl Store for SqliteStore {
         self.fenced(fence, move |tx, _| ledger::intend(tx, &entries)).await
     }
 
-    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], now: Instant) -> Result<()> {
-        let settled = settled.to_vec();
-        self.fenced(fence, move |tx, _| ledger::settle(tx, image, &settled, now)).await
+    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], carried: &[Carried], now: Instant) -> Result<()> {
+        let (settled, carried) = (settled.to_vec(), carried.to_vec());
+        self.fenced(fence, move |tx, fence| {
+            ledger::settle(tx, image, &settled, now)?;
+            exchanges::put(tx, &fence.integration, &carried)
+        })
+        .await
+    }
+
+    async fn exchanges(&self, run: RunId, change: i64) -> Result<Vec<Exchange>> {
+        self.0.read(move |tx| exchanges::of_change(tx, run, change)).await
     }
 
     async fn entries(&self, filter: &EntryFilter) -> Result<Vec<Entry>> {
