@@ -81,6 +81,9 @@ pub(crate) fn entries(connection: &Connection, filter: &EntryFilter) -> Result<V
     if let Some(integration) = &filter.integration {
         add("integration = ?", &[integration.clone().into()]);
     }
+    if let Some(change) = filter.change {
+        add("change = ?", &[change.into()]);
+    }
     if let Some(code) = &filter.code {
         add("code = ?", &[code.clone().into()]);
     }
