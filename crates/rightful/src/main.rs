@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             return if asked { Exit::Done.into() } else { Exit::Usage.into() };
         }
     };
-    log(cli.global.verbose);
+    log(&cli);
     let json = cli.global.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -55,10 +55,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs go to standard error: warnings unless more is asked for.
-fn log(verbose: u8) {
+/// Logs go to standard error: warnings unless more is asked for; a server also says what it does.
+fn log(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
-    let level = match verbose {
+    let level = match cli.global.verbose {
+        0 if serves(cli) => "info",
         0 => "warn",
         1 => "info",
         _ => "debug",
@@ -68,10 +69,19 @@ fn log(verbose: u8) {
     let connectors = registry::VENDORS.iter().map(|vendor| format!("connector_{}", vendor.id.replace('-', "_")));
     let filter = ours.into_iter().chain(connectors).fold("off".to_owned(), |filter, target| format!("{filter},{target}={level}"));
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(terminal)
-        .with_target(false)
-        .init();
+    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).with_ansi(terminal);
+    match cli.global.log_format {
+        cli::LogFormat::Text => lines.with_target(false).init(),
+        cli::LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).init(),
+    }
+}
+
+fn serves(cli: &Cli) -> bool {
+    #[cfg(feature = "serve")]
+    return matches!(cli.verb, cli::Verb::Serve(_));
+    #[cfg(not(feature = "serve"))]
+    {
+        let _ = cli;
+        false
+    }
 }

@@ -72,7 +72,7 @@ fn a_run_must_be_complete_in_time() {
             None => assert_eq!(found, [], "{text} at {now}: {known:?}"),
             Some(words) => {
                 assert!(matches!(&found[..], [(Alarm::NoCompleteRun, told)] if told.contains(words)), "{text} at {now}: {found:?}");
-                let paused = paused(known);
+                let paused = paused(known.clone());
                 let signs = Signs { vitals: &paused, ..signs };
                 assert_eq!(told(&signs, &limits, at(now)), [], "paused, {text} at {now}");
             }
@@ -151,6 +151,7 @@ fn only_whole_runs_that_planned_tell_of_holds() {
         integration: "rep-codes".into(),
         task,
         body_version: 1,
+        by: None,
         started: at("01 00:00"),
         ended: ended.map(at),
         outcome: ended.map(|_| RunOutcome::Partial),

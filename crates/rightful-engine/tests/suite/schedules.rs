@@ -189,7 +189,7 @@ async fn what_is_due_runs_once_and_what_was_missed_is_caught_up_once() {
     served.pass(minute(11 * 60 + 6)).await;
     assert_eq!(launch.begun(), ["hours", "hours", "hours", "daily", "hours"], "longest due first");
     assert_eq!(served.watched("hours").await.handled, Some(minute(11 * 60)));
-    assert_eq!(served.watched("hours").await.last_complete, Some(minute(11 * 60 + 5)));
+    assert_eq!(served.watched("hours").await.last_ended.map(|(_, at, _)| at), Some(minute(11 * 60 + 5)));
     assert_eq!(served.watched("by-hand").await, Watched::default());
     served.stop().await;
 }
@@ -437,7 +437,7 @@ async fn what_is_under_way_at_a_stop_may_end_and_nothing_else_begins() {
     assert_eq!(launch.begun().len(), before);
     for name in ["hours", "halves"] {
         let watched = stand.watch.watched(name).await.unwrap();
-        assert!(watched.last_complete.is_some_and(|at| at >= minute(60)), "{name} ended and was noted: {watched:?}");
+        assert!(watched.last_ended.as_ref().is_some_and(|(_, at, _)| *at >= minute(60)), "{name} ended and was noted: {watched:?}");
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use rightful_core::{ConnectionName, FieldName, KeyName, Kind, KindSpec, Role, Setting, Verb, nearest};
-use rightful_engine::{Assignment, Cap, Caps, CodeField, Integration, MatchRule, NoOwner, Policy, Side};
+use rightful_engine::{Assignment, Cap, Caps, CodeField, Integration, MatchRule, NoOwner, Policy, Schedule, Side};
 use serde_json::Value as Json;
 
 use super::document::{Leaf, Section, unknown_keys};
-use super::{ConnectionConfig, Problem, Problems, judged, keys, missing, text_of, wrong};
+use super::{ConnectionConfig, Problem, Problems, judged, keys, missing, number_of, text_of, wrong};
 
 /// What a job takes along where the connections have it.
 struct Preset {
@@ -104,6 +104,23 @@ pub fn integration(
     (problems.len() == before).then(|| Integration { name: section.name.clone(), policy })
 }
 
+/// When the integration of a section runs by itself.
+pub fn schedule(section: &Section, problems: &mut Problems) -> Option<Schedule> {
+    let text = text_of(&section.leaves, &keys::SCHEDULE, problems)?;
+    let zone = text_of(&section.leaves, &keys::TIME_ZONE, problems)?;
+    // Each by itself, so that both are told.
+    for (key, tried) in [(&keys::SCHEDULE, (text.as_str(), "UTC")), (&keys::TIME_ZONE, ("manual", zone.as_str()))] {
+        let Err(error) = Schedule::parse(tried.0, tried.1, &section.name) else { continue };
+        let line = section.leaves.iter().find(|leaf| leaf.key == key.key).map_or(section.line, |leaf| leaf.line);
+        problems.push(Problem {
+            line: Some(line),
+            message: format!("`{}`: {}", key.key, error.message()),
+            mend: error.mend().unwrap_or_default().to_owned(),
+        });
+    }
+    Schedule::parse(&text, &zone, &section.name).ok()
+}
+
 fn kind<'a>(
     section: &Section,
     setting: &Setting,
@@ -172,8 +189,8 @@ impl Reader<'_> {
             message: format!("there is no connection `{name}`"),
             mend: match nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None if names.is_empty() => format!("add [connections.{name}]"),
-                None => format!("add [connections.{name}], or use one of: {}", names.join(", ")),
+                None if names.is_empty() => format!("add [connections.{name}], or enter it in the console"),
+                None => format!("add [connections.{name}], enter it in the console, or use one of: {}", names.join(", ")),
             },
         });
         None
@@ -205,12 +222,7 @@ impl Reader<'_> {
     }
 
     fn number(&mut self, setting: &Setting, most: u64) -> Option<u64> {
-        let Some(leaf) = self.leaf(setting) else { return setting.default.and_then(|text| text.parse().ok()) };
-        let number = leaf.value.as_u64().filter(|number| *number <= most);
-        if number.is_none() {
-            self.problems.push(wrong(&leaf, setting, &format!("a whole number from 0 to {most}"), &leaf.value));
-        }
-        number
+        number_of(&self.section.leaves, setting, 0..=most, self.problems)
     }
 
     fn percent(&mut self, setting: &Setting) -> Option<u8> {

@@ -19,8 +19,40 @@ const fn required(key: &'static str, takes: SettingType, about: &'static str, ex
 pub const STORE: Setting =
     optional("store", SettingType::Text, Some("rightful.db"), "Where Rightful remembers: a file, relative to this one.", "rightful.db");
 
-/// Keys outside every section.
-pub const TOP: &[Setting] = &[STORE];
+pub const MASTER_KEY: Setting = optional(
+    "master_key",
+    SettingType::Secret,
+    None,
+    "What secrets that are entered in the console are sealed under: make one with `rightful key new`.",
+    "{ env = \"RIGHTFUL_MASTER_KEY\" }",
+);
+
+pub const LISTEN: Setting = optional(
+    "serve.listen",
+    SettingType::Text,
+    Some("127.0.0.1:8080"),
+    "Where `rightful serve` listens; this machine only unless said.",
+    "127.0.0.1:8080",
+);
+pub const PARALLEL_RUNS: Setting =
+    optional("serve.parallel_runs", SettingType::Integer, Some("8"), "How many scheduled runs go on side by side.", "8");
+pub const QUARANTINE_AFTER: Setting = optional(
+    "serve.quarantine_after",
+    SettingType::Integer,
+    Some("5"),
+    "After how many failures in a row the schedule leaves an integration alone until somebody says otherwise.",
+    "5",
+);
+pub const STOP_SECONDS: Setting = optional(
+    "serve.stop_seconds",
+    SettingType::Integer,
+    Some("20"),
+    "How long runs under way may go on when the program is stopped, in seconds; they are taken up at the next start.",
+    "20",
+);
+
+/// Keys outside every section, and those of `[serve]`.
+pub const TOP: &[Setting] = &[STORE, MASTER_KEY, LISTEN, PARALLEL_RUNS, QUARANTINE_AFTER, STOP_SECONDS];
 
 pub const VENDOR: Setting = required("vendor", SettingType::Text, "The vendor: see `rightful connectors`.", "skynamo");
 pub const ALLOW_PRIVATE: Setting = optional(
@@ -55,6 +87,15 @@ pub const TARGET_KEY: Setting =
     optional("target_key", SettingType::Text, None, "The key its records are paired by; the kind's first one unless said.", "code");
 pub const ROLE: Setting =
     optional("role", SettingType::Text, None, "The role that is written; the kind's first one that can be unless said.", "assigned");
+pub const SCHEDULE: Setting = optional(
+    "schedule",
+    SettingType::Text,
+    Some("hourly"),
+    "When `rightful serve` runs it: `hourly`, `every 15 minutes`, `daily at 06:00`, `weekdays at 06:00`, `manual`, or five fields of cron.",
+    "daily at 06:00",
+);
+pub const TIME_ZONE: Setting =
+    optional("time_zone", SettingType::Text, Some("UTC"), "Whose wall clock the schedule goes by: an IANA name.", "Africa/Johannesburg");
 pub const CODE_FIELD: Setting =
     optional("code.field", SettingType::Text, Some("CUSTREPID"), "The source field that holds the code.", "CUSTREPID");
 pub const CODE_LABEL: Setting =
@@ -125,6 +166,8 @@ pub const INTEGRATION: &[Setting] = &[
     JOB,
     SOURCE,
     TARGET,
+    SCHEDULE,
+    TIME_ZONE,
     CODE_FIELD,
     CODE_LABEL,
     ASSIGNMENT,

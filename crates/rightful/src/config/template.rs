@@ -26,6 +26,9 @@ pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
     );
     about(&mut text, &keys::STORE);
     let _ = writeln!(text, "store = {}", spelled(&keys::STORE, keys::STORE.example));
+    for setting in keys::TOP.iter().filter(|setting| setting.key != keys::STORE.key) {
+        optional(&mut text, setting);
+    }
     for descriptor in descriptors {
         connection(&mut text, descriptor, filled);
     }

@@ -79,6 +79,30 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
             "connection `erp` has no kind `custmer`",
             "source_kind = \"customer\"",
         ),
+        (
+            "target = \"field\"",
+            "target = \"field\"\nschedule = \"hourli\"",
+            "`schedule`: `hourli` is no schedule",
+            "did you mean `hourly`?",
+        ),
+        (
+            "target = \"field\"",
+            "target = \"field\"\ntime_zone = \"Europe/Berln\"",
+            "`time_zone`: `Europe/Berln` is no time zone",
+            "did you mean `Europe/Berlin`?",
+        ),
+        (
+            "\n[connections.erp]",
+            "\n[serve]\nparalel_runs = 3\n[connections.erp]",
+            "unknown key `serve.paralel_runs`",
+            "`serve.parallel_runs`",
+        ),
+        (
+            "\n[connections.erp]",
+            "\n[serve]\nparallel_runs = 0\n[connections.erp]",
+            "`serve.parallel_runs` must be a whole number from 1 to 1000, not 0",
+            "= 8",
+        ),
         ("instance = \"acme\"", "instance = \"acme\"\nproxy = \"ftp://x\"", "`proxy` is no address of a proxy", "http://HOST:PORT"),
     ];
     for (from, to, message, mend) in table {
@@ -106,4 +130,89 @@ fn a_fallback_is_a_table_and_so_may_be_its_user() {
     let text = good() + "no_match = { fallback = \"desk\" }\nno_owner = \"hold\"\n";
     let policy = &parse(&text).unwrap().integrations["rep-codes"].policy;
     assert_eq!((&policy.no_match, &policy.no_owner), (&NoOwner::Fallback("desk".into()), &NoOwner::Hold));
+}
+
+#[test]
+fn schedules_and_serving_have_defaults_and_can_be_said() {
+    let text = good();
+    let config = parse(&text).unwrap();
+    assert!(config.schedules["rep-codes"].told().starts_with("every hour at minute "), "{}", config.schedules["rep-codes"].told());
+    let defaults = ServeConfig { listen: "127.0.0.1:8080".into(), parallel_runs: 8, quarantine_after: 5, stop: Duration::from_secs(20) };
+    assert_eq!(config.serve, defaults);
+    let text = format!("[serve]\nlisten = \"[::1]:90\"\nparallel_runs = 3\nquarantine_after = 9\nstop_seconds = 0\n{text}");
+    let config = parse(&(text + "schedule = \"daily at 6:00\"\ntime_zone = \"Africa/Johannesburg\"\n")).unwrap();
+    assert_eq!(config.schedules["rep-codes"].told(), "every day at 06:00 Africa/Johannesburg");
+    assert_eq!(config.serve, ServeConfig { listen: "[::1]:90".into(), parallel_runs: 3, quarantine_after: 9, stop: Duration::ZERO });
+}
+
+fn stored(name: &str, vendor: &str) -> StoredConnection {
+    let settings = Settings::new([("instance", "acme".into())]);
+    StoredConnection {
+        name: name.into(),
+        vendor: vendor.into(),
+        settings,
+        sealed: vec![("api_key".into(), Instant::UNIX_EPOCH)],
+        revision: 4,
+    }
+}
+
+fn parse_with(text: &str, stored: &[StoredConnection]) -> Result<Config, Unusable> {
+    ConfigFile::new(text, Path::new("rightful.toml")).judged_with(stored)
+}
+
+/// Without the target's connection.
+fn without_field() -> String {
+    let text = good();
+    let (from, to) = (text.find("[connections.field]").unwrap(), text.find("[integrations.").unwrap());
+    format!("{}{}", &text[..from], &text[to..])
+}
+
+#[test]
+fn integrations_may_name_connections_that_were_entered_in_the_console() {
+    let problems = parse_with(&without_field(), &[]).unwrap_err().problems;
+    assert!(problems.len() == 1 && problems[0].mend.contains("enter it in the console"), "{problems:?}");
+    let config = parse_with(&without_field(), &[stored("field", "skynamo"), stored("unused", "vendor of another build")]).unwrap();
+    assert_eq!(config.integrations, parse(&good()).unwrap().integrations, "the same policy wherever it was entered");
+    let field = &config.connections[&ConnectionName::from("field")];
+    assert_eq!(field.secrets, SecretSource::Sealed(vec![("api_key".into(), Instant::UNIX_EPOCH)], 4));
+    assert!(!field.network.allow_private);
+    assert_eq!(config.connections.len(), 2, "one whose vendor is not here is left out");
+    // Settings that cannot be right are their connector's to judge, and the console's to mend.
+    let mut wrong = stored("field", "skynamo");
+    wrong.settings = Settings::default();
+    parse_with(&without_field(), &[wrong]).unwrap();
+}
+
+#[test]
+fn what_is_wrong_between_the_file_and_the_console_is_told_with_its_line() {
+    let line = |text: &str, start: &str| text.lines().position(|line| line.starts_with(start)).map(|line| line + 1);
+    let text = good();
+    let problems = parse_with(&text, &[stored("field", "skynamo")]).unwrap_err().problems;
+    assert_eq!((problems.len(), problems[0].line), (1, line(&text, "[connections.field]")), "{problems:?}");
+    assert!(problems[0].message.contains("entered in the console too") && problems[0].mend.contains("[connections.field]"), "{problems:?}");
+    let text = without_field();
+    let problems = parse_with(&text, &[stored("field", "skynmo")]).unwrap_err().problems;
+    assert_eq!((problems.len(), problems[0].line), (1, line(&text, "target")), "{problems:?}");
+    assert!(problems[0].message.contains("no connector for a vendor `skynmo`") && problems[0].mend.contains("skynamo"), "{problems:?}");
+}
+
+#[test]
+fn the_master_key_is_a_reference_like_any_secret() {
+    let config = parse(&format!("master_key = {{ env = \"KEY\" }}\n{}", good())).unwrap();
+    assert_eq!(config.master_key, Some(SecretReference::Env("KEY".into())));
+    assert_eq!(parse(&good()).unwrap().master_key, None);
+    for (line, message) in [
+        ("master_key = \"0101\"", "`master_key` is a secret and must not stand in the file"),
+        ("master_key.envv = \"KEY\"", "`master_key.envv` is no way to give a secret"),
+        ("master_kye = { env = \"KEY\" }", "unknown key `master_kye`"),
+    ] {
+        let text = format!("{line}\n{}", good());
+        let problems = parse(&text).unwrap_err().problems;
+        assert!(problems.len() == 1 && problems[0].message.contains(message) && problems[0].line == Some(1), "{problems:?}");
+        let head = ConfigFile::new(text, Path::new("rightful.toml")).head();
+        assert_eq!(head.is_err(), !line.starts_with("master_kye"), "what concerns the store alone is told by itself: {head:?}");
+    }
+    // Whatever else is wrong, the store is found.
+    let head = ConfigFile::new("store = \"a.db\"\nnonsense = 1\n[connections.x]\n", Path::new("x/rightful.toml")).head().unwrap();
+    assert_eq!(head.store, Path::new("x/a.db"));
 }

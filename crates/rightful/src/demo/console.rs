@@ -71,7 +71,6 @@ pub async fn serve(global: &Global, arguments: &Arguments) -> Ended {
     stop.recv().await;
     tell.send_replace(true);
     opened.ended().await;
-    server.stop().await;
     sandbox.stop().await;
     drop(Arc::into_inner(server));
     folder.close().map_err(|error| output::io_error("the demo's folder cannot be removed", error))?;

@@ -10,24 +10,29 @@ use rightful_engine::{Event, Ports, RunId, RunOptions, RunTask, Silent, WatchSto
 use tokio::sync::broadcast;
 
 use super::Server;
+use crate::config::SecretSource;
 use crate::registry;
+
+/// A look at the schedules that is older than this is no sign of life.
+const STALE: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
 
 #[async_trait]
 impl Deployment for Server {
     fn integrations(&self) -> Vec<Deployed> {
         let config = &self.composition.config;
+        let connections = self.composition.connections();
         let endpoint = |name: &ConnectionName| Endpoint {
             connection: name.clone(),
-            vendor: config.connections.get(name).map_or("unknown", |connection| connection.descriptor.name),
+            vendor: connections.get(name).map_or("unknown", |connection| connection.descriptor.name),
         };
         let deployed = config.integrations.values().map(|integration| {
-            let schedule = self.schedule(&integration.name);
+            let schedule = self.scheduler.schedule(&integration.name);
             Deployed {
                 source: endpoint(&integration.policy.source.connection),
                 target: endpoint(&integration.policy.target.connection),
-                next_due: schedule.next_after(self.now()),
-                schedule: schedule.told(),
-                unready: self.unready(integration),
+                next_due: schedule.and_then(|schedule| schedule.next_after(self.now())),
+                schedule: schedule.map(rightful_engine::Schedule::told).unwrap_or_default(),
+                unready: self.readiness.why_not_run(integration),
                 integration: integration.clone(),
             }
         });
@@ -48,20 +53,33 @@ impl Deployment for Server {
     }
 
     fn wake(&self) {
-        self.wake.notify_one();
+        self.scheduler.wake();
     }
 
     fn connections(&self) -> Vec<DeployedConnection> {
         let config = &self.composition.config;
-        let connections = config.connections.values().map(|connection| DeployedConnection {
+        let connections = self.composition.connections();
+        let connections = connections.values().map(|connection| DeployedConnection {
             name: connection.name.clone(),
             descriptor: connection.descriptor,
-            origin: Origin::File,
+            origin: match &connection.secrets {
+                SecretSource::Named(_) => Origin::File,
+                SecretSource::Sealed(..) => Origin::Console,
+            },
             settings: connection.settings.clone(),
-            secrets: connection.secrets.iter().map(|(key, reference)| ((*key).to_owned(), reference.told())).collect(),
+            secrets: match &connection.secrets {
+                SecretSource::Named(named) => named.iter().map(|(key, reference)| ((*key).to_owned(), reference.told())).collect(),
+                SecretSource::Sealed(sealed, _) => {
+                    let told = |at: &Instant| format!("sealed since {}", crate::output::moment(Some(*at)));
+                    sealed.iter().map(|(key, at)| (key.clone(), told(at))).collect()
+                }
+            },
             allow_private: connection.network.allow_private,
-            revision: 0,
-            unready: self.why_unready(&connection.name),
+            revision: match &connection.secrets {
+                SecretSource::Named(_) => 0,
+                SecretSource::Sealed(_, revision) => *revision,
+            },
+            unready: self.readiness.why_not(&connection.name),
             used_by: config
                 .integrations
                 .values()
@@ -95,20 +113,36 @@ impl Deployment for Server {
     }
 
     async fn reload(&self) -> Result<()> {
+        self.composition.reload().await?;
         self.look_at_connections().await;
         Ok(())
     }
 
     fn can_seal(&self) -> bool {
-        false
+        self.composition.store.can_seal()
     }
 
     fn metrics(&self) -> String {
-        String::new()
+        let page = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.metrics_page()));
+        // Without a page the scrape shows an empty target; why, the log says.
+        page.unwrap_or_else(|error| {
+            tracing::error!("metrics cannot be told: {error}");
+            String::new()
+        })
     }
 
     async fn ready(&self) -> std::result::Result<(), String> {
-        self.composition.store.all_watched().await.map(drop).map_err(|error| error.to_string())
+        let standing = self.scheduler.standing().borrow().clone();
+        if let Some(trouble) = standing.trouble {
+            return Err(trouble);
+        }
+        match standing.looked {
+            Some(looked) if self.now() - looked < STALE => {
+                self.composition.store.all_watched().await.map(drop).map_err(|error| error.to_string())
+            }
+            Some(looked) => Err(format!("schedules were last looked at {looked}")),
+            None => Err("schedules were not looked at yet".to_owned()),
+        }
     }
 
     fn now(&self) -> Instant {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rightful_engine::{Event, Progress, RunId};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot};
 
 /// Events that a slow listener may be behind; what it misses, the next event makes good.
 const BEHIND: usize = 256;
@@ -19,10 +19,9 @@ impl Hub {
         self.sender(integration).subscribe()
     }
 
-    /// What a run of the integration reports to, and where its number appears once it began.
-    pub fn reporter(&self, integration: &str) -> (Arc<dyn Progress>, watch::Receiver<Option<RunId>>) {
-        let (began, begun) = watch::channel(None);
-        (Arc::new(Reporter { to: self.sender(integration), began }), begun)
+    /// What a run of the integration reports to; `began` is told its number.
+    pub fn reporter(&self, integration: &str, began: oneshot::Sender<RunId>) -> Arc<dyn Progress> {
+        Arc::new(Reporter { to: self.sender(integration), began: Mutex::new(Some(began)) })
     }
 
     fn sender(&self, integration: &str) -> broadcast::Sender<Event> {
@@ -34,13 +33,16 @@ impl Hub {
 #[derive(Debug)]
 struct Reporter {
     to: broadcast::Sender<Event>,
-    began: watch::Sender<Option<RunId>>,
+    began: Mutex<Option<oneshot::Sender<RunId>>>,
 }
 
 impl Progress for Reporter {
     fn report(&self, event: Event) {
-        if let Event::Started { run, .. } = event {
-            self.began.send_replace(Some(run));
+        if let Event::Started { run, .. } = event
+            && let Some(began) = self.began.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            // Whoever wanted to know may have gone.
+            began.send(run).ok();
         }
         // Nobody listens, mostly.
         let _ = self.to.send(event);

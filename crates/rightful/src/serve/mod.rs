@@ -1,89 +1,133 @@
 //! `rightful serve`: runs every integration by its schedule and serves the console.
 
+pub mod alarms;
 mod deployment;
 mod hub;
+mod launch;
+mod metrics;
+mod pulse;
 mod unready;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use rightful_console::{Console, first_link};
-use rightful_core::{ConnectionName, Error, ErrorKind, Result};
-use rightful_engine::{Integration, JobError, RunId, RunOptions, RunTask, Schedule, run_job};
+use futures::StreamExt as _;
+use rightful_console::{Console, Deployment as _, first_link};
+use rightful_core::{Clock, Error, ErrorKind, Result};
+use rightful_engine::{RunId, RunOptions, RunTask, Scheduler, SchedulerOptions, SchedulerPorts, WatchStore as _};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::cli::Global;
 use crate::compose::Composition;
-use crate::config::Config;
 use crate::exit::Exit;
 use crate::output;
 use crate::verbs::Ended;
+use alarms::{AlarmParts, Alarms};
 use hub::Hub;
+use launch::{Launcher, Readiness};
+use metrics::{Metrics, Moment, page};
+use pulse::Pulses;
 pub use unready::Unready;
+
+/// Connections looked at side by side.
+const SIDE_BY_SIDE: usize = 16;
+/// Integrations named at the start.
+const ANNOUNCED: usize = 20;
 
 /// `serve`
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Where the console listens, as ADDRESS:PORT; this machine only unless said
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: String,
+    /// Where the console listens, as ADDRESS:PORT; as the configuration says unless given, else 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
 }
 
 /// A deployment under way: what runs and what is served.
 #[derive(Debug)]
 pub struct Server {
     composition: Arc<Composition>,
-    hub: Hub,
-    wake: Notify,
-    /// Why connections cannot be used, as last looked at.
-    unready: Mutex<BTreeMap<ConnectionName, String>>,
-    tasks: Mutex<JoinSet<()>>,
+    hub: Arc<Hub>,
+    readiness: Arc<Readiness>,
+    scheduler: Scheduler,
+    pulses: Arc<Pulses>,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
-    /// A server over a composition; nothing runs yet.
+    /// A server over a composition; nothing runs before it is opened.
     pub fn new(composition: Composition) -> Arc<Self> {
-        Arc::new(Self {
-            composition: Arc::new(composition),
-            hub: Hub::default(),
-            wake: Notify::new(),
-            unready: Mutex::default(),
-            tasks: Mutex::default(),
-        })
+        let composition = Arc::new(composition);
+        let (hub, readiness): (Arc<Hub>, Arc<Readiness>) = (Arc::default(), Arc::default());
+        let limits = alarms::limits(&composition.config.alarms);
+        let pulses = Pulses::new(composition.clock().clone(), limits.progress);
+        let metrics: Arc<Metrics> = Arc::default();
+        let launch = Launcher {
+            composition: composition.clone(),
+            hub: hub.clone(),
+            readiness: readiness.clone(),
+            pulses: pulses.clone(),
+            metrics: metrics.clone(),
+        };
+        let ports = SchedulerPorts {
+            store: composition.store.clone(),
+            watch: composition.store.clone(),
+            review: composition.store.clone(),
+            clock: composition.clock().clone(),
+            launch: Arc::new(launch),
+        };
+        let config = &composition.config;
+        let schedules = config.schedules.iter().map(|(name, schedule)| (name.clone(), schedule.clone())).collect();
+        let options = SchedulerOptions {
+            parallel: config.serve.parallel_runs,
+            quarantine_after: config.serve.quarantine_after,
+            grace: config.serve.stop,
+            ..SchedulerOptions::default()
+        };
+        let scheduler = Scheduler::new(ports, schedules, options);
+        Arc::new(Self { composition, hub, readiness, scheduler, pulses, metrics })
     }
 
     /// Makes each connection once, and notes why one cannot be made.
     pub async fn look_at_connections(&self) {
-        for name in self.composition.config.connections.keys() {
-            let why = self.composition.connection(name).await.err().map(|error| output::told(&error).replace('\n', " "));
-            let mut unready = self.unready.lock().unwrap_or_else(PoisonError::into_inner);
-            match why {
-                Some(why) => drop(unready.insert(name.clone(), why)),
-                None => drop(unready.remove(name)),
-            }
-        }
+        let connections = self.composition.connections();
+        // Of one that was removed nothing is told any more.
+        self.readiness.keep_only(|name| connections.contains_key(name));
+        let names: Vec<_> = connections.keys().cloned().collect();
+        let looks = names.into_iter().map(|name| async move { self.readiness.look(&self.composition, &name).await });
+        futures::stream::iter(looks).buffer_unordered(SIDE_BY_SIDE).for_each(|()| async {}).await;
     }
 
-    fn why_unready(&self, connection: &ConnectionName) -> Option<String> {
-        self.unready.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned()
+    /// What looks at the health of every integration. `console`: where people reach it.
+    fn alarms(&self, console: String) -> Result<Alarms> {
+        let Composition { config, store, .. } = &*self.composition;
+        let clock = self.composition.clock();
+        Ok(Alarms::new(AlarmParts {
+            store: store.clone(),
+            watch: store.clone(),
+            integrations: config.schedules.iter().map(|(name, schedule)| (name.clone(), schedule.clone())).collect(),
+            limits: alarms::limits(&config.alarms),
+            channels: alarms::channels(config, clock)?,
+            pulses: self.pulses.clone(),
+            console: Some(console),
+        }))
     }
 
-    fn unready(&self, integration: &Integration) -> Option<String> {
-        let policy = &integration.policy;
-        self.why_unready(&policy.source.connection).or_else(|| self.why_unready(&policy.target.connection))
-    }
-
-    fn schedule(&self, integration: &str) -> Schedule {
-        Schedule::parse("hourly", "UTC", integration).expect("the default is a schedule")
-    }
-
-    /// Cuts off what runs: it is taken up at the next start.
-    pub async fn stop(&self) {
-        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        tasks.shutdown().await;
+    /// What Prometheus is told, as of now.
+    async fn metrics_page(&self) -> Result<String> {
+        let Composition { config, store, .. } = &*self.composition;
+        let why_not = |integration: &&rightful_engine::Integration| self.readiness.why_not_run(integration).is_some();
+        let unready = config.integrations.values().filter(why_not).map(|integration| integration.name.clone()).collect();
+        let moment = Moment {
+            now: self.composition.clock().now(),
+            integrations: &config.schedules,
+            vitals: &store.vitals().await?,
+            episodes: &store.episodes().await?,
+            unready: &unready,
+            spent: &config.connections.values().map(|connection| self.composition.spent_by(connection)).collect::<Vec<_>>(),
+        };
+        Ok(page(&self.metrics, &moment))
     }
 
     /// Starts a task in the background; gives back its run once it began.
@@ -91,34 +135,8 @@ impl Server {
     /// # Errors
     /// Why it could not begin.
     pub async fn start(&self, integration: &str, task: RunTask, options: RunOptions) -> Result<RunId> {
-        let integration = self.composition.integration(Some(integration))?.clone();
-        let (progress, mut begun) = self.hub.reporter(&integration.name);
-        let ports = self.composition.ports(&integration, progress).await?;
-        let (failed, why) = tokio::sync::oneshot::channel();
-        let options = RunOptions { failpoint: crate::verbs::halt::failpoint(), ..options };
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
-            if let Err(error) = run_job(&ports, &integration, task, options).await {
-                let error: Error = match error {
-                    JobError::Failed(error) => error,
-                    busy => busy.into(),
-                };
-                tracing::warn!(integration = integration.name, %error, "a run could not be made");
-                // Whoever asked is gone once the run began.
-                let _ = failed.send(error);
-            }
-        });
-        tokio::select! {
-            began = begun.wait_for(Option::is_some) => match began {
-                Ok(run) => run.ok_or_else(lost),
-                Err(_) => Err(lost()),
-            },
-            why = why => Err(why.unwrap_or_else(|_| lost())),
-        }
+        Ok(self.scheduler.start(integration, task, options).await?)
     }
-}
-
-fn lost() -> Error {
-    Error::new(ErrorKind::Protocol, "the run ended before it began").hint("look at the log")
 }
 
 /// `rightful serve`
@@ -127,17 +145,17 @@ fn lost() -> Error {
 /// Where the configuration, the store or the address cannot be used.
 pub async fn verb(global: &Global, arguments: &Arguments) -> Ended {
     let mut stop = crate::stop::signal()?;
-    let composition = Composition::open(Config::load(&global.config)?)?;
+    let composition = crate::verbs::open(global).await?;
+    composition.store.check_sealed().await?;
+    let listener = listen(arguments.listen.as_ref().unwrap_or(&composition.config.serve.listen)).await?;
     let server = Server::new(composition);
     server.look_at_connections().await;
-    let listener = listen(&arguments.listen).await?;
     let (tell, told) = watch::channel(false);
     let opened = open(&server, listener, told).await?;
-    announce(global, &opened)?;
+    announce(global, &server, &opened)?;
     stop.recv().await;
     tell.send_replace(true);
     opened.ended().await;
-    server.stop().await;
     Ok(Exit::Done)
 }
 
@@ -159,19 +177,24 @@ pub struct Opened {
     pub address: String,
     /// The one-time link for the first admin, where nobody may sign in yet.
     pub link: Option<String>,
-    serving: tokio::task::JoinHandle<()>,
+    serving: JoinHandle<()>,
+    scheduling: JoinHandle<()>,
+    watching: JoinHandle<()>,
 }
 
 impl Opened {
-    /// Waits until the last answer is given.
+    /// Waits until the last answer is given, and until runs under way have ended or are cut off.
     pub async fn ended(self) {
-        if let Err(error) = self.serving.await {
-            tracing::error!(%error, "the console broke down");
+        let (serving, scheduling, watching) = futures::future::join3(self.serving, self.scheduling, self.watching).await;
+        for (what, ended) in [("the console", serving), ("what keeps the schedules", scheduling), ("what looks for alarms", watching)] {
+            if let Err(error) = ended {
+                tracing::error!(%error, "{what} broke down");
+            }
         }
     }
 }
 
-/// Serves the console of a server until `stop` turns true.
+/// Keeps the schedules and serves the console of a server until `stop` turns true.
 ///
 /// # Errors
 /// As the store.
@@ -180,11 +203,31 @@ pub async fn open(server: &Arc<Server>, listener: TcpListener, stop: watch::Rece
     let console = Arc::new(Console::new(server.clone(), server.composition.store.clone()));
     let link = first_link(&console).await?.map(|path| format!("{address}{}", path.expose()));
     let router = rightful_console::router(console, false);
+    let alarms = server.alarms(server.public_url().unwrap_or_else(|| address.clone()))?;
+    let watching = tokio::spawn(keep_alarms(alarms, server.composition.clock().clone(), stop.clone()));
+    let scheduling = tokio::spawn(keep_schedules(server.scheduler.clone(), stop.clone()));
     let serving = tokio::spawn(rightful_console::serve(listener, router, stop));
-    Ok(Opened { address, link, serving })
+    Ok(Opened { address, link, serving, scheduling, watching })
 }
 
-fn announce(global: &Global, opened: &Opened) -> Result<()> {
+async fn keep_schedules(scheduler: Scheduler, mut stop: watch::Receiver<bool>) {
+    let stopped = async {
+        // Whoever could say it being gone is as good.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    scheduler.serve(stopped).await;
+}
+
+async fn keep_alarms(alarms: Alarms, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = alarms.keep(&*clock) => {}
+        // Whoever could say it being gone is as good.
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+fn announce(global: &Global, server: &Server, opened: &Opened) -> Result<()> {
+    let config = &server.composition.config;
     if global.json {
         return output::data(&json!({ "console": opened.address, "link": opened.link }).to_string());
     }
@@ -195,6 +238,24 @@ fn announce(global: &Global, opened: &Opened) -> Result<()> {
             rightful_console::LINK_HOURS
         ));
     }
-    text.push_str("\nCtrl-C ends it; runs under way are taken up at the next start.\n");
+    if config.integrations.is_empty() {
+        text.push_str("\nNo integration is configured yet: see `rightful init`.\n");
+    }
+    for (place, (name, integration)) in config.integrations.iter().enumerate() {
+        if place == ANNOUNCED {
+            let more = config.integrations.len() - ANNOUNCED;
+            text.push_str(&format!("  ... and {}\n", output::counted(more as u64, "more integration")));
+            break;
+        }
+        if place == 0 {
+            text.push('\n');
+        }
+        let schedule = server.scheduler.schedule(name).map(rightful_engine::Schedule::told).unwrap_or_default();
+        text.push_str(&format!("  {name} runs {schedule}\n"));
+        if let Some(why) = server.readiness.why_not_run(integration) {
+            text.push_str(&format!("    it cannot run yet: {why}\n"));
+        }
+    }
+    text.push_str("\nCtrl-C ends it; runs that do not end in time are taken up at the next start.\n");
     output::data(&text)
 }
