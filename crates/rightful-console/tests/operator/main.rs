@@ -7,7 +7,9 @@ mod cases;
 mod live;
 mod plans;
 mod runs;
+#[allow(dead_code, reason = "the tests of other pages use more of it")]
 mod stage;
+#[allow(dead_code, reason = "the tests of other pages use more of it")]
 #[path = "../suite/stand.rs"]
 mod stand;
 mod why;

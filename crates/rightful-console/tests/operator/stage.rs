@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::request::Builder;
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use rightful_console::{Console, Deployed, DeployedConnection, Deployment, Endpoint, Origin, hashed, router};
@@ -350,7 +351,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Answer {
+    pub async fn send(&mut self, request: Builder, body: Body) -> Answer {
         let request = request.header(header::HOST, "console.test").extension(ConnectInfo(self.from));
         let request = match &self.cookie {
             Some(cookie) => request.header(header::COOKIE, cookie),
