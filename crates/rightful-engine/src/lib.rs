@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod cap;
+mod carried;
 mod case;
 mod codes;
 mod connections;
@@ -35,6 +36,7 @@ mod watch;
 pub use access::*;
 pub use audit::*;
 pub use cap::*;
+pub use carried::*;
 pub use case::*;
 pub use codes::*;
 pub use connections::*;

@@ -5,14 +5,16 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rightful_core::{
-    ConnectionName, Cursor, FieldName, Instant, KeyName, Kind, Mark, Owner, Record, RecordId, Result, Role, Rows, Secret, SlotValue,
+    ConnectionName, Cursor, Exchange, FieldName, Instant, KeyName, Kind, Mark, Owner, Record, RecordId, Result, Role, Rows, Secret,
+    SlotValue,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    Authorship, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Digest, Entry, EntryId, EntryState, Hold, HoldId, ImageId,
-    NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved, TableVersion,
+    Authorship, Carried, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Digest, Entry, EntryId, EntryState, Hold, HoldId,
+    ImageId, NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved,
+    TableVersion,
 };
 
 /// Which stored copy: one connection, one kind, these fields, joined by this key.
@@ -424,8 +426,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Writes intents before the call; returns their numbers in order. An intent of the same (run, change) that exists already is given back with its number and one more attempt.
     async fn intend(&self, fence: &Fence, entries: &[Entry]) -> Result<Vec<EntryId>>;
-    /// Writes outcomes after the call, and into the image what now stands there.
-    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], now: Instant) -> Result<()>;
+    /// Writes outcomes after the call, into the image what now stands there, and the exchanges that told us.
+    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], carried: &[Carried], now: Instant) -> Result<()>;
+    /// The exchanges that carried a change of a run or looked after it, oldest first. They are kept for [`EXCHANGE_RUNS`](crate::EXCHANGE_RUNS)
+    /// runs of each integration: the beginning of a run drops those of older ones.
+    async fn exchanges(&self, run: RunId, change: i64) -> Result<Vec<Exchange>>;
     /// Entries.
     async fn entries(&self, filter: &EntryFilter) -> Result<Vec<Entry>>;
     /// Highest change number of the run that has an entry: changes above it were never begun.

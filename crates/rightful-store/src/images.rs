@@ -13,6 +13,9 @@ use crate::database::{Database, blocking, instant, stamp, told};
 /// Rows in one chunk of an ordered stream.
 const CHUNK: usize = 1_000;
 
+/// Rows up to which an image is streamed by its keys. Sorting would spill into a file, and where the disk is busy that waits for seconds.
+const SMALL: i64 = 20_000;
+
 /// Values bound into one look-up.
 const BOUND: usize = 500;
 
@@ -80,6 +83,12 @@ fn is_sorted(connection: &Connection, image: ImageId) -> Result<bool> {
         .and_then(|mut select| select.query_row([image.0], |row| row.get(0)).optional())
         .map(|sorted| sorted.unwrap_or(true))
         .map_err(told)
+}
+
+fn is_small(connection: &Connection, image: ImageId) -> Result<bool> {
+    let rows: Option<i64> =
+        connection.query_row("SELECT rows FROM image WHERE id = ?1", [image.0], |row| row.get(0)).optional().map_err(told)?;
+    Ok(rows.is_none_or(|rows| rows <= SMALL))
 }
 
 /// Puts the keys of a first read in their order.
@@ -378,8 +387,16 @@ pub(crate) fn ordered(database: &Database, image: ImageId) -> BoxStream<'static,
         let failed = sender.clone();
         let streamed = blocking(move || {
             let connection = database.reader()?;
-            // Sorted, not looked up row by row in the order of `record_key`: where keys and ids go different ways that takes three times as long.
-            let mut select = connection.prepare(&format!("{COLUMNS} WHERE image = ?1 ORDER BY k, id")).map_err(told)?;
+            // One moment for the look at the image and for its rows.
+            let connection = connection.unchecked_transaction().map_err(told)?;
+            // Sorted, not looked up row by row in the order of `record_key`: where keys and ids go different ways that takes three times as long,
+            // which only matters for many.
+            let sql = if is_small(&connection, image)? && is_sorted(&connection, image)? {
+                format!("{BY_KEY} WHERE image = ?1 ORDER BY record_key.k, record_key.id")
+            } else {
+                format!("{COLUMNS} WHERE image = ?1 ORDER BY k, id")
+            };
+            let mut select = connection.prepare(&sql).map_err(told)?;
             let mut rows = select.query([image.0]).map_err(told)?;
             let mut chunk = Vec::with_capacity(CHUNK);
             while let Some(line) = rows.next().map_err(told)? {

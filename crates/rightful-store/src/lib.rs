@@ -6,6 +6,7 @@ mod backup;
 mod codec;
 mod connections;
 mod database;
+mod exchanges;
 mod holder;
 mod images;
 mod ledger;

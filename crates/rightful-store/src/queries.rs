@@ -28,7 +28,7 @@ pub(crate) fn listen(connection: &mut Connection) {
 
 /// Steps of a query plan that look at all of a table that grows, or at all of an integration's part of one.
 fn looks_at_all(statement: &str, step: &str) -> bool {
-    const GROWING: [&str; 15] = [
+    const GROWING: [&str; 17] = [
         "record",
         "record_key",
         "seen",
@@ -44,6 +44,8 @@ fn looks_at_all(statement: &str, step: &str) -> bool {
         "episode",
         "effect",
         "approval",
+        "exchange",
+        "exchange_change",
     ];
     let table = step.strip_prefix("SCAN ").or_else(|| step.strip_prefix("SEARCH ")).and_then(|rest| rest.split(' ').next());
     // Who verifies the chain wants to read all of it.
@@ -151,6 +153,7 @@ async fn everything() {
     let item = EntryFilter { run: Some(first.run), change: Some(1), limit: 1, ..EntryFilter::default() };
     world.store.entries(&item).await.unwrap();
     world.store.code_versions("rep-codes", 9).await.unwrap();
+    world.store.exchanges(first.run, 1).await.unwrap();
     world.store.code_rows_at("rep-codes", 1).await.unwrap();
     world.store.code_changes("rep-codes", &["A".into()]).await.unwrap();
     let plan = world.plan().await.plan.unwrap();

@@ -121,3 +121,20 @@ CREATE INDEX run_by_outcome ON run (json_extract(head, '$.outcome'), id);
 CREATE INDEX run_by_integration_outcome ON run (integration, json_extract(head, '$.outcome'), id);
 CREATE INDEX plan_waiting ON plan (id) WHERE state IN ('ready', 'refused');
 CREATE INDEX plan_waiting_of_one ON plan (integration, id) WHERE state IN ('ready', 'refused');
+
+-- Exchanges that carried changes, redacted; of the newest runs that had any.
+CREATE TABLE exchange (
+    id INTEGER PRIMARY KEY,
+    integration TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    body TEXT NOT NULL               -- JSON
+);
+CREATE INDEX exchange_by_run ON exchange (integration, run);
+-- The changes that each was about, in ranges.
+CREATE TABLE exchange_change (
+    run INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    exchange INTEGER NOT NULL,
+    PRIMARY KEY (run, last, exchange)
+) WITHOUT ROWID;

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use futures::stream::BoxStream;
-use rightful_core::{ConnectionName, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
+use rightful_core::{ConnectionName, Exchange, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue, async_trait};
 use rightful_engine::{
-    Authorship, Case, CaseFilter, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState, Fence, Hold,
-    HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts, PlanFilter,
-    PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask, Saved, Settled, Store, Stored,
-    TableVersion,
+    Authorship, Carried, Case, CaseFilter, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState,
+    Fence, Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan, PlanCounts,
+    PlanFilter, PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask, Saved, Settled, Store,
+    Stored, TableVersion,
 };
 use rusqlite::Transaction;
 use serde_json::{Value as Json, json};
@@ -17,7 +17,7 @@ use crate::audit::authored;
 use crate::database::{Database, blocking};
 use crate::runs::Ending;
 use crate::vault::{MasterKey, Vault};
-use crate::{backup, connections, images, ledger, plans, runs, tables, work};
+use crate::{backup, connections, exchanges, images, ledger, plans, runs, tables, work};
 
 /// The embedded store: one SQLite file. Several processes may use it at once.
 #[derive(Clone, Debug)]
@@ -336,7 +336,11 @@ impl Store for SqliteStore {
 
     async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, by: Option<&str>, now: Instant) -> Result<RunId> {
         let (task, by) = (task.clone(), by.map(str::to_owned));
-        self.fenced(fence, move |tx, fence| runs::begin_run(tx, &fence.integration, &task, body_version, by, now)).await
+        self.fenced(fence, move |tx, fence| {
+            exchanges::drop_old(tx, &fence.integration)?;
+            runs::begin_run(tx, &fence.integration, &task, body_version, by, now)
+        })
+        .await
     }
 
     async fn unfinished_run(&self, integration: &str) -> Result<Option<Run>> {
@@ -388,9 +392,17 @@ impl Store for SqliteStore {
         self.fenced(fence, move |tx, _| ledger::intend(tx, &entries)).await
     }
 
-    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], now: Instant) -> Result<()> {
-        let settled = settled.to_vec();
-        self.fenced(fence, move |tx, _| ledger::settle(tx, image, &settled, now)).await
+    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], carried: &[Carried], now: Instant) -> Result<()> {
+        let (settled, carried) = (settled.to_vec(), carried.to_vec());
+        self.fenced(fence, move |tx, fence| {
+            ledger::settle(tx, image, &settled, now)?;
+            exchanges::put(tx, &fence.integration, &carried)
+        })
+        .await
+    }
+
+    async fn exchanges(&self, run: RunId, change: i64) -> Result<Vec<Exchange>> {
+        self.0.read(move |tx| exchanges::of_change(tx, run, change)).await
     }
 
     async fn entries(&self, filter: &EntryFilter) -> Result<Vec<Entry>> {

@@ -239,7 +239,7 @@ async fn ledger() {
                 let ids = store.intend(&fence, &entries).await.unwrap();
                 let settled = |id| Settled { entry: id, state: EntryState::Done, note: None, into_image: true };
                 let settled: Vec<Settled> = ids.into_iter().map(settled).collect();
-                store.settle(&fence, image, &settled, Instant::from_timestamp(1_700_000_002, 0).unwrap()).await.unwrap();
+                store.settle(&fence, image, &settled, &[], Instant::from_timestamp(1_700_000_002, 0).unwrap()).await.unwrap();
             }
             store.entry_counts(RunId(next.0 + 1_000_000)).await.unwrap();
             store.last_intended(next).await.unwrap();

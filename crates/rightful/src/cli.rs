@@ -77,8 +77,8 @@ pub enum Verb {
     /// Reads, plans, judges the caps and applies: what an hourly schedule calls
     #[command(after_help = "Example: rightful run")]
     Run(Run),
-    /// Lists runs, or shows one
-    #[command(after_help = "Examples: rightful runs\n          rightful runs run-3")]
+    /// Lists runs, or shows one, or what was sent and answered for one of its changes
+    #[command(after_help = "Examples: rightful runs\n          rightful runs run-3\n          rightful runs run-3 --change 17")]
     Runs(Runs),
     /// Says why a record belongs to its users
     #[command(after_help = "Example: rightful explain CAPE-017")]
@@ -310,6 +310,9 @@ pub struct Run {
 pub struct Runs {
     /// One run: `run-3` or `3`
     pub run: Option<String>,
+    /// One of its changes, with the requests that carried it and their answers
+    #[arg(long, value_name = "NUMBER", requires = "run", value_parser = clap::value_parser!(i64).range(1..))]
+    pub change: Option<i64>,
     /// How many, newest first
     #[arg(long, default_value_t = 20)]
     pub limit: usize,

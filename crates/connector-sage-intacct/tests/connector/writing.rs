@@ -1,7 +1,7 @@
 //! What a write may touch, how it is named, and what is said of it.
 
 use connector_sage_intacct::sim::Options;
-use rightful_core::{Connector, ErrorKind, Kind, Outcome, OwnerChange, Scan, Target, Write};
+use rightful_core::{Connector, ErrorKind, Kind, Outcome, OwnerChange, Scan, Target, Write, overheard};
 use serde_json::json;
 
 use crate::desk::{Desk, Mishap};
@@ -113,4 +113,43 @@ async fn what_cannot_be_sent_is_refused_alone() {
     assert_eq!((text.kind(), id.kind()), (ErrorKind::Rejected, ErrorKind::NotFound));
     let error = desk.connector.write(&"user".into(), &[]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+/// The text of an element, wherever it stands.
+fn texts<'a>(request: &'a str, element: &str) -> Vec<&'a str> {
+    let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+    request.split(open.as_str()).skip(1).filter_map(|rest| rest.split(close.as_str()).next()).collect()
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_write_says_what_was_sent_and_never_a_password_or_a_session() {
+    for mishap in [None, Some(Mishap::AnswerLost), Some(Mishap::Vendor("try-again-later")), Some(Mishap::Vendor("invalid-request"))] {
+        let desk = Desk::new(Options::default(), &[]);
+        // The session of an earlier call ends, so that two of them are used.
+        desk.read(&Scan::all("employee")).await.unwrap();
+        desk.control("expire-sessions", json!(null));
+        if let Some(mishap) = &mishap {
+            // The read of what stands there is refused, a sign-in follows, then the read again.
+            desk.mishap(3, mishap.clone());
+        }
+        let batch = [rep("800", Some("E-014"), Some("007")), rep("801", None, None)];
+        let (_, exchanges) = overheard(desk.connector.write(&CUSTOMER, &batch)).await;
+        let requests = desk.requests();
+        let kept = serde_json::to_string(&exchanges).unwrap();
+        let sessions: Vec<&str> = requests.iter().flat_map(|request| texts(request, "sessionid")).collect();
+        let passwords: Vec<&str> = requests.iter().flat_map(|request| texts(request, "password")).collect();
+        assert!(sessions.iter().collect::<std::collections::BTreeSet<_>>().len() > 1, "{sessions:?}");
+        assert!(passwords.contains(&"sender-secret") && passwords.contains(&"user-secret"), "{passwords:?}");
+        for secret in sessions.into_iter().chain(passwords) {
+            assert!(!kept.contains(secret), "{secret} was kept ({mishap:?}): {kept}");
+        }
+        assert!(!kept.contains("<login>") && !kept.contains("getAPISession"), "a sign-in was kept ({mishap:?})");
+        let written: Vec<_> = exchanges.iter().filter(|exchange| !exchange.idempotent).collect();
+        assert!(!written.is_empty(), "{mishap:?}: {requests:?}");
+        for exchange in written {
+            assert!(exchange.request.contains("<update><CUSTOMER><RECORDNO>800</RECORDNO><CUSTREPID>007</CUSTREPID></CUSTOMER></update>"));
+            assert!(exchange.request.contains("<password/>") && exchange.request.contains("<sessionid/>"), "{}", exchange.request);
+            assert_eq!(exchange.status.is_none(), mishap == Some(Mishap::AnswerLost));
+        }
+    }
 }

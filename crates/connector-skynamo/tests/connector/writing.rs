@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, Mishap};
 use connector_skynamo::sim::{BatchMode, Options, Seed, SeedCustomer, SeedFrequency, SeedUser, Switches};
-use rightful_core::{Connector, ErrorKind, FieldChange, Outcome, Owner, OwnerChange, Role, Target, Value, Write};
+use rightful_core::{Connector, ErrorKind, Exchange, FieldChange, Outcome, Owner, OwnerChange, Role, Target, Value, Write, overheard};
 use rightful_sim::Simulator;
 use serde_json::{Value as Json, json};
 
@@ -191,4 +191,33 @@ async fn what_is_not_offered_is_refused_without_a_request() {
         ["not done: unsupported", "not done: unsupported", "not done: unsupported", "not done: not-found", "not done: rejected"]
     );
     assert!(desk.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_write_says_what_was_sent_and_never_the_key() {
+    let mishaps =
+        [None, Some(Mishap::AnswerLost), Some(Mishap::NotSent), Some(Mishap::Vendor("throttled")), Some(Mishap::Vendor("forbidden"))];
+    for mishap in mishaps {
+        let desk = Desk::usual();
+        if let Some(mishap) = &mishap {
+            desk.mishap(0, mishap.clone());
+        }
+        let batch = [assign("4401", Some(&["7"]), &["12"]), assign("4404", Some(&[]), &["12"])];
+        let (_, exchanges) = overheard(desk.connector.write(&"customer".into(), &batch)).await;
+        assert_eq!(exchanges.len(), desk.requests().len(), "each request is told ({mishap:?})");
+        let patches: Vec<&Exchange> = exchanges.iter().filter(|exchange| !exchange.idempotent).collect();
+        let first = patches.first().expect("a change was sent");
+        let sent: Json = serde_json::from_str(&first.request).unwrap();
+        assert_eq!(sent, json!([{"id": 4401, "assigned_users": [12]}, {"id": 4404, "assigned_users": [12]}]));
+        assert_eq!((first.method.as_str(), first.url.as_str()), ("PATCH", "http://127.0.0.1:1/v1/customers"));
+        let answered = patches.last().and_then(|exchange| exchange.status);
+        let expected = match &mishap {
+            Some(Mishap::AnswerLost) => None,
+            Some(Mishap::Vendor("forbidden")) => Some(403),
+            _ => Some(200),
+        };
+        assert_eq!(answered, expected, "{mishap:?}");
+        let kept = serde_json::to_string(&exchanges).unwrap();
+        assert!(!kept.contains("sandbox-skynamo-key"), "{kept}");
+    }
 }

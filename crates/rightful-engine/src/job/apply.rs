@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::StreamExt;
-use rightful_core::{Error, ErrorKind, Kind, Outcome, Result, Target, Write};
+use rightful_core::{Error, ErrorKind, Kind, Outcome, Result, Target, Write, overheard};
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
@@ -130,7 +130,7 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
             .filter(|entry| entry.kind == *kind && stale.contains(&entry.change))
             .map(|entry| remark(entry, EntryState::Stale, "the record moved since the plan"))
             .collect();
-        record(job, kind, settled).await?;
+        record(job, kind, settled, Vec::new()).await?;
     }
     Ok(entries
         .into_iter()
@@ -162,7 +162,7 @@ async fn send(job: &Job, mut items: Vec<Item>) -> Result<Option<String>> {
                 next.push(item);
                 continue;
             }
-            record(job, &item.change.kind, vec![remark(&item.entry, EntryState::NotDone, &note)]).await?;
+            record(job, &item.change.kind, vec![remark(&item.entry, EntryState::NotDone, &note)], Vec::new()).await?;
             stopped.get_or_insert(note);
         }
         let changes: HashMap<i64, Change> = unknown.iter().map(|item| (item.change.number, item.change.clone())).collect();
@@ -238,8 +238,9 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
         })
         .collect();
     job.failpoint("before-write");
-    let outcomes = job.target().write(&kind, &writes).await;
+    let (outcomes, heard) = overheard(job.target().write(&kind, &writes)).await;
     job.failpoint("after-write");
+    let carried = job.carried(&batch.iter().map(|item| &item.entry).collect::<Vec<_>>(), heard);
     let mut rest = Rest::default();
     let outcomes = match outcomes {
         Ok(outcomes) if outcomes.len() == batch.len() => outcomes,
@@ -256,6 +257,7 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
             }
             rest.wait = error.wait();
             rest.again = batch.into_iter().map(|item| (item, note.clone())).collect();
+            record(job, &kind, Vec::new(), carried).await?;
             return Ok(rest);
         }
     };
@@ -290,7 +292,7 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
         }
     }
     refuse(job, refused.iter().map(|(item, note)| (&item.entry, note.clone())).collect()).await?;
-    record(job, &kind, settled).await?;
+    record(job, &kind, settled, carried).await?;
     Ok(rest)
 }
 

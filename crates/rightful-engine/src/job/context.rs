@@ -1,12 +1,14 @@
 //! What every step of a run needs at hand.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rightful_core::{Connector, Instant, Kind, KindSpec, Result, Role};
+use rightful_core::{Connector, Exchange, Instant, Kind, KindSpec, Result, Role};
 
 use super::lease::Releases;
 use super::{Event, Integration, Layout, Ports, RunOptions};
-use crate::{Digest, Fence, ImageId, ImageSpec, PlanId, RunId, Store};
+use crate::carried::carried;
+use crate::{Carried, Digest, EXCHANGES_OF_RUN, Entry, Fence, ImageId, ImageSpec, PlanId, RunId, Store};
 
 /// One run under its lease. Cheap to clone: steps own what they use.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Job {
     plan: Arc<Mutex<Option<PlanId>>>,
     /// Numbers of images, once looked up: a store may count rows to tell about an image.
     images: Arc<Mutex<Vec<(ImageSpec, ImageId)>>>,
+    /// Exchanges kept so far.
+    kept: Arc<AtomicUsize>,
 }
 
 impl Job {
@@ -39,6 +43,7 @@ impl Job {
             releases: Releases::default(),
             plan: Arc::default(),
             images: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
@@ -78,6 +83,14 @@ impl Job {
         if let Some(failpoint) = &self.options.failpoint {
             failpoint(name);
         }
+    }
+
+    /// What is kept of the exchanges heard while these entries were written or looked after.
+    pub fn carried(&self, entries: &[&Entry], heard: Vec<Exchange>) -> Vec<Carried> {
+        let mut carried = carried(entries, heard);
+        let before = self.kept.fetch_add(carried.len(), Ordering::Relaxed);
+        carried.truncate(EXCHANGES_OF_RUN.saturating_sub(before));
+        carried
     }
 
     /// What the target declares for a kind.

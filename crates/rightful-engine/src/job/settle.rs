@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rightful_core::{Cursor, Error, ErrorKind, Kind, Owner, Record, RecordId, Result, Scan, Settle};
+use rightful_core::{Cursor, Error, ErrorKind, Kind, Owner, Record, RecordId, Result, Scan, Settle, overheard};
 
 use super::context::Job;
 use super::plan::people_index;
-use crate::{Change, Entry, EntryFilter, EntryState, NewCase, Settled, same_set};
+use crate::{Carried, Change, Entry, EntryFilter, EntryState, NewCase, Settled, same_set};
 
 /// Pages of a read-back beyond which its connector is broken.
 const PAGES: usize = 10_000;
@@ -52,7 +52,8 @@ pub(crate) async fn settle_leftovers(job: &Job) -> Result<u64> {
     let again = settle(job, seen, &HashMap::new()).await?.again;
     for entry in again {
         let kind = entry.kind.clone();
-        record(job, &kind, vec![remark(&entry, EntryState::NotDone, "it was not applied; the next plan decides anew")]).await?;
+        let decided = remark(&entry, EntryState::NotDone, "it was not applied; the next plan decides anew");
+        record(job, &kind, vec![decided], Vec::new()).await?;
     }
     for entry in unseen {
         let note = "its answer was lost with the run that sent it; the next plan decides anew".to_owned();
@@ -93,7 +94,9 @@ pub(crate) async fn settle(job: &Job, entries: Vec<Entry>, changes: &HashMap<i64
 async fn look(job: &Job, kind: &Kind, entries: &[Entry], changes: &HashMap<i64, Change>, fates: &mut Fates) -> Result<()> {
     let (_, role) = job.target_image(kind)?;
     let ids: Vec<RecordId> = entries.iter().map(|entry| entry.target.clone()).collect();
-    let found = read_by_id(job, kind, &ids).await?;
+    let (found, heard) = overheard(read_by_id(job, kind, &ids)).await;
+    let found = found?;
+    let carried = job.carried(&entries.iter().collect::<Vec<_>>(), heard);
     let (mut settled, mut disputed, mut before) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
         match found.get(&entry.target).map(|record| record.owner(role)) {
@@ -111,7 +114,7 @@ async fn look(job: &Job, kind: &Kind, entries: &[Entry], changes: &HashMap<i64, 
     // What we wrote goes into the image as ours before the rows are stored, or we would look like a stranger there (SK-17).
     let gone: Vec<&Entry> = entries.iter().filter(|entry| !found.contains_key(&entry.target)).collect();
     refuse(job, gone.iter().map(|entry| (*entry, "the record is gone".to_owned())).collect()).await?;
-    record(job, kind, settled).await?;
+    record(job, kind, settled, carried).await?;
     dispute(job, kind, disputed).await?;
     let image = job.target_image_id(kind).await?;
     let missing = gone.iter().map(|entry| entry.target.clone()).collect();
@@ -119,7 +122,7 @@ async fn look(job: &Job, kind: &Kind, entries: &[Entry], changes: &HashMap<i64, 
     let stale = stale(job, kind, &before, changes).await?;
     let (moved, again): (Vec<&Entry>, Vec<&Entry>) = before.into_iter().partition(|entry| stale.contains(&entry.target));
     let moved = moved.iter().map(|entry| remark(entry, EntryState::Stale, "the record moved since the plan")).collect();
-    record(job, kind, moved).await?;
+    record(job, kind, moved, Vec::new()).await?;
     fates.again.extend(again.into_iter().cloned());
     Ok(())
 }
@@ -170,16 +173,16 @@ pub(crate) async fn read_by_id(job: &Job, kind: &Kind, ids: &[RecordId]) -> Resu
     Err(Error::new(ErrorKind::Protocol, format!("reading {} records by id did not end", ids.len())).hint("report this"))
 }
 
-/// Writes outcomes into the ledger.
-pub(crate) async fn record(job: &Job, kind: &Kind, settled: Vec<Settled>) -> Result<()> {
-    if settled.is_empty() {
+/// Writes outcomes into the ledger, with the exchanges that told us.
+pub(crate) async fn record(job: &Job, kind: &Kind, settled: Vec<Settled>, carried: Vec<Carried>) -> Result<()> {
+    if settled.is_empty() && carried.is_empty() {
         return Ok(());
     }
     // An entry of a kind that the policy left behind is settled in the ledger alone.
     let kind = if job.target_image(kind).is_ok() { kind } else { &job.layout.target.kind };
     let image = job.target_image_id(kind).await?;
     job.failpoint("before-settle");
-    job.store().settle(&job.fence, image, &settled, job.now()).await?;
+    job.store().settle(&job.fence, image, &settled, &carried, job.now()).await?;
     job.failpoint("after-settle");
     Ok(())
 }
@@ -198,7 +201,7 @@ pub(crate) async fn dispute(job: &Job, kind: &Kind, entries: Vec<(&Entry, String
         })
         .collect();
     job.store().put_cases(&job.fence, &cases, job.now()).await?;
-    record(job, kind, entries.iter().map(|(entry, note)| remark(entry, EntryState::Disputed, note)).collect()).await
+    record(job, kind, entries.iter().map(|(entry, note)| remark(entry, EntryState::Disputed, note)).collect(), Vec::new()).await
 }
 
 /// Opens the cases of refused writes.

@@ -8,15 +8,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use rightful_core::{ConnectionName, Error, ErrorKind, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue};
+use rightful_core::{ConnectionName, Error, ErrorKind, Exchange, Instant, Kind, Record, RecordId, Result, Rows, Secret, SlotValue};
 use serde_json::Value as Json;
 
 use self::image::Stock;
 use crate::{
-    Authorship, Case, CaseFilter, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Entry, EntryFilter, EntryId, EntryState,
-    Episode, Fence, Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold, OpenRead, PageIn, Plan,
-    PlanCounts, PlanFilter, PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome, RunTask, Saved,
-    Settled, Store, Stored, TableVersion, Watched,
+    Authorship, Carried, Case, CaseFilter, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, EXCHANGE_RUNS, Entry, EntryFilter,
+    EntryId, EntryState, Episode, Fence, Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold,
+    OpenRead, PageIn, Plan, PlanCounts, PlanFilter, PlanId, PlanState, ReadEnd, Refusal, Row, Run, RunCounts, RunFilter, RunId, RunOutcome,
+    RunTask, Saved, Settled, Store, Stored, TableVersion, Watched,
 };
 
 /// The store.
@@ -47,6 +47,7 @@ struct State {
     /// With the plan that saw each last.
     holds: Vec<(Hold, PlanId)>,
     next_hold: i64,
+    exchanges: Vec<(String, Carried)>,
 }
 
 #[derive(Debug)]
@@ -422,6 +423,12 @@ impl Store for MemoryStore {
     async fn begin_run(&self, fence: &Fence, task: &RunTask, body_version: u32, by: Option<&str>, now: Instant) -> Result<RunId> {
         let mut state = self.fenced(fence)?;
         let id = RunId(number(state.runs.len()) + 1);
+        let theirs = |(integration, _): &&(String, Carried)| *integration == fence.integration;
+        let mut runs: Vec<RunId> = state.exchanges.iter().filter(theirs).map(|(_, carried)| carried.run).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        let dropped = &runs[..runs.len().saturating_sub(EXCHANGE_RUNS)];
+        state.exchanges.retain(|(_, carried)| !dropped.contains(&carried.run));
         state.runs.push(Run {
             id,
             integration: fence.integration.clone(),
@@ -512,7 +519,7 @@ impl Store for MemoryStore {
         Ok(ids)
     }
 
-    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], now: Instant) -> Result<()> {
+    async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], carried: &[Carried], now: Instant) -> Result<()> {
         let mut state = self.fenced(fence)?;
         if let Some(unknown) = settled.iter().find(|one| !state.entries.iter().any(|known| known.id == one.entry)) {
             return Err(missing(unknown.entry));
@@ -527,7 +534,14 @@ impl Store for MemoryStore {
                 state.image(image)?.write_owners(&entry);
             }
         }
+        state.exchanges.extend(carried.iter().map(|one| (fence.integration.clone(), one.clone())));
         Ok(())
+    }
+
+    async fn exchanges(&self, run: RunId, change: i64) -> Result<Vec<Exchange>> {
+        let state = self.state();
+        let about = state.exchanges.iter().filter(|(_, carried)| carried.run == run && carried.changes.contains(&change));
+        Ok(about.map(|(_, carried)| carried.exchange.clone()).collect())
     }
 
     async fn entries(&self, filter: &EntryFilter) -> Result<Vec<Entry>> {

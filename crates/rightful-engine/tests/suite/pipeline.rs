@@ -737,3 +737,35 @@ async fn rows_behind_the_mark_are_found_by_their_number_at_once_and_by_the_next_
     world.hours(25);
     assert_eq!((world.run().await.counts.done, world.owner("C00").as_str()), (1, "2 3"));
 }
+
+#[tokio::test]
+async fn what_was_said_while_each_change_was_written_is_kept_with_it() {
+    let world = World::new().with_users();
+    for number in 0..4 {
+        world.customer(&format!("C{number}"), "A", &["4"]);
+    }
+    world.codes(&[("A", Some("one"), None)]).await;
+    // Two batches, of three and one: the second one's answer is lost.
+    world.target.inside().faults = [None, None, None, Some(Fault::LostApplied)].into();
+    let run = world.run().await;
+    assert_eq!((run.outcome, run.counts.done), (RunOutcome::Done, 4), "{:?}", run.notes);
+    let kept = async |change| -> Vec<String> {
+        let exchanges = world.store.exchanges(run.run, change).await.unwrap();
+        exchanges.into_iter().map(|exchange| format!("{} {}", exchange.operation, exchange.request)).collect()
+    };
+    for change in 1..=3 {
+        assert_eq!(kept(change).await, ["write tC0 tC1 tC2"], "change {change}");
+    }
+    assert_eq!(kept(4).await, ["write tC3", "read "], "what was written, and the look whether it arrived");
+    assert_eq!(kept(5).await, [""; 0]);
+    // Nothing was applied: what was said is kept all the same.
+    world.codes(&[("A", Some("two"), None)]).await;
+    world.target.inside().faults = [Some(Fault::Unauthenticated)].into();
+    let refused = world.run().await;
+    assert_eq!(refused.counts.not_done, 3, "{:?}", refused.notes);
+    let said = world.store.exchanges(refused.run, 1).await.unwrap();
+    assert_eq!(said.iter().map(|exchange| exchange.request.as_str()).collect::<Vec<_>>(), ["tC0 tC1 tC2"]);
+    // A run that only reads keeps nothing.
+    let plan = world.plan().await;
+    assert_eq!(world.store.exchanges(plan.run, 1).await.unwrap(), []);
+}

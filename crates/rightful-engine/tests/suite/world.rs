@@ -243,6 +243,16 @@ impl Connector for Vendor {
 
     async fn read(&self, scan: &Scan, from: Option<&Cursor>) -> Result<Page> {
         let page = self.page(scan, from);
+        tell(Exchange {
+            operation: "read".into(),
+            at: Instant::UNIX_EPOCH,
+            method: "GET".into(),
+            url: "https://field.example/customers".into(),
+            idempotent: true,
+            request: String::new(),
+            status: page.is_ok().then_some(200),
+            response: String::new(),
+        });
         if self.inside().paging.late {
             let waits = from.and_then(|cursor| cursor.at.parse::<usize>().ok()).map_or(0, |at| 40_usize.saturating_sub(at * 3));
             for _ in 0..waits {
@@ -255,6 +265,23 @@ impl Connector for Vendor {
     async fn write(&self, kind: &Kind, batch: &[Write]) -> Result<Vec<Outcome>> {
         self.inside().calls.push(format!("write {kind} {}", batch.len()));
         let faults: Vec<Option<Fault>> = batch.iter().map(|_| self.inside().faults.pop_front().flatten()).collect();
+        let sent: Vec<&str> = batch
+            .iter()
+            .map(|write| match &write.target {
+                Target::Id(id) => id.as_str(),
+                Target::New => "new",
+            })
+            .collect();
+        tell(Exchange {
+            operation: "write".into(),
+            at: Instant::UNIX_EPOCH,
+            method: "PATCH".into(),
+            url: "https://field.example/customers".into(),
+            idempotent: false,
+            request: sent.join(" "),
+            status: Some(200),
+            response: String::new(),
+        });
         if faults.contains(&Some(Fault::Unauthenticated)) {
             return Err(Error::new(ErrorKind::Unauthenticated, "the key was not accepted").hint("renew the key"));
         }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rightful_core::{Error, ErrorKind};
+use rightful_core::{Error, ErrorKind, Exchange};
 use rightful_engine::Store as _;
-use rightful_engine::{Entry, EntryFilter, EntryId, Run, RunTask, Silent};
+use rightful_engine::{EXCHANGE_RUNS, EXCHANGES_OF_RUN, Entry, EntryFilter, EntryId, Run, RunTask, Silent};
 use serde_json::json;
 
 use super::{Ended, Failure, chosen, narrowed, open, run_named};
 use crate::cli::{Explain, Global, Runs};
+use crate::compose::Composition;
 use crate::exit::Exit;
 use crate::output;
 
@@ -20,6 +21,9 @@ pub async fn runs(global: &Global, arguments: &Runs) -> Ended {
     let composition = open(global).await?;
     if let Some(number) = &arguments.run {
         let run = run_named(&composition, number).await?;
+        if let Some(change) = arguments.change {
+            return one_change(global, &composition, &run, change).await;
+        }
         let filter = EntryFilter { run: Some(run.id), after: Some(EntryId(0)), limit: SHOWN, ..EntryFilter::default() };
         let entries = composition.store.entries(&filter).await?;
         output::emit(global.json, &json!({ "run": run, "entries": entries }), || one(&run, &entries))?;
@@ -88,22 +92,78 @@ fn one(run: &Run, entries: &[Entry]) -> String {
     if !entries.is_empty() {
         text.push('\n');
         text.push_str(&output::table(
-            ["entry", "kind", "code", "name", "before", "after", "state", "why"],
+            ["change", "kind", "code", "name", "before", "after", "state", "why"],
             entries.iter().map(|entry| {
                 [
-                    entry.id.to_string(),
+                    entry.change.to_string(),
                     entry.kind.to_string(),
                     entry.code.clone(),
                     entry.name.clone(),
                     entry.before.join(", "),
                     entry.after.join(", "),
-                    serde_json::to_value(entry.state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default(),
+                    state(entry),
                     entry.note.clone().or_else(|| entry.why.code_label.clone()).unwrap_or_else(|| entry.why.rule.clone()),
                 ]
             }),
         ));
         if entries.len() == SHOWN {
             text.push_str("... the first entries; why one record stands as it does: rightful explain CODE\n");
+        }
+        text.push_str(&format!("What was sent and answered for one of them: rightful runs {} --change NUMBER\n", run.id));
+    }
+    text
+}
+
+fn state(entry: &Entry) -> String {
+    serde_json::to_value(entry.state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// One change of a run, with the exchanges that carried it.
+async fn one_change(global: &Global, composition: &Composition, run: &Run, change: i64) -> Ended {
+    let filter = EntryFilter { run: Some(run.id), change: Some(change), limit: 1, ..EntryFilter::default() };
+    let entry = composition.store.entries(&filter).await?.into_iter().next().ok_or_else(|| {
+        let error = Error::new(ErrorKind::Config, format!("{} wrote no change with the number {change}", run.id));
+        Failure::from(error.hint(format!("see which it wrote: rightful runs {}", run.id)))
+    })?;
+    let exchanges = composition.store.exchanges(run.id, change).await?;
+    output::emit(global.json, &json!({ "entry": entry, "exchanges": exchanges }), || told(&entry, &exchanges))?;
+    Ok(Exit::Done)
+}
+
+fn told(entry: &Entry, exchanges: &[Exchange]) -> String {
+    let names = |owners: &[String]| if owners.is_empty() { "nobody".to_owned() } else { owners.join(", ") };
+    let mut text = format!(
+        "{} change {}: {} {} ({})\n  {} -> {}: {}, sent {}\n",
+        entry.run,
+        entry.change,
+        entry.kind,
+        entry.code,
+        entry.name,
+        names(&entry.before),
+        names(&entry.after),
+        state(entry),
+        output::counted(u64::from(entry.attempts), "time"),
+    );
+    if let Some(note) = &entry.note {
+        text.push_str(&format!("  note: {note}\n"));
+    }
+    if exchanges.is_empty() {
+        text.push_str(&format!(
+            "\nNo request is kept: nothing was sent, or it is too long ago. They are kept for the {EXCHANGE_RUNS} newest runs that wrote, the first {} of each.\n",
+            output::number(EXCHANGES_OF_RUN as u64)
+        ));
+    }
+    for exchange in exchanges {
+        let answer = exchange.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
+        let Exchange { operation, at, method, url, request, response, .. } = exchange;
+        text.push_str(&format!("\n{method} {url} ({operation}), {}\n", output::moment(Some(*at))));
+        for (what, body) in [("sent", request), (answer.as_str(), response)] {
+            text.push_str(&format!("  {what}:\n"));
+            for line in body.lines() {
+                // What a vendor answered is no command to a terminal.
+                let plain: String = line.chars().filter(|letter| !letter.is_control() || *letter == '\t').collect();
+                text.push_str(&format!("    {plain}\n"));
+            }
         }
     }
     text

@@ -73,7 +73,7 @@ async fn whoever_lost_the_lease_writes_nothing_at_all() {
     is_conflict(store.put_journal(&lost, run, "step", &1.into()).await, "put_journal");
     is_conflict(store.end_run(&lost, run, &"customer".into(), RunOutcome::Done, None, &counts, &[], minute(2)).await, "end_run");
     is_conflict(store.intend(&lost, &[entry(run, plan_id, 2)]).await, "intend");
-    is_conflict(store.settle(&lost, image, &[settled], minute(2)).await, "settle");
+    is_conflict(store.settle(&lost, image, &[settled], &[], minute(2)).await, "settle");
     is_conflict(store.put_cases(&lost, &[case("a", "b")], minute(2)).await, "put_cases");
 
     // And nothing of all that is there.

@@ -16,7 +16,7 @@ async fn an_intent_is_written_once_and_given_back_with_one_more_attempt() {
     assert_eq!(kept, given);
     // Its answer was lost: it is unknown, and sent again.
     let unknown = Settled { entry: ids[1], state: EntryState::Unknown, note: Some("it's lost".into()), into_image: false };
-    store.settle(fence, image, &[unknown], minute(2)).await.unwrap();
+    store.settle(fence, image, &[unknown], &[], minute(2)).await.unwrap();
     let again = store.intend(fence, &[entries[1].clone(), entry(run, plan, 4)]).await.unwrap();
     assert_eq!((again[0], again[1] > ids[2]), (ids[1], true));
     let kept = store.entries(&EntryFilter { run: Some(run), limit: 9, ..EntryFilter::default() }).await.unwrap();
@@ -46,7 +46,7 @@ async fn an_outcome_and_what_it_means_for_the_image_are_one_step() {
         // The record is gone meanwhile: its outcome counts all the same.
         settled(4, EntryState::Done, None, true),
     ];
-    store.settle(fence, image, &outcomes, minute(3)).await.unwrap();
+    store.settle(fence, image, &outcomes, &[], minute(3)).await.unwrap();
     for (id, owner) in [("c1", "1"), ("c2", "1"), ("c3", "9"), ("c4", "9")] {
         assert_eq!(bench.row(image, id).await.unwrap().record, customer(id, &[owner]), "{id}");
     }
@@ -60,7 +60,7 @@ async fn an_outcome_and_what_it_means_for_the_image_are_one_step() {
     assert_eq!(counts, expected);
     // An unknown entry among them: none of them is settled.
     let wrong = [settled(2, EntryState::Done, None, true), Settled { entry: EntryId(999), ..settled(0, EntryState::Done, None, true) }];
-    is_missing(store.settle(fence, image, &wrong, minute(4)).await, "settle");
+    is_missing(store.settle(fence, image, &wrong, &[], minute(4)).await, "settle");
     let kept = store.entries(&EntryFilter { run: Some(run), limit: 9, ..EntryFilter::default() }).await.unwrap();
     assert_eq!((kept[2].state, kept[2].settled_at), (EntryState::NotDone, Some(minute(3))));
     assert_eq!(bench.row(image, "c3").await.unwrap().record, customer("c3", &["9"]));
@@ -84,7 +84,7 @@ async fn entries_are_found_by_run_record_code_and_state_in_pages_either_way() {
     let later = store.intend(&other, &again).await.unwrap();
     let done: Vec<Settled> =
         ids[..6].iter().map(|id| Settled { entry: *id, state: EntryState::Done, note: None, into_image: false }).collect();
-    store.settle(&bench.fence, image, &done, minute(2)).await.unwrap();
+    store.settle(&bench.fence, image, &done, &[], minute(2)).await.unwrap();
     let find =
         async |filter: EntryFilter| -> Vec<EntryId> { store.entries(&filter).await.unwrap().into_iter().map(|entry| entry.id).collect() };
     let filter = || EntryFilter { limit: 99, ..EntryFilter::default() };
@@ -110,4 +110,79 @@ async fn entries_are_found_by_run_record_code_and_state_in_pages_either_way() {
     let back = EntryFilter { run: Some(one), states: known, after: Some(ids[3]), latest_first: true, limit: 2, ..filter() };
     assert_eq!(find(back).await, [ids[2], ids[1]]);
     assert!(find(EntryFilter { limit: 0, ..filter() }).await.is_empty());
+}
+
+fn exchange(operation: &str) -> Exchange {
+    Exchange {
+        operation: operation.into(),
+        at: minute(2),
+        method: "PATCH".into(),
+        url: "https://field.example/v1/customers?x=1".into(),
+        idempotent: false,
+        request: "[{\"id\":1}]".into(),
+        status: (operation != "lost").then_some(200),
+        response: "it's \u{e9}".into(),
+    }
+}
+
+#[tokio::test]
+async fn exchanges_are_kept_with_the_outcomes_they_told_and_found_by_change() {
+    let bench = Bench::new().await;
+    let (store, fence) = (&bench.store, &bench.fence);
+    let (run, plan, image) = (bench.begin_run().await, bench.begin_plan().await, bench.image().await);
+    let ids = store.intend(fence, &(1..=5).map(|number| entry(run, plan, number)).collect::<Vec<_>>()).await.unwrap();
+    let done = |id: EntryId| Settled { entry: id, state: EntryState::Done, note: None, into_image: false };
+    let carried = |run, changes: &[i64], operation: &str| Carried { run, changes: changes.to_vec(), exchange: exchange(operation) };
+    let first = [carried(run, &[1, 2, 3], "one"), carried(run, &[2], "look")];
+    store.settle(fence, image, &[done(ids[0]), done(ids[1])], &first, minute(2)).await.unwrap();
+    // Another run's, and many changes with gaps; without an outcome too.
+    let far: Vec<i64> = (3..=2_500).filter(|number| number % 600 > 0).collect();
+    store.settle(fence, image, &[], &[carried(run, &far, "lost"), carried(RunId(run.0 + 9), &[1], "other")], minute(3)).await.unwrap();
+    let found = async |run, change| -> Vec<String> {
+        store.exchanges(run, change).await.unwrap().into_iter().map(|exchange| exchange.operation).collect()
+    };
+    assert_eq!(store.exchanges(run, 1).await.unwrap(), [exchange("one")], "what is kept comes back whole");
+    for (change, expected) in [
+        (2, &["one", "look"][..]),
+        (3, &["one", "lost"]),
+        (599, &["lost"]),
+        (600, &[]),
+        (601, &["lost"]),
+        (2_500, &["lost"]),
+        (2_501, &[]),
+        (0, &[]),
+    ] {
+        assert_eq!(found(run, change).await, expected, "change {change}");
+    }
+    assert_eq!(found(RunId(run.0 + 9), 1).await, ["other"]);
+    // Outcomes that cannot be kept take their exchanges with them.
+    is_missing(store.settle(fence, image, &[done(EntryId(999))], &[carried(run, &[5], "never")], minute(4)).await, "settle");
+    assert_eq!(found(run, 5).await, ["lost"]);
+    // A change is found by its number in its run.
+    let one = EntryFilter { run: Some(run), change: Some(2), limit: 9, ..EntryFilter::default() };
+    assert_eq!(store.entries(&one).await.unwrap().into_iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[1]]);
+}
+
+#[tokio::test]
+async fn exchanges_are_kept_for_the_newest_runs_that_had_any() {
+    let bench = Bench::new().await;
+    let (store, fence, image) = (&bench.store, &bench.fence, bench.image().await);
+    let other = bench.other("other").await;
+    let mut runs = Vec::new();
+    for number in 0..EXCHANGE_RUNS + 3 {
+        let run = bench.begin_run().await;
+        // Runs that wrote nothing take no place.
+        bench.begin_run().await;
+        let of = if number == 0 { &other } else { fence };
+        let carried = Carried { run, changes: vec![1, 2], exchange: exchange("one") };
+        store.settle(of, image, &[], &[carried], minute(2)).await.unwrap();
+        runs.push(run);
+    }
+    let kept = async |run| store.exchanges(run, 1).await.unwrap().len();
+    assert_eq!(kept(runs[1]).await, 0, "the run that came after the last kept one dropped it");
+    bench.begin_run().await;
+    for (number, run) in runs.iter().enumerate() {
+        let expected = usize::from(number == 0 || number > 2);
+        assert_eq!(kept(*run).await, expected, "number {number}");
+    }
 }
