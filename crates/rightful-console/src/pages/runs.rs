@@ -388,8 +388,18 @@ pub async fn item_page(
                 query(&[("integration", &name), ("key", if entry.code.is_empty() { entry.target.as_str() } else { &entry.code })])
             )
         }),
-        // EXCHANGES: `Store::exchanges(run.id, change)` fills these once it is on main.
-        exchanges: Vec::new(),
+        exchanges: console
+            .store
+            .exchanges(run.id, entry.change)
+            .await?
+            .into_iter()
+            .map(|exchange| Exchange {
+                status: exchange.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string()),
+                request: format!("{} {}\n\n{}", exchange.method, exchange.url, exchange.request),
+                operation: exchange.operation,
+                response: exchange.response,
+            })
+            .collect(),
         entry,
         deployed,
         name,
