@@ -24,8 +24,6 @@ pub struct Console {
     pub deployment: Arc<dyn Deployment>,
     /// What remembers.
     pub store: Arc<dyn ConsoleStore>,
-    /// Where connections that are entered here are kept; `None`: only the file has connections.
-    pub connections: Option<Arc<dyn ConnectionStore>>,
     /// Failed sign-ins of late.
     pub(crate) attempts: Attempts,
     /// Places for live pages.
@@ -35,14 +33,7 @@ pub struct Console {
 impl Console {
     /// A console over a deployment and its store.
     pub fn new(deployment: Arc<dyn Deployment>, store: Arc<dyn ConsoleStore>) -> Self {
-        Self { deployment, store, connections: None, attempts: Attempts::default(), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
-    }
-
-    /// With a place for connections that are entered here.
-    #[must_use]
-    pub fn keeping(mut self, connections: Arc<dyn ConnectionStore>) -> Self {
-        self.connections = Some(connections);
-        self
+        Self { deployment, store, attempts: Attempts::default(), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
     }
 
     /// Now.

@@ -48,7 +48,8 @@ async fn admitted(console: &Console, mut request: Request) -> Result<Admitted, P
     request.extensions_mut().insert(From_(from));
 
     let program = api::is_for_programs(&path);
-    let session = request.extract_parts::<Session>().await.ok();
+    // Programs say who they are by a token alone: a cookie that comes along is not looked at.
+    let session = if program { None } else { request.extract_parts::<Session>().await.ok() };
     let who = if program {
         token(console, request.headers().get(header::AUTHORIZATION).cloned()).await?
     } else {

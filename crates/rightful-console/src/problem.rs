@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::Denied;
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
 use crate::{api, pages};
 
@@ -23,12 +23,14 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<i64>,
+    /// What a program may want to look at besides: the version that stands, the fields that are wrong. Pages do not show it.
+    pub more: Map<String, Json>,
 }
 
 impl Problem {
     /// A problem.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), detail: None, hint: None, retry_after: None }
+        Self { status, message: message.into(), detail: None, hint: None, retry_after: None, more: Map::new() }
     }
 
     /// How to mend it.
@@ -42,6 +44,13 @@ impl Problem {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// With a member for programs.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Json>) -> Self {
+        self.more.insert(key.to_owned(), value.into());
         self
     }
 
@@ -63,8 +72,10 @@ impl Problem {
             401 => "unauthenticated",
             403 => "forbidden",
             404 => "not-found",
+            405 => "method-not-allowed",
             409 => "conflict",
             413 => "too-large",
+            415 => "unsupported-media-type",
             429 => "too-many-requests",
             503 => "unavailable",
             _ => "failed",
@@ -86,7 +97,7 @@ impl From<Error> for Problem {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(%error, "a request failed");
         }
-        Self { status, message: error.to_string(), detail: None, hint: error.mend().map(str::to_owned), retry_after: None }
+        Self { hint: error.mend().map(str::to_owned), ..Self::new(status, error.to_string()) }
     }
 }
 
@@ -106,6 +117,23 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A problem as its details for programs; what is not known is left out.
+fn details(problem: &Problem, path: &str) -> Json {
+    let mut details = json!({
+        "type": format!("urn:rightful:problem:{}", problem.word()),
+        "title": problem.message, "status": problem.status.as_u16(), "instance": path,
+    });
+    for (key, text) in [("detail", &problem.detail), ("hint", &problem.hint)] {
+        if let Some(text) = text {
+            details[key] = json!(text);
+        }
+    }
+    for (key, value) in &problem.more {
+        details[key] = value.clone();
+    }
+    details
+}
+
 /// Gives every problem the form that whoever asks can read; also those of the layers below, which have none.
 pub async fn rendered(request: Request, next: Next) -> Response {
     let program = api::is_for_programs(request.uri().path());
@@ -120,11 +148,7 @@ pub async fn rendered(request: Request, next: Next) -> Response {
         None => return response,
     };
     let mut shown = if program {
-        let body = json!({
-            "type": format!("urn:rightful:problem:{}", problem.word()),
-            "title": problem.message, "status": problem.status.as_u16(), "detail": problem.detail, "hint": problem.hint, "instance": path,
-        });
-        ([(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+        ([(header::CONTENT_TYPE, "application/problem+json")], details(&problem, &path).to_string()).into_response()
     } else {
         pages::problem_page(&problem).into_response()
     };

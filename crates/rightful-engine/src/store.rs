@@ -326,8 +326,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn save_codes(&self, integration: &str, expected: i64, edits: &[CodeEdit], by: &Authorship) -> Result<Saved>;
     /// Notes that a run read the table (SK-8).
     async fn codes_read(&self, fence: &Fence, at: Instant) -> Result<()>;
+    /// Versions below a number, newest first; `None`: from the newest.
+    async fn code_versions_before(&self, integration: &str, before: Option<i64>, limit: usize) -> Result<Vec<TableVersion>>;
     /// Versions, newest first.
-    async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>>;
+    async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
+        self.code_versions_before(integration, None, limit).await
+    }
     /// The rows that stood at a version, ascending; version 0 has none. `NotFound` where there was no such version.
     async fn code_rows_at(&self, integration: &str, version: i64) -> Result<Vec<CodeRow>>;
     /// The newest version that brought or removed a row of each of these codes, and by whom; codes that never had one are left out.

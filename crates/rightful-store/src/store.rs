@@ -76,11 +76,12 @@ impl SqliteStore {
     /// entered again.
     ///
     /// # Errors
-    /// As the database.
+    /// `Config` where the master key that was named cannot be had: then nothing is lost yet. As the database.
     pub async fn forget_unopenable(&self, by: &Authorship) -> Result<Vec<String>> {
         let (vault, by) = (self.1.clone(), by.clone());
         self.0
             .write(move |tx| {
+                vault.had()?;
                 let names = connections::forget_unopenable(tx, vault.given().map(MasterKey::id))?;
                 if !names.is_empty() {
                     authored(tx, "key.forget", "master key", &by, json!({ "connections": names }))?;
@@ -250,9 +251,9 @@ impl Store for SqliteStore {
         self.fenced(fence, move |tx, fence| tables::codes_read(tx, &fence.integration, at)).await
     }
 
-    async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
+    async fn code_versions_before(&self, integration: &str, before: Option<i64>, limit: usize) -> Result<Vec<TableVersion>> {
         let integration = integration.to_owned();
-        self.0.read(move |tx| tables::code_versions(tx, &integration, limit)).await
+        self.0.read(move |tx| tables::code_versions_before(tx, &integration, before, limit)).await
     }
 
     async fn code_rows_at(&self, integration: &str, version: i64) -> Result<Vec<CodeRow>> {

@@ -96,12 +96,19 @@ pub(crate) fn codes_read(tx: &Transaction<'_>, integration: &str, at: Instant) -
     Ok(())
 }
 
-pub(crate) fn code_versions(connection: &Connection, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
+pub(crate) fn code_versions_before(
+    connection: &Connection,
+    integration: &str,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<TableVersion>> {
     let mut select = connection
-        .prepare_cached("SELECT version, author, reason, at FROM code_version WHERE integration = ?1 ORDER BY version DESC LIMIT ?2")
+        .prepare_cached(
+            "SELECT version, author, reason, at FROM code_version WHERE integration = ?1 AND version < ?2 ORDER BY version DESC LIMIT ?3",
+        )
         .map_err(told)?;
     let mut versions = select
-        .query_map(params![integration, bound(limit)], |row| {
+        .query_map(params![integration, before.unwrap_or(i64::MAX), bound(limit)], |row| {
             let by = Authorship { author: row.get(1)?, reason: row.get(2)?, at: instant(row.get(3)?) };
             Ok(TableVersion { version: row.get(0)?, by, added: Vec::new(), removed: Vec::new() })
         })

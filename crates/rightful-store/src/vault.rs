@@ -181,7 +181,7 @@ impl Vault {
                 return Err(match wanted {
                     Some(id) => {
                         Error::new(ErrorKind::Config, format!("secrets are sealed under master key {id}, and no master key is given"))
-                            .hint(GIVE)
+                            .hint(format!("{GIVE}; if it is lost: rightful key forget"))
                     }
                     None => Error::new(ErrorKind::Config, "secrets can only be kept sealed, and no master key is given")
                         .hint(format!("make one: rightful key new; then {GIVE}")),
@@ -193,7 +193,9 @@ impl Vault {
                 ErrorKind::Config,
                 format!("secrets are sealed under master key {wanted}; the one that is given is {}", given.id),
             )
-            .hint(format!("{GIVE}; or seal them anew while the old one is given: rightful key rotate"))),
+            .hint(format!(
+                "{GIVE}; or seal them anew while the old one is given: rightful key rotate; if it is lost: rightful key forget"
+            ))),
             _ => Ok(given),
         }
     }
@@ -237,15 +239,20 @@ impl Vault {
         Ok(Secret::new(text))
     }
 
+    /// Fails where a master key was named that cannot be had: what it opens is not lost.
+    pub(crate) fn had(&self) -> Result<()> {
+        match self.0.as_deref() {
+            Some(Err(_)) => self.master(None).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Can everything that is sealed be opened?
     pub(crate) fn check(&self, connection: &Connection) -> Result<()> {
         for id in masters(connection)? {
             self.master(Some(&id))?;
         }
-        if let Some(Err(_)) = self.0.as_deref() {
-            self.master(None)?;
-        }
-        Ok(())
+        self.had()
     }
 
     /// Seals every data key under another master key; how many there were.

@@ -110,6 +110,20 @@ pub enum Verb {
     /// Lets a paused integration run again
     #[command(after_help = "Example: rightful resume")]
     Resume(Resume),
+    /// Lists who did what, and shows whether the log of it is whole
+    #[command(after_help = "Examples: rightful audit list --actor ann --action codes.\n          rightful audit verify")]
+    Audit(Audit),
+    /// Makes and changes the master key, under which secrets are sealed
+    #[command(
+        after_help = "Examples: rightful key new > /etc/rightful/master.key\n          rightful key rotate --to-file /etc/rightful/next.key"
+    )]
+    Key(Key),
+    /// Copies everything Rightful remembers into a new file, while it works
+    #[command(after_help = "Example: rightful backup /backup/rightful-$(date +%F).db")]
+    Backup(Backup),
+    /// Puts a backup back, while nothing works on the store
+    #[command(after_help = "Example: rightful restore /backup/rightful-2026-11-27.db --force")]
+    Restore(Restore),
     /// Runs every integration by its schedule and serves the console
     #[cfg(feature = "serve")]
     #[command(after_help = "Example: rightful serve --listen 127.0.0.1:8080")]
@@ -395,6 +409,105 @@ pub struct Resume {
     #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
     /// Who lets it run; the name you are signed in with unless said
+    #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+    pub author: Option<String>,
+}
+
+/// `audit`
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// What to do with the log
+    #[command(subcommand)]
+    pub verb: AuditVerb,
+}
+
+/// Verbs below `audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Walks the whole log; exits 1 where a line was changed, put in or taken out
+    Verify {
+        /// A head that was noted earlier: exits 1 where it is no longer in the log, as when lines were cut off at the end
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+    },
+    /// Lists acts, newest first
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// Only those of this person or token
+        #[arg(long, value_name = "NAME")]
+        actor: Option<String>,
+        /// Only actions that begin so: `codes.save`, `member.`
+        #[arg(long, value_name = "ACTION")]
+        action: Option<String>,
+    },
+}
+
+/// `key`
+#[derive(Debug, Args)]
+pub struct Key {
+    /// What to do with it
+    #[command(subcommand)]
+    pub verb: KeyVerb,
+}
+
+/// Verbs below `key`.
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Prints a fresh master key
+    New,
+    /// Seals everything anew under another master key, which is there already
+    Rotate {
+        /// Where it goes
+        #[command(flatten)]
+        to: NewKey,
+        /// Who does it; the name you are signed in with unless said
+        #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+        author: Option<String>,
+    },
+    /// Forgets secrets that are sealed under a master key that is lost: they have to be entered again
+    Forget {
+        /// Says that it is meant: they cannot be had back
+        #[arg(long)]
+        force: bool,
+        /// Who does it; the name you are signed in with unless said
+        #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+        author: Option<String>,
+    },
+}
+
+/// Where a master key is that is to be used from now on.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct NewKey {
+    /// The new key stands in this environment variable
+    #[arg(long, value_name = "NAME")]
+    pub to_env: Option<String>,
+    /// The new key stands in this file
+    #[arg(long, value_name = "PATH")]
+    pub to_file: Option<PathBuf>,
+}
+
+/// `backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The file to write; it must not be there yet
+    pub file: PathBuf,
+    /// Replaces a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// A file that `rightful backup` wrote
+    pub file: PathBuf,
+    /// Replaces the store that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Who does it; the name you are signed in with unless said
     #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
     pub author: Option<String>,
 }

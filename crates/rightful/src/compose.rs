@@ -2,25 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rightful_core::{
     CALLS, Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Slot,
     SlotValue, SystemClock, SystemRandomness, WAITS, async_trait, nearest,
 };
-use rightful_engine::{Holder, Integration, Ports, Progress, Store};
+use rightful_engine::{ConnectionStore as _, Holder, Integration, Ports, Progress, Store, StoredConnection};
 use rightful_store::{SqliteStore, current_holder};
 use serde::Serialize;
 
-use crate::config::{Config, ConnectionConfig};
+use crate::config::{Config, ConfigFile, ConnectionConfig, Head, SecretSource};
+use crate::verbs::Failure;
+
+/// Connections by name.
+pub type Connections = BTreeMap<ConnectionName, ConnectionConfig>;
 
 /// A configuration with its store open: makes connections and ports.
 #[derive(Debug)]
 pub struct Composition {
-    /// The configuration.
+    /// The configuration as it was when it was opened; connections may have been changed in the console since.
     pub config: Config,
     /// What remembers.
     pub store: Arc<SqliteStore>,
+    file: ConfigFile,
+    connections: RwLock<Arc<Connections>>,
     clock: Arc<dyn Clock>,
     holder: Holder,
     /// Permits by account.
@@ -37,13 +43,45 @@ pub struct Spent {
 }
 
 impl Composition {
-    /// Opens the configured store.
+    /// Opens the configured store, and judges the file together with the connections that are kept there.
     ///
     /// # Errors
-    /// As the store: a folder that is not there, a file of a newer version, one that is locked.
-    pub fn open(config: Config) -> Result<Self> {
-        let store = Arc::new(SqliteStore::open(&config.store)?);
-        Ok(Self { config, store, clock: Arc::new(SystemClock), holder: current_holder(), accounts: Mutex::default() })
+    /// Everything that is wrong with the file; as the store: a folder that is not there, a file of a newer version, one that is locked.
+    pub async fn open(file: ConfigFile) -> Result<Self, Failure> {
+        let head = file.head().map_err(|head| file.judged().err().unwrap_or(head))?;
+        let (config, store) = match existing(&file, &head).await? {
+            Some((config, store)) => (config, store),
+            // Only a sound file makes a store.
+            None => (file.judged()?, opened(&head, file.folder()).await?),
+        };
+        let connections = RwLock::new(Arc::new(config.connections.clone()));
+        let (clock, holder, accounts) = (Arc::new(SystemClock), current_holder(), Mutex::default());
+        Ok(Self { config, store: Arc::new(store), file, connections, clock, holder, accounts })
+    }
+
+    /// The connections as they are now.
+    pub fn connections(&self) -> Arc<Connections> {
+        self.connections.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes up connections that were changed in the store.
+    ///
+    /// # Errors
+    /// `Config` where the file no longer fits them; then they stay as they were. As the store.
+    #[cfg(feature = "serve")]
+    pub async fn reload(&self) -> Result<()> {
+        let stored = self.store.connections().await?;
+        let config = self.file.judged_with(&stored).map_err(|unusable| {
+            let told: Vec<&str> = unusable.problems.iter().map(|problem| problem.message.as_str()).collect();
+            Error::new(ErrorKind::Config, format!("the configuration does not fit the connections: {}", told.join("; ")))
+                .hint("mend the file and start again; until then they stay as they were")
+        })?;
+        if config.integrations != self.config.integrations {
+            return Err(Error::new(ErrorKind::Config, "an integration uses this connection as one of its former vendor")
+                .hint("start again; until then the connections stay as they were"));
+        }
+        *self.connections.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.connections);
+        Ok(())
     }
 
     /// The integration of that name; without a name the only one.
@@ -59,8 +97,9 @@ impl Composition {
     /// # Errors
     /// `Config` where there is no such connection, a secret cannot be fetched or a setting cannot be right.
     pub async fn connection(&self, name: &ConnectionName) -> Result<Arc<dyn Connector>> {
-        let connection = self.config.connections.get(name).ok_or_else(|| {
-            let names = self.config.connections.keys().map(ConnectionName::as_str);
+        let connections = self.connections();
+        let connection = connections.get(name).ok_or_else(|| {
+            let names = connections.keys().map(ConnectionName::as_str);
             let error = Error::new(ErrorKind::Config, format!("there is no connection `{name}`"));
             match nearest(name.as_str(), names.clone()) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
@@ -70,7 +109,8 @@ impl Composition {
         self.tie(connection).await?;
         let slot = Arc::new(StoreSlot { store: self.store.clone(), connection: name.clone() });
         let permits = self.permits(connection);
-        connect(connection, self.config.folder(), &self.clock, permits, slot).await
+        let secrets = secrets(connection, self.config.folder(), Some(&self.store)).await?;
+        connect(connection, &secrets, &self.clock, permits, slot)
     }
 
     /// What a job of the integration stands on.
@@ -108,7 +148,7 @@ impl Composition {
         match self.connection(name).await {
             Ok(connector) => connector,
             Err(why) => {
-                let kinds = self.config.connections.get(name).map(|connection| (connection.descriptor.kinds)()).unwrap_or_default();
+                let kinds = self.connections().get(name).map(|connection| (connection.descriptor.kinds)()).unwrap_or_default();
                 Arc::new(crate::serve::Unready::new(kinds, why))
             }
         }
@@ -138,9 +178,9 @@ impl Composition {
     /// What was drawn from the accounts of an integration since this program began: calls, waits, and each quota that the vendor meters.
     pub fn spent(&self, integration: &Integration) -> Vec<Spent> {
         let policy = &integration.policy;
-        let connections = [&policy.source.connection, &policy.target.connection];
-        let known = connections.into_iter().filter_map(|name| self.config.connections.get(name));
-        known.map(|connection| self.spent_by(connection)).collect()
+        let all = self.connections();
+        let used = [&policy.source.connection, &policy.target.connection];
+        used.into_iter().filter_map(|name| all.get(name)).map(|connection| self.spent_by(connection)).collect()
     }
 
     /// The same of one connection: what its account was drawn on.
@@ -186,23 +226,70 @@ pub fn integration<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Int
     })
 }
 
-/// Fetches a connection's secrets and makes its connector, guarded. Sends nothing.
+/// Opens the store with its master key. That it cannot be had is told once a secret is wanted.
 ///
 /// # Errors
-/// `Config` where a secret cannot be fetched or a setting cannot be right.
-pub async fn connect(
+/// As the store.
+pub async fn opened(head: &Head, folder: &Path) -> Result<SqliteStore> {
+    let key = match &head.master_key {
+        Some(reference) => reference.fetch(folder).await.map(Some),
+        None => Ok(None),
+    };
+    Ok(SqliteStore::open(&head.store)?.with_master_key(key))
+}
+
+/// The store with the configuration judged by its connections, where there is one already.
+///
+/// # Errors
+/// As [`Composition::open`].
+pub async fn existing(file: &ConfigFile, head: &Head) -> Result<Option<(Config, SqliteStore)>, Failure> {
+    if !head.store.exists() {
+        return Ok(None);
+    }
+    let read = async {
+        let store = opened(head, file.folder()).await?;
+        let stored = store.connections().await?;
+        Ok::<(SqliteStore, Vec<StoredConnection>), Error>((store, stored))
+    };
+    match read.await {
+        Ok((store, stored)) => Ok(Some((file.judged_with(&stored)?, store))),
+        // What is wrong with the file comes first: it may name the wrong store.
+        Err(error) => Err(file.judged().err().map_or_else(|| error.into(), Failure::from)),
+    }
+}
+
+/// A connection's secrets: fetched, or unsealed.
+///
+/// # Errors
+/// `Config` where one cannot be had.
+pub async fn secrets(connection: &ConnectionConfig, folder: &Path, store: Option<&SqliteStore>) -> Result<Secrets> {
+    let placed = |error: Error| error.context(format!("connection `{}`", connection.name));
+    match (&connection.secrets, store) {
+        (SecretSource::Named(references), _) => {
+            let mut secrets = Secrets::default();
+            for (key, reference) in references {
+                let secret = reference.fetch(folder).await.map_err(|error| placed(error.context(format!("secret `{key}`"))))?;
+                secrets.set(*key, secret);
+            }
+            Ok(secrets)
+        }
+        (SecretSource::Sealed(..), Some(store)) => store.open_secrets(&connection.name).await.map_err(placed),
+        (SecretSource::Sealed(..), None) => Ok(Secrets::default()),
+    }
+}
+
+/// Makes a connection's connector, guarded. Sends nothing.
+///
+/// # Errors
+/// `Config` where a setting cannot be right, or a secret is missing.
+pub fn connect(
     connection: &ConnectionConfig,
-    folder: &Path,
+    secrets: &Secrets,
     clock: &Arc<dyn Clock>,
     permits: Arc<Permits>,
     slot: Arc<dyn Slot>,
 ) -> Result<Arc<dyn Connector>> {
     let placed = |error: Error| error.context(format!("connection `{}`", connection.name));
-    let mut secrets = Secrets::default();
-    for (key, reference) in &connection.secrets {
-        let secret = reference.fetch(folder).await.map_err(|error| placed(error.context(format!("secret `{key}`"))))?;
-        secrets.set(*key, secret);
-    }
     let context = Context {
         connection: connection.name.clone(),
         transport: Arc::new(ReqwestTransport::new(connection.network.clone()).map_err(placed)?),
@@ -211,7 +298,7 @@ pub async fn connect(
         permits,
         slot,
     };
-    let connector = (connection.descriptor.connect)(&connection.settings, &secrets, context).map_err(placed)?;
+    let connector = (connection.descriptor.connect)(&connection.settings, secrets, context).map_err(placed)?;
     Ok(Arc::new(Guarded::new(connector)))
 }
 

@@ -9,12 +9,16 @@ use axum::response::{IntoResponse as _, Response};
 use crate::Console;
 use crate::problem::Problem;
 
-/// `GET /healthz`: the process answers.
+/// Answers as long as the process lives.
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "Operation",
+    responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the store answers and the schedules are served.
+/// Tells whether the store answers and schedules are served.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "Operation",
+    responses((status = 200, content_type = "text/plain", body = String), (status = 503, description = "Not ready; `title` says why.")))]
 pub async fn readyz(State(console): State<Arc<Console>>) -> Response {
     match console.deployment.ready().await {
         Ok(()) => "ready\n".into_response(),

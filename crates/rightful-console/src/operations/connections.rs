@@ -3,7 +3,7 @@
 use rightful_core::{
     ConnectionName, Descriptor, Error, ErrorKind, Result, Secret, Setting, SettingType, Settings, nearest, public_base_url,
 };
-use rightful_engine::{Act, ConnectionEdit, ConnectionStore, Kept, StoredConnection};
+use rightful_engine::{Act, ConnectionEdit, Kept, StoredConnection};
 use serde_json::{Value as Json, json};
 
 use super::{Wrong, difference, told};
@@ -112,16 +112,6 @@ pub fn found(console: &Console, name: &str) -> Result<DeployedConnection> {
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no connection `{name}`")).hint("see which there are: Connections"))
 }
 
-/// Where connections are kept.
-///
-/// # Errors
-/// `Unsupported` where this program keeps none.
-pub fn store(console: &Console) -> Result<&dyn ConnectionStore> {
-    console.connections.as_deref().ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "this program keeps no connections of its own").hint("add it to the configuration file")
-    })
-}
-
 /// A connection as it is kept, where it was entered here.
 ///
 /// # Errors
@@ -132,7 +122,7 @@ pub async fn kept(console: &Console, connection: &DeployedConnection) -> Result<
         return Err(Error::new(ErrorKind::Conflict, format!("connection `{name}` stands in the configuration file"))
             .hint(format!("change [connections.{name}] there and start again")));
     }
-    let kept = store(console)?.connections().await?.into_iter().find(|kept| kept.name == *name);
+    let kept = console.store.connections().await?.into_iter().find(|kept| kept.name == *name);
     kept.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("connection `{name}` was removed meanwhile")).hint("go back to Connections"))
 }
 
@@ -161,7 +151,7 @@ pub async fn save(console: &Console, actor: &str, before: Option<(&StoredConnect
     }
     let action = if before.is_some() { "connection.save" } else { "connection.add" };
     let act = Act::new(console.now(), actor, action, edit.name.as_str()).detail(detail);
-    let kept = store(console)?.put_connection(before.map_or(0, |(_, revision)| revision), edit, &act).await?;
+    let kept = console.store.put_connection(before.map_or(0, |(_, revision)| revision), edit, &act).await?;
     if matches!(kept, Kept::Done(_)) {
         take_up(console).await?;
     }
@@ -183,7 +173,7 @@ pub async fn remove(console: &Console, actor: &str, connection: &DeployedConnect
     }
     let act = Act::new(console.now(), actor, "connection.remove", connection.name.as_str())
         .detail(json!({ "vendor": kept.vendor, "before": plain(&kept.settings) }));
-    if store(console)?.remove_connection(&connection.name, &act).await? {
+    if console.store.remove_connection(&connection.name, &act).await? {
         take_up(console).await?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What pages and API do alike: what was typed is judged here, and each change is made and told in one way.
 
+pub mod codes;
 pub mod connections;
 pub mod members;
 pub mod plans;

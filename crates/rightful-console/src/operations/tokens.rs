@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Wrong, members, one_line};
 use crate::Console;
-use crate::access::{new_secret, secret_digest};
+use crate::access::{Who, new_secret, secret_digest};
 
 /// The longest a token lasts, in days.
 pub const LONGEST_DAYS: i64 = 365;
@@ -51,17 +51,22 @@ pub fn judged(
     }
 }
 
-/// Makes a token. Its text is given back once and kept nowhere.
+/// Makes a token. Its text is given back once and kept nowhere. It speaks for the human being who made it, also where they made it through another
+/// token: else one person could approve as two.
 ///
 /// # Errors
 /// As the store.
-pub async fn make(console: &Console, actor: &str, new: &NewToken) -> Result<(TokenId, Secret)> {
+pub async fn make(console: &Console, who: &Who, new: &NewToken) -> Result<(TokenId, Secret)> {
     let text = new_secret(PREFIX)?;
     let now = console.now();
     let expires = now + Duration::days(new.days);
-    let act = Act::new(now, actor, "token.make", new.name.clone()).detail(json!({
+    let mut detail = json!({
         "role": new.access.role.as_str(), "integrations": members::scope_told(new.access.scope.as_ref()), "expires": expires.to_rfc3339(),
-    }));
+    });
+    if let Who::Token(token) = who {
+        detail["through token"] = json!(token.name);
+    }
+    let act = Act::new(now, who.person(), "token.make", new.name.clone()).detail(detail);
     let id = console.store.add_token(&secret_digest(text.expose()), &new.name, &new.access, expires, &act).await?;
     Ok((id, text))
 }

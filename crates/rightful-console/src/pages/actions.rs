@@ -154,7 +154,7 @@ struct Undo {
 }
 
 /// The run, where there is something to undo in it.
-async fn undoable(console: &Console, name: &str, run: &str) -> std::result::Result<(rightful_engine::Run, u64, u64), Problem> {
+pub async fn undoable(console: &Console, name: &str, run: &str) -> std::result::Result<(rightful_engine::Run, u64, u64), Problem> {
     let run = run_of(console, name, run).await?;
     if run.ended.is_none() {
         return Err(Error::new(ErrorKind::Conflict, format!("{} has not ended", run.id)).hint("wait for it, then undo it").into());

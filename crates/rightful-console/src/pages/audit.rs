@@ -28,7 +28,7 @@ const BATCH: usize = 1_000;
 const LISTED: usize = 20;
 
 /// What an action's word says to people.
-const TOLD: [(&str, &str); 21] = [
+const TOLD: [(&str, &str); 23] = [
     ("codes.editable", "said who may edit the table"),
     ("codes.save", "saved the code table"),
     ("connection.add", "added a connection"),
@@ -40,6 +40,8 @@ const TOLD: [(&str, &str); 21] = [
     ("integration.quarantine", "took out of the schedule"),
     ("integration.release", "ended the quarantine"),
     ("integration.resume", "resumed"),
+    ("key.forget", "forgot what lost keys had sealed"),
+    ("key.rotate", "changed the master key"),
     ("member.add", "added a member"),
     ("member.change", "changed a member"),
     ("member.link", "made a one-time link"),
@@ -225,6 +227,7 @@ async fn shown(console: &Console, who: &Who, session: &Session, wanted: Wanted, 
         ("connection.", "connections"),
         ("hold.", "holds"),
         ("integration.", "integrations"),
+        ("key.", "master keys"),
         ("member.", "members"),
         ("plan.", "plans"),
         ("session.", "sessions"),

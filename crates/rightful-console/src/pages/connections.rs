@@ -47,7 +47,6 @@ struct List {
     frame: Frame,
     lines: Vec<Line>,
     next: Option<String>,
-    may_add: bool,
 }
 
 fn where_entered(origin: Origin) -> &'static str {
@@ -76,12 +75,7 @@ pub async fn list(
         unready: connection.unready,
         used_by: connection.used_by.into_iter().map(|name| (format!("/integrations/{}", segment(&name)), name)).collect(),
     });
-    page(&List {
-        frame: Frame::of("Connections", Section::Connections, &who, &session).await,
-        lines: lines.collect(),
-        next,
-        may_add: console.connections.is_some(),
-    })
+    page(&List { frame: Frame::of("Connections", Section::Connections, &who, &session).await, lines: lines.collect(), next })
 }
 
 /// One setting as a form shows it.
@@ -413,7 +407,6 @@ pub async fn new(
     session: Session,
     Query(wanted): Query<Wanted>,
 ) -> Shown {
-    kept::store(&console)?;
     if !wanted.vendor.is_empty() {
         let descriptor = vendor(&console, &wanted.vendor)?;
         return page(&shown(&console, &who, &session, descriptor, None, None, None).await?);
@@ -444,7 +437,6 @@ pub async fn add(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    kept::store(&console)?;
     let descriptor = vendor(&console, fields.text("vendor"))?;
     let mut draft = Draft::of(descriptor, &fields);
     let (settings, secrets) = draft.judged(&console, descriptor, &fields);

@@ -50,7 +50,7 @@ struct List {
 }
 
 fn href(id: MemberId) -> String {
-    format!("/settings/members/{}", id.0)
+    format!("/settings/members/{id}")
 }
 
 /// Where a role holds, in words.
@@ -138,11 +138,14 @@ fn typed(fields: &Fields, active: bool) -> Typed {
     }
 }
 
-async fn member(console: &Console, id: i64) -> Result<Member, Problem> {
-    let found = console.store.member(MemberId(id)).await?;
-    Ok(found
-        .map(|found| found.member)
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such member").hint("see who there is: Settings, Members"))?)
+/// The member that a path names.
+async fn member(console: &Console, id: &str) -> Result<Member, Problem> {
+    let found = match id.parse::<MemberId>() {
+        Ok(id) => console.store.member(id).await?,
+        Err(_) => None,
+    };
+    let nobody = || Error::new(ErrorKind::NotFound, "there is no such member").hint("see who there is: Settings, Members");
+    Ok(found.map(|found| found.member).ok_or_else(nobody)?)
 }
 
 #[derive(Template)]
@@ -185,7 +188,7 @@ pub async fn add(
         Err(wrong) => wrong,
         Ok(edit) => match members::add(&console, &who.actor(), &edit).await? {
             Kept::Done(id) => {
-                let added = member(&console, id.0).await?;
+                let added = member(&console, &id.to_string()).await?;
                 return linked(&console, &who, &session, &headers, added, true).await;
             }
             _ => vec![Wrong::of("name", "somebody has that name already; upper and lower case count as the same")],
@@ -195,20 +198,20 @@ pub async fn add(
 }
 
 /// `GET /settings/members/{member}`
-pub async fn show(State(console): State<Arc<Console>>, Path(id): Path<i64>, Extension(who): Extension<Who>, session: Session) -> Shown {
-    let member = member(&console, id).await?;
+pub async fn show(State(console): State<Arc<Console>>, Path(id): Path<String>, Extension(who): Extension<Who>, session: Session) -> Shown {
+    let member = member(&console, &id).await?;
     page(&form(&console, &who, &session, Some(member), None, &[]).await)
 }
 
 /// `POST /settings/members/{member}`
 pub async fn change(
     State(console): State<Arc<Console>>,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     Extension(who): Extension<Who>,
     mut session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    let before = member(&console, id).await?;
+    let before = member(&console, &id).await?;
     let revision: i64 = fields.text("revision").parse().map_err(|_| {
         Error::new(ErrorKind::Config, "the form does not say which state of the member it stands on").hint("load the page again")
     })?;
@@ -256,12 +259,12 @@ pub async fn change(
 /// `POST /settings/members/{member}/link`: a fresh one-time link; an earlier one ends.
 pub async fn link(
     State(console): State<Arc<Console>>,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     Extension(who): Extension<Who>,
     session: Session,
     headers: HeaderMap,
 ) -> Shown {
-    let member = member(&console, id).await?;
+    let member = member(&console, &id).await?;
     if !member.active {
         return Err(Error::new(ErrorKind::Conflict, format!("{} may not sign in", member.display_name))
             .hint("let them sign in first, then make a link")

@@ -11,7 +11,7 @@ pub mod live;
 pub mod members;
 pub mod plans;
 pub mod runs;
-mod scope;
+pub mod scope;
 pub mod settings;
 pub mod sign_in;
 pub mod table;

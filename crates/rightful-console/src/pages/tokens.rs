@@ -33,7 +33,7 @@ pub struct From {
 }
 
 struct Line {
-    number: i64,
+    id: TokenId,
     name: String,
     role: String,
     scope: String,
@@ -93,7 +93,7 @@ async fn shown(
     let lines = tokens.into_iter().take(PAGE).map(|token| {
         let (word, tone) = standing(&token, now);
         Line {
-            number: token.id.0,
+            id: token.id,
             role: token.access.role.to_string(),
             scope: scope_words(&token.access),
             made: moment(token.created, now),
@@ -152,7 +152,7 @@ pub async fn add(
             page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown)
         }
         Ok(new) => {
-            let (_, text) = make(&console, &who.actor(), &new).await?;
+            let (_, text) = make(&console, &who, &new).await?;
             let made = Some((new.name, text.expose().to_owned()));
             page(&shown(&console, &who, &session, &From::default(), Typed::default(), &[], made).await?)
         }
@@ -160,8 +160,17 @@ pub async fn add(
 }
 
 /// `POST /settings/tokens/{token}/revoke`
-pub async fn revoke(State(console): State<Arc<Console>>, Path(id): Path<i64>, Extension(who): Extension<Who>, session: Session) -> Shown {
-    if !revoked(&console, &who.actor(), TokenId(id)).await? {
+pub async fn revoke(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+    Extension(who): Extension<Who>,
+    session: Session,
+) -> Shown {
+    let revoked = match id.parse::<TokenId>() {
+        Ok(id) => revoked(&console, &who.actor(), id).await?,
+        Err(_) => false,
+    };
+    if !revoked {
         return Err(Error::new(ErrorKind::NotFound, "there is no such token, or it was revoked before")
             .hint("see which there are: Settings, API tokens")
             .into());

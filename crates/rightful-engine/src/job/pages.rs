@@ -35,6 +35,9 @@ pub struct CodeQuery {
     pub search: String,
     /// Which codes.
     pub filter: CodeFilter,
+    /// Only codes behind this one, and all of them in their order, whatever the filter: a list that is read on from where it was. Empty: from the
+    /// first.
+    pub after: Option<String>,
     /// How many of them are passed over.
     pub skip: usize,
     /// At most so many.
@@ -43,7 +46,7 @@ pub struct CodeQuery {
 
 impl Default for CodeQuery {
     fn default() -> Self {
-        Self { search: String::new(), filter: CodeFilter::default(), skip: 0, limit: 50 }
+        Self { search: String::new(), filter: CodeFilter::default(), after: None, skip: 0, limit: 50 }
     }
 }
 
@@ -132,9 +135,10 @@ pub async fn code_page(
             CodeFilter::Unmapped => !one.linked,
             CodeFilter::Changed => changed.contains(one.code),
         })
+        .filter(|one| query.after.as_deref().is_none_or(|after| after.is_empty() || one.code > after))
         .filter(|one| finds.finds(one))
         .collect();
-    if matches!(query.filter, CodeFilter::UnmappedFirst | CodeFilter::Unmapped) {
+    if query.after.is_none() && matches!(query.filter, CodeFilter::UnmappedFirst | CodeFilter::Unmapped) {
         found.sort_by(|one, other| {
             one.linked.cmp(&other.linked).then(other.customers.cmp(&one.customers)).then_with(|| one.code.cmp(other.code))
         });

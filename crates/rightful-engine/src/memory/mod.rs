@@ -279,10 +279,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn code_versions(&self, integration: &str, limit: usize) -> Result<Vec<TableVersion>> {
+    async fn code_versions_before(&self, integration: &str, before: Option<i64>, limit: usize) -> Result<Vec<TableVersion>> {
         let state = self.state();
-        let versions = state.tables.get(integration).map(|table| table.versions.iter().rev().take(limit).cloned().collect());
-        Ok(versions.unwrap_or_default())
+        let versions = state.tables.get(integration).map_or(&[][..], |table| &table.versions).iter().rev();
+        Ok(versions.filter(|known| before.is_none_or(|before| known.version < before)).take(limit).cloned().collect())
     }
 
     async fn code_rows_at(&self, integration: &str, version: i64) -> Result<Vec<CodeRow>> {

@@ -133,6 +133,16 @@ async fn codes_are_filtered_ordered_searched_and_paged() {
     }
     let second = page(&world, &CodeQuery { filter: ByCode, skip: 2, limit: 2, ..CodeQuery::default() }, &[]).await;
     assert_eq!((codes(&second), second.matches), (vec!["C", "D"], 5));
+    for (after, filter, limit, expected) in [
+        ("", UnmappedFirst, 2, &["A", "B"][..]),
+        ("B", UnmappedFirst, 9, &["C", "D", "E"]),
+        ("Bx", ByCode, 1, &["C"]),
+        ("C", Unmapped, 9, &["D"]),
+        ("E", ByCode, 9, &[]),
+    ] {
+        let query = CodeQuery { filter, after: Some(after.into()), limit, ..CodeQuery::default() };
+        assert_eq!(codes(&page(&world, &query, &[]).await), expected, "{after:?} {filter:?}");
+    }
     let choices: Vec<&str> = second.choices.iter().map(|choice| choice.user.as_str()).collect();
     assert_eq!(choices, ["four", "one", "three", "two"], "nobody who is deactivated");
 }

@@ -283,6 +283,9 @@ async fn rotation_seals_all_keys_anew_or_none() {
 async fn a_lost_key_takes_its_secrets_with_it_and_they_can_be_entered_again() {
     let place = Place::new();
     two_connections(&place.open(Some(ONE))).await;
+    // A key that cannot be had just now is not lost.
+    let unset = SqliteStore::open(&place.path()).unwrap().with_master_key(Err(Error::new(ErrorKind::Config, "not set")));
+    assert!(unset.forget_unopenable(&by()).await.unwrap_err().to_string().contains("not set"));
     let store = place.open(Some(OTHER));
     assert_eq!(store.put_connection(0, &edit("late", &[("api_key", Some("kept"))]), &act("connection.save")).await.unwrap(), Kept::Done(1));
     assert_eq!(store.forget_unopenable(&by()).await.unwrap(), ["erp", "field"]);

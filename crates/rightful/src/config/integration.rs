@@ -189,8 +189,8 @@ impl Reader<'_> {
             message: format!("there is no connection `{name}`"),
             mend: match nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None if names.is_empty() => format!("add [connections.{name}]"),
-                None => format!("add [connections.{name}], or use one of: {}", names.join(", ")),
+                None if names.is_empty() => format!("add [connections.{name}], or enter it in the console"),
+                None => format!("add [connections.{name}], enter it in the console, or use one of: {}", names.join(", ")),
             },
         });
         None

@@ -19,6 +19,14 @@ const fn required(key: &'static str, takes: SettingType, about: &'static str, ex
 pub const STORE: Setting =
     optional("store", SettingType::Text, Some("rightful.db"), "Where Rightful remembers: a file, relative to this one.", "rightful.db");
 
+pub const MASTER_KEY: Setting = optional(
+    "master_key",
+    SettingType::Secret,
+    None,
+    "What secrets that are entered in the console are sealed under: make one with `rightful key new`.",
+    "{ env = \"RIGHTFUL_MASTER_KEY\" }",
+);
+
 pub const LISTEN: Setting = optional(
     "serve.listen",
     SettingType::Text,
@@ -44,7 +52,7 @@ pub const STOP_SECONDS: Setting = optional(
 );
 
 /// Keys outside every section, and those of `[serve]`.
-pub const TOP: &[Setting] = &[STORE, LISTEN, PARALLEL_RUNS, QUARANTINE_AFTER, STOP_SECONDS];
+pub const TOP: &[Setting] = &[STORE, MASTER_KEY, LISTEN, PARALLEL_RUNS, QUARANTINE_AFTER, STOP_SECONDS];
 
 pub const VENDOR: Setting = required("vendor", SettingType::Text, "The vendor: see `rightful connectors`.", "skynamo");
 pub const ALLOW_PRIVATE: Setting = optional(

@@ -13,8 +13,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rightful_core::{ConnectionName, Descriptor, Setting, SettingType, Settings, TransportOptions, Url, nearest};
-use rightful_engine::{Integration, Schedule};
+use rightful_core::{ConnectionName, Descriptor, Instant, Setting, SettingType, Settings, TransportOptions, Url, nearest};
+use rightful_engine::{Integration, Schedule, StoredConnection};
 use serde_json::Value as Json;
 
 pub use alarms::{AlarmsConfig, MailConfig, MailTls, WebhookConfig};
@@ -37,10 +37,108 @@ pub struct ConnectionConfig {
     pub descriptor: &'static Descriptor,
     /// Its settings.
     pub settings: Settings,
-    /// Where its secrets come from, by setting.
-    pub secrets: Vec<(&'static str, SecretReference)>,
+    /// Where its secrets come from.
+    pub secrets: SecretSource,
     /// How it reaches the network.
     pub network: TransportOptions,
+}
+
+/// Where a connection was entered, and so where its secrets come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In the file, which names each by setting.
+    Named(Vec<(&'static str, SecretReference)>),
+    /// In the console: sealed in the store, each with when it was set; and the connection's revision there.
+    Sealed(Vec<(String, Instant)>, i64),
+}
+
+/// A configuration file as it was read. What it is worth shows together with the connections that the store holds.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl ConfigFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Unusable> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let mend = if error.kind() == std::io::ErrorKind::NotFound {
+                "write one: rightful init; or name another: --config PATH".to_owned()
+            } else {
+                "check the file and its rights".to_owned()
+            };
+            let problem = Problem { line: None, message: format!("the configuration cannot be read: {error}"), mend };
+            Unusable { file: path.to_path_buf(), problems: vec![problem] }
+        })?;
+        Ok(Self::new(text, path))
+    }
+
+    /// The text of a file; paths in it are relative to the file.
+    pub fn new(text: impl Into<String>, path: &Path) -> Self {
+        Self { path: path.to_path_buf(), text: text.into() }
+    }
+
+    /// Judges the file as if the store held no connection.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn judged(&self) -> Result<Config, Unusable> {
+        self.judged_with(&[])
+    }
+
+    /// Judges the file together with connections that were entered in the console. One name in both is a problem of the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn judged_with(&self, stored: &[StoredConnection]) -> Result<Config, Unusable> {
+        Config::judge(&self.text, &self.path, stored)
+    }
+
+    /// The folder that relative paths begin in.
+    pub fn folder(&self) -> &Path {
+        folder_of(&self.path)
+    }
+
+    /// Where the store is and how the master key is given, whatever else is wrong with the file.
+    ///
+    /// # Errors
+    /// What is wrong with these two.
+    pub fn head(&self) -> Result<Head, Unusable> {
+        let mut problems = Problems::new();
+        let document = Document::parse(&self.text, &mut problems);
+        let head = head(&document, &self.path, &mut problems);
+        if problems.is_empty() { Ok(head) } else { Err(Unusable { file: self.path.clone(), problems }) }
+    }
+}
+
+/// What must be known before the store can be opened.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Where the store is.
+    pub store: PathBuf,
+    /// How the master key is given.
+    pub master_key: Option<SecretReference>,
+}
+
+fn head(document: &Document, file: &Path, problems: &mut Problems) -> Head {
+    let store = folder_of(file).join(text_of(&document.top, &keys::STORE, problems).unwrap_or_default());
+    let master_key = match SecretReference::of(keys::MASTER_KEY.key, &document.top) {
+        Some(Err(problem)) => {
+            problems.push(problem);
+            None
+        }
+        given => given.and_then(Result::ok),
+    };
+    Head { store, master_key }
+}
+
+/// The folder that relative paths in a file begin in.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
 }
 
 /// A whole configuration without problems.
@@ -50,7 +148,9 @@ pub struct Config {
     pub file: PathBuf,
     /// Where the store is.
     pub store: PathBuf,
-    /// Connections by name.
+    /// How the master key is given.
+    pub master_key: Option<SecretReference>,
+    /// Connections by name: of the file, and those of the store that it was judged with.
     pub connections: BTreeMap<ConnectionName, ConnectionConfig>,
     /// Integrations by name.
     pub integrations: BTreeMap<String, Integration>,
@@ -85,40 +185,29 @@ pub struct Unusable {
 }
 
 impl Config {
-    /// Reads a file.
+    /// Judges the text of a file; paths in it are relative to the file.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn load(file: &Path) -> Result<Self, Unusable> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            let mend = if error.kind() == std::io::ErrorKind::NotFound {
-                "write one: rightful init; or name another: --config PATH".to_owned()
-            } else {
-                "check the file and its rights".to_owned()
-            };
-            let problem = Problem { line: None, message: format!("the configuration cannot be read: {error}"), mend };
-            Unusable { file: file.to_path_buf(), problems: vec![problem] }
-        })?;
-        Self::parse(&text, file)
+    #[cfg(test)]
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Unusable> {
+        Self::judge(text, file, &[])
     }
 
-    /// Reads the text of a file; paths in it are relative to the file.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn parse(text: &str, file: &Path) -> Result<Self, Unusable> {
+    fn judge(text: &str, file: &Path, stored: &[StoredConnection]) -> Result<Self, Unusable> {
         let mut problems = Problems::new();
         let document = Document::parse(text, &mut problems);
         unknown_keys(&document.top, keys::TOP.iter(), "the file", &mut problems);
-        let folder = file.parent().unwrap_or(Path::new(""));
-        let store = folder.join(text_of(&document.top, &keys::STORE, &mut problems).unwrap_or_default());
+        let Head { store, master_key } = head(&document, file, &mut problems);
         let mut connections = BTreeMap::new();
         for section in &document.connections {
             if let Some(connection) = connection(section, &mut problems) {
                 connections.insert(connection.name.clone(), connection);
             }
         }
-        let names: Vec<&str> = document.connections.iter().map(|section| section.name.as_str()).collect();
+        entered(&document, stored, &mut connections, &mut problems);
+        let names = document.connections.iter().map(|section| section.name.as_str());
+        let names: Vec<&str> = names.chain(stored.iter().map(|connection| connection.name.as_str())).collect();
         let serve = serve(&document.top, &mut problems);
         let mut integrations = BTreeMap::new();
         let mut schedules = BTreeMap::new();
@@ -132,7 +221,7 @@ impl Config {
         }
         let alarms = alarms::alarms(&document.alarms, &mut problems);
         if problems.is_empty() {
-            return Ok(Self { file: file.to_path_buf(), store, connections, integrations, alarms, schedules, serve });
+            return Ok(Self { file: file.to_path_buf(), store, master_key, connections, integrations, alarms, schedules, serve });
         }
         problems.sort_by_key(|problem| problem.line.unwrap_or(0));
         Err(Unusable { file: file.to_path_buf(), problems })
@@ -140,7 +229,51 @@ impl Config {
 
     /// The folder that relative paths begin in.
     pub fn folder(&self) -> &Path {
-        self.file.parent().unwrap_or(Path::new(""))
+        folder_of(&self.file)
+    }
+}
+
+/// Adds connections that were entered in the console. What their settings are worth, their connectors say when they are made: until then they are
+/// not ready, and mended in the console.
+fn entered(
+    document: &Document,
+    stored: &[StoredConnection],
+    connections: &mut BTreeMap<ConnectionName, ConnectionConfig>,
+    problems: &mut Problems,
+) {
+    for entered in stored {
+        if let Some(section) = document.connections.iter().find(|section| entered.name == section.name.as_str()) {
+            problems.push(Problem {
+                line: Some(section.line),
+                message: format!("connection `{}` stands here and was entered in the console too", entered.name),
+                mend: format!("remove [connections.{}] here, or give it another name", entered.name),
+            });
+            continue;
+        }
+        match connector(entered.vendor.as_str(), VENDORS) {
+            Ok(descriptor) => {
+                let connection = ConnectionConfig {
+                    name: entered.name.clone(),
+                    descriptor,
+                    settings: entered.settings.clone(),
+                    secrets: SecretSource::Sealed(entered.sealed.clone(), entered.revision),
+                    // Private addresses are a matter of the file.
+                    network: TransportOptions::default(),
+                };
+                connections.insert(entered.name.clone(), connection);
+            }
+            // Nobody needs it, or it is where it is needed that it is told.
+            Err((message, mend)) => {
+                let uses =
+                    |leaf: &&Leaf| [keys::SOURCE.key, keys::TARGET.key].contains(&leaf.key.as_str()) && leaf.value == entered.name.as_str();
+                let used = document.integrations.iter().flat_map(|section| &section.leaves).find(uses);
+                problems.extend(used.map(|leaf| Problem {
+                    line: Some(leaf.line),
+                    message: format!("connection `{}`, entered in the console, cannot be used: {message}", entered.name),
+                    mend,
+                }));
+            }
+        }
     }
 }
 
@@ -234,7 +367,7 @@ fn connection(section: &Section, problems: &mut Problems) -> Option<ConnectionCo
         name: ConnectionName::new(section.name.clone()),
         descriptor,
         settings,
-        secrets,
+        secrets: SecretSource::Named(secrets),
         network,
     })
 }

@@ -144,3 +144,75 @@ fn schedules_and_serving_have_defaults_and_can_be_said() {
     assert_eq!(config.schedules["rep-codes"].told(), "every day at 06:00 Africa/Johannesburg");
     assert_eq!(config.serve, ServeConfig { listen: "[::1]:90".into(), parallel_runs: 3, quarantine_after: 9, stop: Duration::ZERO });
 }
+
+fn stored(name: &str, vendor: &str) -> StoredConnection {
+    let settings = Settings::new([("instance", "acme".into())]);
+    StoredConnection {
+        name: name.into(),
+        vendor: vendor.into(),
+        settings,
+        sealed: vec![("api_key".into(), Instant::UNIX_EPOCH)],
+        revision: 4,
+    }
+}
+
+fn parse_with(text: &str, stored: &[StoredConnection]) -> Result<Config, Unusable> {
+    ConfigFile::new(text, Path::new("rightful.toml")).judged_with(stored)
+}
+
+/// Without the target's connection.
+fn without_field() -> String {
+    let text = good();
+    let (from, to) = (text.find("[connections.field]").unwrap(), text.find("[integrations.").unwrap());
+    format!("{}{}", &text[..from], &text[to..])
+}
+
+#[test]
+fn integrations_may_name_connections_that_were_entered_in_the_console() {
+    let problems = parse_with(&without_field(), &[]).unwrap_err().problems;
+    assert!(problems.len() == 1 && problems[0].mend.contains("enter it in the console"), "{problems:?}");
+    let config = parse_with(&without_field(), &[stored("field", "skynamo"), stored("unused", "vendor of another build")]).unwrap();
+    assert_eq!(config.integrations, parse(&good()).unwrap().integrations, "the same policy wherever it was entered");
+    let field = &config.connections[&ConnectionName::from("field")];
+    assert_eq!(field.secrets, SecretSource::Sealed(vec![("api_key".into(), Instant::UNIX_EPOCH)], 4));
+    assert!(!field.network.allow_private);
+    assert_eq!(config.connections.len(), 2, "one whose vendor is not here is left out");
+    // Settings that cannot be right are their connector's to judge, and the console's to mend.
+    let mut wrong = stored("field", "skynamo");
+    wrong.settings = Settings::default();
+    parse_with(&without_field(), &[wrong]).unwrap();
+}
+
+#[test]
+fn what_is_wrong_between_the_file_and_the_console_is_told_with_its_line() {
+    let line = |text: &str, start: &str| text.lines().position(|line| line.starts_with(start)).map(|line| line + 1);
+    let text = good();
+    let problems = parse_with(&text, &[stored("field", "skynamo")]).unwrap_err().problems;
+    assert_eq!((problems.len(), problems[0].line), (1, line(&text, "[connections.field]")), "{problems:?}");
+    assert!(problems[0].message.contains("entered in the console too") && problems[0].mend.contains("[connections.field]"), "{problems:?}");
+    let text = without_field();
+    let problems = parse_with(&text, &[stored("field", "skynmo")]).unwrap_err().problems;
+    assert_eq!((problems.len(), problems[0].line), (1, line(&text, "target")), "{problems:?}");
+    assert!(problems[0].message.contains("no connector for a vendor `skynmo`") && problems[0].mend.contains("skynamo"), "{problems:?}");
+}
+
+#[test]
+fn the_master_key_is_a_reference_like_any_secret() {
+    let config = parse(&format!("master_key = {{ env = \"KEY\" }}\n{}", good())).unwrap();
+    assert_eq!(config.master_key, Some(SecretReference::Env("KEY".into())));
+    assert_eq!(parse(&good()).unwrap().master_key, None);
+    for (line, message) in [
+        ("master_key = \"0101\"", "`master_key` is a secret and must not stand in the file"),
+        ("master_key.envv = \"KEY\"", "`master_key.envv` is no way to give a secret"),
+        ("master_kye = { env = \"KEY\" }", "unknown key `master_kye`"),
+    ] {
+        let text = format!("{line}\n{}", good());
+        let problems = parse(&text).unwrap_err().problems;
+        assert!(problems.len() == 1 && problems[0].message.contains(message) && problems[0].line == Some(1), "{problems:?}");
+        let head = ConfigFile::new(text, Path::new("rightful.toml")).head();
+        assert_eq!(head.is_err(), !line.starts_with("master_kye"), "what concerns the store alone is told by itself: {head:?}");
+    }
+    // Whatever else is wrong, the store is found.
+    let head = ConfigFile::new("store = \"a.db\"\nnonsense = 1\n[connections.x]\n", Path::new("x/rightful.toml")).head().unwrap();
+    assert_eq!(head.store, Path::new("x/a.db"));
+}

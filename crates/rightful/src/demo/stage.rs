@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::standing::Standing;
 use crate::compose::Composition;
-use crate::config::Config;
+use crate::config::ConfigFile;
 use crate::exit::Exit;
 use crate::output;
 use crate::sandbox::{Sandbox, Served, Typed};
@@ -61,7 +61,7 @@ impl Stage {
         let file = folder.path().join("rightful.toml");
         let text = sandbox.config();
         std::fs::write(&file, &text).map_err(failed)?;
-        let composition = Composition::open(Config::parse(&text, &file)?)?;
+        let composition = Composition::open(ConfigFile::new(text, &file)).await?;
         let integration = composition.integration(None)?.clone();
         let ports = composition.ports(&integration, Arc::new(Silent)).await?;
         Ok(Self { world, tamper, sandbox, composition, integration, ports, folder })

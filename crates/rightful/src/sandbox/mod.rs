@@ -296,7 +296,8 @@ mod tests {
         assert_eq!(config.connections.len(), sandbox.served.len(), "{text}");
         for (connection, served) in config.connections.values().zip(&sandbox.served) {
             assert!(connection.network.allow_private);
-            for (_, reference) in &connection.secrets {
+            let crate::config::SecretSource::Named(references) = &connection.secrets else { panic!("the file names its secrets") };
+            for (_, reference) in references {
                 let secret = reference.fetch(Path::new("")).await.unwrap();
                 assert_eq!(secret.expose(), "a&b<c>'\"\\d@example.com", "{}", served.stand_in.vendor);
             }

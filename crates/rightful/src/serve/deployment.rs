@@ -10,6 +10,7 @@ use rightful_engine::{Event, Ports, RunId, RunOptions, RunTask, Silent, WatchSto
 use tokio::sync::broadcast;
 
 use super::Server;
+use crate::config::SecretSource;
 use crate::registry;
 
 /// A look at the schedules that is older than this is no sign of life.
@@ -19,9 +20,10 @@ const STALE: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
 impl Deployment for Server {
     fn integrations(&self) -> Vec<Deployed> {
         let config = &self.composition.config;
+        let connections = self.composition.connections();
         let endpoint = |name: &ConnectionName| Endpoint {
             connection: name.clone(),
-            vendor: config.connections.get(name).map_or("unknown", |connection| connection.descriptor.name),
+            vendor: connections.get(name).map_or("unknown", |connection| connection.descriptor.name),
         };
         let deployed = config.integrations.values().map(|integration| {
             let schedule = self.scheduler.schedule(&integration.name);
@@ -56,14 +58,27 @@ impl Deployment for Server {
 
     fn connections(&self) -> Vec<DeployedConnection> {
         let config = &self.composition.config;
-        let connections = config.connections.values().map(|connection| DeployedConnection {
+        let connections = self.composition.connections();
+        let connections = connections.values().map(|connection| DeployedConnection {
             name: connection.name.clone(),
             descriptor: connection.descriptor,
-            origin: Origin::File,
+            origin: match &connection.secrets {
+                SecretSource::Named(_) => Origin::File,
+                SecretSource::Sealed(..) => Origin::Console,
+            },
             settings: connection.settings.clone(),
-            secrets: connection.secrets.iter().map(|(key, reference)| ((*key).to_owned(), reference.told())).collect(),
+            secrets: match &connection.secrets {
+                SecretSource::Named(named) => named.iter().map(|(key, reference)| ((*key).to_owned(), reference.told())).collect(),
+                SecretSource::Sealed(sealed, _) => {
+                    let told = |at: &Instant| format!("sealed since {}", crate::output::moment(Some(*at)));
+                    sealed.iter().map(|(key, at)| (key.clone(), told(at))).collect()
+                }
+            },
             allow_private: connection.network.allow_private,
-            revision: 0,
+            revision: match &connection.secrets {
+                SecretSource::Named(_) => 0,
+                SecretSource::Sealed(_, revision) => *revision,
+            },
             unready: self.readiness.why_not(&connection.name),
             used_by: config
                 .integrations
@@ -98,12 +113,13 @@ impl Deployment for Server {
     }
 
     async fn reload(&self) -> Result<()> {
+        self.composition.reload().await?;
         self.look_at_connections().await;
         Ok(())
     }
 
     fn can_seal(&self) -> bool {
-        false
+        self.composition.store.can_seal()
     }
 
     fn metrics(&self) -> String {

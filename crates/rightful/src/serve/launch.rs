@@ -49,6 +49,11 @@ impl Readiness {
         }
     }
 
+    /// Forgets connections that are no longer there.
+    pub fn keep_only(&self, there: impl Fn(&ConnectionName) -> bool) {
+        self.held().retain(|name, _| there(name));
+    }
+
     fn held(&self) -> MutexGuard<'_, BTreeMap<ConnectionName, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

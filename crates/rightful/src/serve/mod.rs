@@ -21,7 +21,6 @@ use tokio::task::JoinHandle;
 
 use crate::cli::Global;
 use crate::compose::Composition;
-use crate::config::Config;
 use crate::exit::Exit;
 use crate::output;
 use crate::verbs::Ended;
@@ -92,9 +91,11 @@ impl Server {
 
     /// Makes each connection once, and notes why one cannot be made.
     pub async fn look_at_connections(&self) {
-        let looks = self.composition.config.connections.keys().cloned().map(|name| async move {
-            self.readiness.look(&self.composition, &name).await;
-        });
+        let connections = self.composition.connections();
+        // Of one that was removed nothing is told any more.
+        self.readiness.keep_only(|name| connections.contains_key(name));
+        let names: Vec<_> = connections.keys().cloned().collect();
+        let looks = names.into_iter().map(|name| async move { self.readiness.look(&self.composition, &name).await });
         futures::stream::iter(looks).buffer_unordered(SIDE_BY_SIDE).for_each(|()| async {}).await;
     }
 
@@ -144,7 +145,8 @@ impl Server {
 /// Where the configuration, the store or the address cannot be used.
 pub async fn verb(global: &Global, arguments: &Arguments) -> Ended {
     let mut stop = crate::stop::signal()?;
-    let composition = Composition::open(Config::load(&global.config)?)?;
+    let composition = crate::verbs::open(global).await?;
+    composition.store.check_sealed().await?;
     let listener = listen(arguments.listen.as_ref().unwrap_or(&composition.config.serve.listen)).await?;
     let server = Server::new(composition);
     server.look_at_connections().await;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Ended, narrowed, open};
 use crate::cli::{AlarmsVerb, Global};
-use crate::config::Config;
+
 use crate::exit::Exit;
 use crate::output;
 use crate::serve::alarms::{Notice, channels};
@@ -24,7 +24,7 @@ pub async fn alarms(global: &Global, verb: &AlarmsVerb) -> Ended {
 }
 
 async fn list(global: &Global) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let only = narrowed(&composition, global)?;
     let mut episodes = composition.store.episodes().await?;
     episodes.retain(|episode| only.is_none_or(|name| name == episode.integration));
@@ -44,9 +44,10 @@ async fn list(global: &Global) -> Ended {
 }
 
 async fn test(global: &Global) -> Ended {
-    let config = Config::load(&global.config)?;
+    let composition = open(global).await?;
+    let config = &composition.config;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let channels = channels(&config, &clock)?;
+    let channels = channels(config, &clock)?;
     if channels.is_empty() {
         return Err(Error::new(ErrorKind::Config, "the configuration names nobody who is told of alarms")
             .hint("add webhook or mail to [alarms]: see docs/operations.md")

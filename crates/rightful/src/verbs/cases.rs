@@ -16,7 +16,7 @@ const CHUNK: usize = 1_000;
 
 /// `rightful cases`
 pub async fn cases(global: &Global, arguments: &Cases) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let integration = narrowed(&composition, global)?;
     let counts = composition.store.case_counts(integration).await?;
     if let Some(wanted) = &arguments.reason
@@ -57,7 +57,7 @@ pub async fn cases(global: &Global, arguments: &Cases) -> Ended {
 
 /// `rightful holds`
 pub async fn holds(global: &Global, verb: HoldsVerb) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     match verb {
         HoldsVerb::List { limit } => {
             let holds = composition.store.holds(narrowed(&composition, global)?, None, limit).await?;
@@ -99,7 +99,7 @@ pub async fn holds(global: &Global, verb: HoldsVerb) -> Ended {
 
 /// `rightful pause`
 pub async fn pause(global: &Global, arguments: &Pause) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let integration = chosen(&composition, global, arguments.integration.as_deref())?;
     let by = Authorship { author: author(arguments.by.author.as_deref())?, reason: reason(&arguments.by.reason)?, at: Utc::now() };
     composition.store.pause(&integration.name, true, &by).await?;
@@ -111,7 +111,7 @@ pub async fn pause(global: &Global, arguments: &Pause) -> Ended {
 
 /// `rightful resume`
 pub async fn resume(global: &Global, arguments: &Resume) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let integration = chosen(&composition, global, arguments.integration.as_deref())?;
     let name = &integration.name;
     let was = composition.store.integration(name).await?.paused;

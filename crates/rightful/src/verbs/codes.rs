@@ -21,7 +21,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// `rightful codes`
 pub async fn codes(global: &Global, verb: CodesVerb) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
     let ports = composition.ports(integration, Arc::new(Silent)).await?;
     match verb {

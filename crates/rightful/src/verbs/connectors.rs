@@ -101,7 +101,7 @@ fn detailed(descriptor: &Descriptor) -> String {
 
 /// `rightful preflight`
 pub async fn preflight(global: &Global, arguments: &Preflight) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let mut wanted: Vec<(rightful_core::ConnectionName, Purpose)> = Vec::new();
     if let Some(name) = &arguments.connection {
         let name = rightful_core::ConnectionName::new(name.clone());

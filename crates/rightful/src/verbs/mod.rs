@@ -2,10 +2,12 @@
 
 #[cfg(feature = "serve")]
 mod alarms;
+mod audit;
 mod cases;
 mod codes;
 mod connectors;
 pub mod halt;
+mod keep;
 mod plans;
 mod runs;
 mod setup;
@@ -14,11 +16,12 @@ mod users;
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::Store as _;
 use rightful_engine::{Integration, JobError, Run, RunId};
+use rightful_store::SqliteStore;
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Cli, Global, Verb};
-use crate::compose::Composition;
-use crate::config::{Config, Unusable};
+use crate::compose::{Composition, opened};
+use crate::config::{ConfigFile, Head, Unusable};
 use crate::exit::Exit;
 use crate::output;
 
@@ -109,6 +112,10 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Cases(arguments) => cases::cases(&global, &arguments).await,
         Verb::Pause(arguments) => cases::pause(&global, &arguments).await,
         Verb::Resume(arguments) => cases::resume(&global, &arguments).await,
+        Verb::Audit(arguments) => audit::audit(&global, arguments.verb).await,
+        Verb::Key(arguments) => keep::key(&global, arguments.verb).await,
+        Verb::Backup(arguments) => keep::backup(&global, &arguments).await,
+        Verb::Restore(arguments) => keep::restore(&global, &arguments).await,
         #[cfg(feature = "serve")]
         Verb::Alarms(arguments) => alarms::alarms(&global, &arguments.verb).await,
         #[cfg(feature = "serve")]
@@ -122,8 +129,26 @@ pub async fn run(cli: Cli) -> Ended {
 }
 
 /// The configuration with its store open.
-fn open(global: &Global) -> Result<Composition, Failure> {
-    Ok(Composition::open(Config::load(&global.config)?)?)
+pub async fn open(global: &Global) -> Result<Composition, Failure> {
+    Composition::open(ConfigFile::read(&global.config)?).await
+}
+
+/// Where the store is and how the master key is given: known also where something else is wrong with the configuration.
+fn head(global: &Global) -> Result<Head, Failure> {
+    Ok(ConfigFile::read(&global.config)?.head()?)
+}
+
+/// The store that is there; none is made.
+async fn kept_store(global: &Global) -> Result<SqliteStore, Failure> {
+    let file = ConfigFile::read(&global.config)?;
+    let head = file.head()?;
+    if !head.store.exists() {
+        return Err(Error::new(ErrorKind::NotFound, "there is no store yet")
+            .context(head.store.display().to_string())
+            .hint("the first run makes it: rightful plan; or name another: `store = \"PATH\"`")
+            .into());
+    }
+    Ok(opened(&head, file.folder()).await?)
 }
 
 /// The integration that a verb speaks of: named behind the verb, or by `--integration`, or the only one.

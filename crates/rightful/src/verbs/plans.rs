@@ -96,7 +96,7 @@ pub async fn undo(
 
 /// `rightful plan`
 pub async fn verb_plan(global: &Global, arguments: &Plan) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     if let Some(number) = &arguments.show {
         let (plan, integration) = saved(&composition, number).await?;
         let ports = composition.ports(integration, Arc::new(rightful_engine::Silent)).await?;
@@ -114,7 +114,7 @@ pub async fn verb_plan(global: &Global, arguments: &Plan) -> Ended {
 
 /// `rightful apply`
 pub async fn verb_apply(global: &Global, arguments: &Apply) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let (plan, integration) = saved(&composition, &arguments.plan).await?;
     let over_cap = match &arguments.reason {
         Some(text) if arguments.over_cap => Some((author(arguments.author.as_deref())?, reason(text)?)),
@@ -127,7 +127,7 @@ pub async fn verb_apply(global: &Global, arguments: &Apply) -> Ended {
 
 /// `rightful run`
 pub async fn verb_run(global: &Global, arguments: &Run) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let integration = chosen(&composition, global, arguments.integration.as_deref())?;
     let report = run(&composition, integration, progress(global.json)).await?;
     ended(global, &composition, integration, &report, None).await?;
@@ -136,7 +136,7 @@ pub async fn verb_run(global: &Global, arguments: &Run) -> Ended {
 
 /// `rightful undo`
 pub async fn verb_undo(global: &Global, arguments: &Undo) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let run = run_named(&composition, &arguments.run).await?;
     let integration = configured(&composition.config, Some(&run.integration))?;
     let report = undo(&composition, integration, run.id, author(arguments.author.as_deref())?, progress(global.json)).await?;

@@ -17,7 +17,7 @@ const SHOWN: usize = 50;
 
 /// `rightful runs`
 pub async fn runs(global: &Global, arguments: &Runs) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     if let Some(number) = &arguments.run {
         let run = run_named(&composition, number).await?;
         let filter = EntryFilter { run: Some(run.id), after: Some(EntryId(0)), limit: SHOWN, ..EntryFilter::default() };
@@ -111,7 +111,7 @@ fn one(run: &Run, entries: &[Entry]) -> String {
 
 /// `rightful explain`
 pub async fn explain(global: &Global, arguments: &Explain) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
     let ports = composition.ports(integration, Arc::new(Silent)).await?;
     let key = &arguments.key;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use clap::CommandFactory as _;
 use rightful_core::{Clock, Descriptor, Error, ErrorKind, MemorySlot, Permits, SystemClock};
 use rightful_engine::Layout;
+use rightful_store::MasterKey;
 use serde_json::json;
 
 use super::{Ended, Failure};
 use crate::cli::{Cli, Global, Init};
-use crate::compose::connect;
-use crate::config::{Config, Filled, Unusable, schema as config_schema, template};
+use crate::compose::{connect, existing, secrets};
+use crate::config::{ConfigFile, Filled, Unusable, schema as config_schema, template};
 use crate::exit::Exit;
 use crate::output;
 use crate::registry::connectors;
@@ -54,13 +55,29 @@ pub fn write_new(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
 
 /// `rightful check`
 pub async fn check(global: &Global) -> Ended {
-    let config = Config::load(&global.config)?;
+    let file = ConfigFile::read(&global.config)?;
+    // Connections that were entered in the console are judged too; a store that is not there yet has none, and is not made.
+    let (config, store) = match file.head() {
+        Ok(head) => existing(&file, &head).await?.map_or_else(|| Ok((file.judged()?, None)), |(config, store)| Ok((config, Some(store)))),
+        Err(head) => Err(file.judged().err().unwrap_or(head)),
+    }?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut failures = Vec::new();
+    if let Some(reference) = &config.master_key {
+        let fetched = reference.fetch(config.folder()).await.and_then(|text| MasterKey::parse(&text));
+        failures.extend(fetched.err().map(|error| error.context("`master_key`")));
+    }
+    if let Some(store) = store.as_ref().filter(|_| failures.is_empty()) {
+        failures.extend(store.check_sealed().await.err());
+    }
     let mut connected = Vec::new();
     for connection in config.connections.values() {
         let permits = Arc::new(Permits::new(clock.clone()));
-        match connect(connection, config.folder(), &clock, permits, Arc::new(MemorySlot::default())).await {
+        let made = match secrets(connection, config.folder(), store.as_ref()).await {
+            Ok(secrets) => connect(connection, &secrets, &clock, permits, Arc::new(MemorySlot::default())),
+            Err(error) => Err(error),
+        };
+        match made {
             Ok(connector) => connected.push((connection.name.clone(), connector)),
             Err(error) => failures.push(error),
         }

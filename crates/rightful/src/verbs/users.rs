@@ -12,7 +12,7 @@ use crate::output;
 
 /// `rightful users`
 pub async fn users(global: &Global, arguments: &Users) -> Ended {
-    let composition = open(global)?;
+    let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
     let ports = composition.ports(integration, Arc::new(Silent)).await?;
     let mut people = people_overview(&ports, integration).await?;

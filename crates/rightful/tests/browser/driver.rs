@@ -82,7 +82,7 @@ impl Driver {
             .expect("chromedriver can be started");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let port = lines
-            .find_map(|line| line.rsplit_once("on port ").map(|(_, port)| port.trim_end_matches('.').to_owned()))
+            .find_map(|line| line.rsplit_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned()))
             .expect("chromedriver says its port");
         // What it says later must be read, or it stops when the pipe is full.
         std::thread::spawn(move || lines.for_each(drop));

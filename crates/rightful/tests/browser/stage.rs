@@ -70,3 +70,13 @@ impl Demo {
         customers.iter().filter(|customer| customer["assigned_users"].as_array().is_some_and(|owners| owners.contains(id))).count()
     }
 }
+
+impl Demo {
+    /// Every answer of a vendor comes so many milliseconds later.
+    pub async fn slow(&self, vendor: &str, milliseconds: u32) {
+        let base = self.vendors[vendor].as_str().unwrap_or_else(|| panic!("no {vendor} in {}", self.vendors));
+        let url = url::Url::parse(base).unwrap().join("/_sim/faults").unwrap();
+        let answer = reqwest::Client::new().put(url).body(format!("*:slow={milliseconds}")).send().await.expect("the simulator answers");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+}

@@ -303,3 +303,107 @@ async fn everything_can_be_done_from_the_keyboard() {
     ida.sees("Saved as version").await;
     ida.close().await;
 }
+
+/// Gives every code of the table to one user, behind the pages.
+async fn everything_to(demo: &Demo, user: &str) {
+    use rightful_engine::{CodeEdit, CodeRow, Saved, Store as _};
+    let store = store(demo);
+    let table = store.code_table(&demo.integration).await.unwrap();
+    let codes: BTreeSet<String> = table.rows.iter().map(|row| row.row.code.clone()).collect();
+    let row = |code: &str| CodeRow { code: code.to_owned(), user: Some(user.to_owned()), successor: None };
+    let edits: Vec<CodeEdit> = codes.iter().map(|code| CodeEdit { code: code.clone(), rows: vec![row(code)] }).collect();
+    let by = Authorship { author: "ida".into(), reason: "one for all".into(), at: chrono::Utc::now() };
+    let saved = store.save_codes(&demo.integration, table.version, &edits, &by).await.unwrap();
+    assert!(matches!(saved, Saved::Version(_)), "{saved:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_over_its_cap_takes_two_people() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(10, 120));
+    member(&demo, "ida", AccessRole::Integrator, None).await;
+    member(&demo, "ben", AccessRole::Admin, None).await;
+    everything_to(&demo, "sean.darcy").await;
+    let before = owners(&demo).await;
+    let (ida, ben) = (driver.browser(&demo.console).await, driver.browser(&demo.console).await);
+    ida.sign_in("ida", PASSWORD).await;
+    ida.go(&format!("/integrations/{}", demo.integration)).await;
+    ida.press("Run now").await;
+    ida.sees("refused").await;
+    ida.look("run-refused").await;
+    ida.go("/plans").await;
+    ida.look("plans").await;
+    let plan = ida.element("main a[href*=\"/plans/plan-\"]").await.attr("href").await.unwrap().expect("the newest plan");
+    ida.go(&plan).await;
+    ida.sees("Refused by owner-moves").await;
+    ida.fill("reason", "looked through it").await;
+    ida.press("Approve as the first of two").await;
+    ida.sees("ida approved it").await;
+    ida.look("plan-waiting").await;
+    // She is not the second person as well.
+    assert!(!ida.text().await.contains("Approve and apply"));
+    assert_eq!(moved(&before, &owners(&demo).await), 0, "nothing moved yet");
+    ben.sign_in("ben", PASSWORD).await;
+    ben.go(&plan).await;
+    ben.fill("reason", "agreed").await;
+    ben.press("Approve and apply").await;
+    ben.sees("done").await;
+    assert!(moved(&before, &owners(&demo).await) > 20);
+    ben.go("/audit").await;
+    ben.sees("plan.approve").await;
+    ben.look("audit").await;
+    ida.close().await;
+    ben.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_watched_live_until_its_end() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(11, 200));
+    member(&demo, "ida", AccessRole::Integrator, None).await;
+    demo.slow("skynamo", 1_500).await;
+    let ida = driver.browser(&demo.console).await;
+    ida.sign_in("ida", PASSWORD).await;
+    ida.go(&format!("/integrations/{}", demo.integration)).await;
+    ida.press("Run now").await;
+    ida.sees("Under way").await;
+    // Bars appear and the page turns to the outcome by itself: nobody loads it again.
+    ida.element("[data-events] progress").await;
+    ida.look("run-live").await;
+    ida.sees("What it was").await;
+    ida.sees("done").await;
+    assert!(!ida.has("[data-events]").await, "the page shows the outcome, not the progress");
+    ida.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_other_page_can_be_seen_and_used_by_everybody() {
+    let Some(needs) = needs() else { return };
+    let (driver, demo) = (Driver::start(needs), Demo::start(12, 200));
+    member(&demo, "ada", AccessRole::Admin, None).await;
+    let ada = driver.browser(&demo.console).await;
+    ada.sign_in("ada", PASSWORD).await;
+    let of = format!("/integrations/{}", demo.integration);
+    for (name, path) in [
+        ("runs", "/runs".to_owned()),
+        ("run-done", format!("{of}/runs/run-2")),
+        ("item", format!("{of}/runs/run-2/items/1")),
+        ("undo", format!("{of}/runs/run-2/undo")),
+        ("plan", format!("{of}/plans/plan-1")),
+        ("cases", "/cases".to_owned()),
+        ("why", format!("/why?integration={}", demo.integration)),
+        ("connections", "/connections".to_owned()),
+        ("connection", "/connections/skynamo".to_owned()),
+        ("connection-new", "/connections/new?vendor=sage-intacct".to_owned()),
+        ("settings", "/settings".to_owned()),
+        ("members", "/settings/members".to_owned()),
+        ("tokens", "/settings/tokens".to_owned()),
+        ("import-empty", format!("{of}/import")),
+        ("codes-nothing-found", format!("{of}?q=no+such+code")),
+        ("not-found", "/no-such-page".to_owned()),
+    ] {
+        ada.go(&path).await;
+        ada.look(name).await;
+    }
+    ada.close().await;
+}

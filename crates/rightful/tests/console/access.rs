@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use rightful_console::ROUTES;
 use rightful_engine::{AccessRole, Authorship, WatchStore as _};
 
-use crate::client::{Client, answered, member, store};
+use crate::client::{Client, answered, member, store, token};
 use crate::stage::Demo;
 
 /// Who is let through: nobody signed in, viewer, account manager, integrator, admin; then an integrator whose role holds for another integration only.
@@ -70,7 +70,66 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /settings/tokens", "- ---x -"),
     ("POST /settings/tokens", "- ---x -"),
     ("POST /settings/tokens/{token}/revoke", "- ---x -"),
+    ("GET /metrics", "- xxxx -"),
+    ("GET /api/v1/openapi.json", "x xxxx x"),
+    ("GET /api/v1/whoami", "- xxxx x"),
+    ("GET /api/v1/integrations", "- xxxx x"),
+    ("GET /api/v1/integrations/{integration}", "- xxxx -"),
+    ("POST /api/v1/integrations/{integration}/run", "- --xx -"),
+    ("POST /api/v1/integrations/{integration}/plan", "- --xx -"),
+    ("POST /api/v1/integrations/{integration}/pause", "- --xx -"),
+    ("POST /api/v1/integrations/{integration}/resume", "- --xx -"),
+    ("POST /api/v1/integrations/{integration}/release", "- --xx -"),
+    ("PUT /api/v1/integrations/{integration}/editable", "- --xx -"),
+    ("GET /api/v1/integrations/{integration}/codes", "- xxxx -"),
+    ("PUT /api/v1/integrations/{integration}/codes", "- -exx -"),
+    ("POST /api/v1/integrations/{integration}/codes/preview", "- -exx -"),
+    ("GET /api/v1/integrations/{integration}/codes/versions", "- xxxx -"),
+    ("GET /api/v1/integrations/{integration}/codes/diff", "- xxxx -"),
+    ("POST /api/v1/integrations/{integration}/codes/revert", "- -exx -"),
+    ("GET /api/v1/integrations/{integration}/codes.csv", "- xxxx -"),
+    ("PUT /api/v1/integrations/{integration}/codes.csv", "- -exx -"),
+    ("POST /api/v1/integrations/{integration}/codes/verdicts", "- -exx -"),
+    ("GET /api/v1/integrations/{integration}/users", "- xxxx -"),
+    ("GET /api/v1/integrations/{integration}/explain", "- xxxx -"),
+    ("GET /api/v1/runs", "- xxxx x"),
+    ("GET /api/v1/integrations/{integration}/runs", "- xxxx -"),
+    ("GET /api/v1/integrations/{integration}/runs/{run}", "- xxxx -"),
+    ("GET /api/v1/integrations/{integration}/runs/{run}/items", "- xxxx -"),
+    ("POST /api/v1/integrations/{integration}/runs/{run}/undo", "- --xx -"),
+    ("GET /api/v1/plans", "- xxxx x"),
+    ("GET /api/v1/integrations/{integration}/plans", "- xxxx -"),
+    ("GET /api/v1/integrations/{integration}/plans/{plan}", "- xxxx -"),
+    ("GET /api/v1/integrations/{integration}/plans/{plan}/changes", "- xxxx -"),
+    ("POST /api/v1/integrations/{integration}/plans/{plan}/approve", "- --xx -"),
+    ("POST /api/v1/integrations/{integration}/plans/{plan}/reject", "- --xx -"),
+    ("GET /api/v1/cases", "- xxxx x"),
+    ("GET /api/v1/integrations/{integration}/cases", "- xxxx -"),
+    ("GET /api/v1/holds", "- xxxx x"),
+    ("GET /api/v1/integrations/{integration}/holds", "- xxxx -"),
+    ("DELETE /api/v1/integrations/{integration}/holds/{hold}", "- --xx -"),
+    ("GET /api/v1/connections", "- --xx -"),
+    ("GET /api/v1/connections/{connection}", "- --xx -"),
+    ("PUT /api/v1/connections/{connection}", "- --xx -"),
+    ("DELETE /api/v1/connections/{connection}", "- --xx -"),
+    ("POST /api/v1/connections/{connection}/test", "- --xx -"),
+    ("GET /api/v1/vendors", "- --xx -"),
+    ("GET /api/v1/audit", "- --xx -"),
+    ("GET /api/v1/audit/chain", "- --xx -"),
+    ("GET /api/v1/members", "- ---x -"),
+    ("POST /api/v1/members", "- ---x -"),
+    ("GET /api/v1/members/{member}", "- ---x -"),
+    ("PUT /api/v1/members/{member}", "- ---x -"),
+    ("POST /api/v1/members/{member}/link", "- ---x -"),
+    ("GET /api/v1/tokens", "- ---x -"),
+    ("POST /api/v1/tokens", "- ---x -"),
+    ("DELETE /api/v1/tokens/{token}", "- ---x -"),
 ];
+
+/// What programs ask says who asks by a token alone.
+fn is_for_programs(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/metrics"
+}
 
 /// Was the asker let through to the page itself, whatever it then said?
 fn let_through(status: StatusCode, location: &str) -> bool {
@@ -99,6 +158,10 @@ async fn sk_5_each_route_lets_through_whom_the_table_says() {
         member(&demo, name, role, None).await;
     }
     member(&demo, "elsewhere", AccessRole::Integrator, Some(&["another"])).await;
+    let mut tokens = BTreeMap::new();
+    for name in ["viewer", "manager", "integrator", "admin", "elsewhere"] {
+        tokens.insert(name, token(&demo, name).await);
+    }
     for editable in [false, true] {
         let by = Authorship { author: "test".into(), reason: "test".into(), at: chrono::Utc::now() };
         store(&demo).set_editable(&demo.integration, editable, &by).await.unwrap();
@@ -127,7 +190,14 @@ async fn sk_5_each_route_lets_through_whom_the_table_says() {
                     Some(name) => Client::signed_in(&demo, name).await,
                     None => Client::new(&demo),
                 };
-                let answer = if method == Method::GET {
+                let answer = if is_for_programs(path.as_str()) {
+                    let request = client.request(method.clone(), &path).header("content-type", "application/json").body("{}");
+                    let request = match name.and_then(|name| tokens.get(name)) {
+                        Some(token) => request.bearer_auth(token),
+                        None => request,
+                    };
+                    answered(request).await
+                } else if method == Method::GET {
                     answered(client.request(method.clone(), &path)).await
                 } else if name.is_some() && path != "/sign-in" {
                     client.submit(&path, &[("name", "nobody"), ("password", "wrong")]).await

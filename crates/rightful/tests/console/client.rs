@@ -28,6 +28,16 @@ pub async fn member(demo: &Demo, name: &str, role: AccessRole, scope: Option<&[&
     assert!(matches!(added, Kept::Done(_)), "{added:?}");
 }
 
+/// A token that may what the member of that name may.
+pub async fn token(demo: &Demo, name: &str) -> String {
+    let access = store(demo).member_named(name).await.unwrap().expect("there is such a member").member.access;
+    let (text, now) = (format!("rightful_{name}"), chrono::Utc::now());
+    let act = Act::new(now, name, "token.make", name);
+    let digest = blake3::hash(text.as_bytes());
+    store(demo).add_token(digest.as_bytes(), name, &access, now + chrono::Duration::days(1), &act).await.unwrap();
+    text
+}
+
 /// What was answered.
 #[derive(Debug)]
 pub struct Answer {

@@ -34,6 +34,13 @@ const CALLS: &[&[&str]] = &[
     &["undo", "run-3"],
     &["pause", "--reason", "ERP upgrade"],
     &["resume"],
+    &["audit", "list", "--action", "codes."],
+    &["audit", "verify"],
+    &["key", "new"],
+    &["key", "rotate", "--to-file", "next.key"],
+    &["key", "forget"],
+    &["backup", "backup.db"],
+    &["restore", "backup.db", "--force"],
     &["init", "other.toml"],
     &["completions", "bash"],
 ];
@@ -48,7 +55,13 @@ async fn every_verb_prints_one_document() {
         assert!(called || APART.contains(&verb[0].as_str()), "{verb:?} is not called here");
     }
     let stage = Stage::new().await;
-    stage.configure(|text| text.replace("target = \"field\"", "target = \"field\"\nno_match = \"hold\""));
+    stage.configure(|text| {
+        let text = text.replace("target = \"field\"", "target = \"field\"\nno_match = \"hold\"");
+        format!("master_key = {{ file = \"master.key\" }}\n{text}")
+    });
+    std::fs::write(stage.path("master.key"), "01".repeat(32)).unwrap();
+    // The very same: whoever comes after it in this list needs no other configuration.
+    std::fs::write(stage.path("next.key"), "01".repeat(32)).unwrap();
     std::fs::write(stage.path("table.csv"), "code,user\nR05,pieter\n").unwrap();
     let known = stage.target().customers.keys().next().unwrap().clone();
     for call in CALLS {

@@ -6,6 +6,7 @@ mod demo;
 mod faults;
 mod inputs;
 mod json;
+mod keep;
 mod kills;
 mod pages;
 mod sandbox;

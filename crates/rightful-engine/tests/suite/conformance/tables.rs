@@ -36,8 +36,11 @@ async fn sk_3_a_table_is_many_to_many_in_versions_with_author_and_reason() {
     let versions = store.code_versions(INTEGRATION, 9).await.unwrap();
     let second = TableVersion { version: 2, by: ben, added: vec![three], removed: vec![two.clone(), eleven.clone()] };
     let first = TableVersion { version: 1, by: ann, added: vec![one, two, eleven, blank], removed: vec![] };
-    assert_eq!(versions, [second.clone(), first]);
-    assert_eq!(store.code_versions(INTEGRATION, 1).await.unwrap(), [second]);
+    assert_eq!(versions, [second.clone(), first.clone()]);
+    assert_eq!(store.code_versions(INTEGRATION, 1).await.unwrap(), [second.clone()]);
+    for (before, limit, expected) in [(Some(3), 1, &[second][..]), (Some(2), 9, &[first]), (Some(1), 9, &[]), (None, 0, &[])] {
+        assert_eq!(store.code_versions_before(INTEGRATION, before, limit).await.unwrap(), expected, "{before:?} {limit}");
+    }
     // Another integration has a table of its own.
     assert_eq!(store.code_table("other").await.unwrap().version, 0);
     assert!(store.code_versions("other", 9).await.unwrap().is_empty());

@@ -1,0 +1,14 @@
+//! The console driven as a browser drives it, over SQLite and scripted vendors.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod audit;
+mod connections;
+mod members;
+mod sessions;
+mod stage;
+mod stand;
+mod tokens;
+#[allow(dead_code, reason = "the engine's suite uses more of it")]
+#[path = "../../../rightful-engine/tests/suite/world.rs"]
+mod world;
