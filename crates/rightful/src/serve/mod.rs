@@ -125,7 +125,7 @@ impl Server {
             vitals: &store.vitals().await?,
             episodes: &store.episodes().await?,
             unready: &unready,
-            spent: &config.connections.values().map(|connection| self.composition.spent_by(connection)).collect::<Vec<_>>(),
+            spent: &self.composition.connections().values().map(|connection| self.composition.spent_by(connection)).collect::<Vec<_>>(),
         };
         Ok(page(&self.metrics, &moment))
     }

@@ -34,6 +34,7 @@ const CALLS: &[&[&str]] = &[
     &["undo", "run-3"],
     &["pause", "--reason", "ERP upgrade"],
     &["resume"],
+    &["alarms", "list"],
     &["audit", "list", "--action", "codes."],
     &["audit", "verify"],
     &["key", "new"],
@@ -45,8 +46,8 @@ const CALLS: &[&[&str]] = &[
     &["completions", "bash"],
 ];
 
-/// They print lines as things happen, and are tested where they live.
-const APART: &[&str] = &["sandbox", "demo"];
+/// They print lines as things happen, or need somebody who is told (`alarms test`), and are tested where they live.
+const APART: &[&str] = &["alarms", "sandbox", "serve", "demo"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_prints_one_document() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rightful_core::{ManualClock, ReqwestTransport, TransportOptions, Url};
-use rightful_engine::{Authorship, Event, Holder, Leased, Progress as _, Quarantine, RunCounts, RunId, RunOutcome, RunTask, Silent};
+use rightful_engine::{Authorship, Event, Holder, Leased, Quarantine, RunCounts, RunId, RunOutcome, RunTask, Silent};
 use rightful_store::SqliteStore;
 use serde_json::Value as Json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
