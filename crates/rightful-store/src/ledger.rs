@@ -87,9 +87,6 @@ pub(crate) fn entries(connection: &Connection, filter: &EntryFilter) -> Result<V
     if let Some(code) = &filter.code {
         add("code = ?", &[code.clone().into()]);
     }
-    if let Some(change) = filter.change {
-        add("change = ?", &[change.into()]);
-    }
     if !filter.states.is_empty() {
         // The words stand in the text, not as parameters: only so does SQLite see that its index of open entries fits.
         let words: Vec<String> = filter.states.iter().map(|state| format!("'{}'", word(state))).collect();
