@@ -16,7 +16,7 @@ const NOTED: chrono::Duration = chrono::Duration::hours(1);
 #[async_trait]
 impl AccessStore for SqliteStore {
     async fn members(&self) -> Result<Vec<Member>> {
-        self.0.read(|tx| access::members(tx)).await
+        self.0.read(access::members).await
     }
 
     async fn member(&self, id: MemberId) -> Result<Option<Credential>> {
@@ -78,7 +78,7 @@ impl AccessStore for SqliteStore {
     }
 
     async fn tokens(&self) -> Result<Vec<Token>> {
-        self.0.read(|tx| access::tokens(tx)).await
+        self.0.read(access::tokens).await
     }
 
     async fn add_token(&self, digest: &[u8], name: &str, access: &Access, expires: Instant, act: &Act) -> Result<TokenId> {
@@ -135,11 +135,11 @@ impl WatchStore for SqliteStore {
     }
 
     async fn all_watched(&self) -> Result<Vec<(String, Watched)>> {
-        self.0.read(|tx| watch::all_watched(tx)).await
+        self.0.read(watch::all_watched).await
     }
 
     async fn vitals(&self) -> Result<Vec<Vitals>> {
-        self.0.read(|tx| watch::vitals(tx)).await
+        self.0.read(watch::vitals).await
     }
 
     async fn expect_runs(&self, integration: &str, since: Instant) -> Result<()> {
@@ -187,7 +187,7 @@ impl WatchStore for SqliteStore {
     }
 
     async fn episodes(&self) -> Result<Vec<Episode>> {
-        self.0.read(|tx| watch::episodes(tx)).await
+        self.0.read(watch::episodes).await
     }
 
     async fn begin_episode(
@@ -238,7 +238,7 @@ impl ReviewStore for SqliteStore {
 #[async_trait]
 impl ConnectionStore for SqliteStore {
     async fn connections(&self) -> Result<Vec<StoredConnection>> {
-        self.0.read(|tx| connections::connections(tx)).await
+        self.0.read(connections::connections).await
     }
 
     async fn put_connection(&self, revision: i64, connection: &ConnectionEdit, act: &Act) -> Result<Kept<i64>> {
