@@ -2,6 +2,8 @@
 //!
 //! [`Console`] is what the pages stand on, [`router`] serves it. What a deployment is made of comes in through [`Deployment`].
 
+#![allow(clippy::result_large_err, reason = "a problem ends a request: what it costs to hand on is nothing beside the answer")]
+
 mod access;
 mod api;
 mod assets;

@@ -143,7 +143,7 @@ pub async fn rendered(request: Request, next: Next) -> Response {
     let problem = match response.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
         None if (status.is_client_error() || status.is_server_error()) && !response.headers().contains_key(header::CONTENT_TYPE) => {
-            Problem::new(status, format!("{}", status.canonical_reason().unwrap_or("failed").to_lowercase()))
+            Problem::new(status, status.canonical_reason().unwrap_or("failed").to_lowercase())
         }
         None => return response,
     };

@@ -325,15 +325,18 @@ mod tests {
     fn json_is_compared_as_json() {
         let pattern = BodyPattern::Json(json!([{ "id": 7, "users": [1, 2], "stamp": "{{any}}", "text": "at {{any}} o'clock" }]));
         assert_eq!(body_differences(&pattern, r#"[ {"text":"at 9 o'clock","users":[1,2],"id":7,"stamp":null} ]"#), Vec::<String>::new());
+        // The order of an object's members is not told: it hangs on how JSON is compiled in.
+        let mut differences = body_differences(&pattern, r#"[{"id":"7","users":[1,3,4],"text":"at nine","new":true},1]"#);
+        differences.sort();
         assert_eq!(
-            body_differences(&pattern, r#"[{"id":"7","users":[1,3,4],"text":"at nine","new":true},1]"#),
+            differences,
             [
                 r#"body[0].id: expected 7, got "7""#,
+                "body[0].new: expected none, got true",
                 r#"body[0].stamp: expected "{{any}}", got none"#,
                 r#"body[0].text: expected "at {{any}} o'clock", got "at nine""#,
                 "body[0].users[1]: expected 2, got 3",
                 "body[0].users[2]: expected none, got 4",
-                "body[0].new: expected none, got true",
                 "body[1]: expected none, got 1",
             ]
         );

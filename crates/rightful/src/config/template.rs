@@ -136,7 +136,14 @@ mod tests {
         let on = text
             .lines()
             .map(|line| match line.strip_prefix('#') {
-                Some(rest) if !rest.starts_with([' ', '[']) && !rest.contains(".count") && !rest.contains("proxy") && !is_alarm(rest) => {
+                Some(rest)
+                    if !rest.starts_with([' ', '['])
+                        && !rest.contains(".count")
+                        && !rest.contains("proxy")
+                        && !rest.starts_with("webhook.")
+                        && !rest.starts_with("mail.")
+                        && !is_alarm(rest) =>
+                {
                     rest
                 }
                 _ => line,

@@ -42,7 +42,7 @@ async fn an_integration_of_the_file_may_stand_on_a_connection_of_the_console() {
     stage.rightful(&["check"]).await.exits(1).says(&["there is no connection `field`", "enter it in the console"]);
     entered(&stage, settings(&stage)).await;
     // What needs no secret goes on without the key; what needs one says which key is wanted.
-    stage.rightful(&["codes", "history"]).await.exits(0);
+    stage.rightful(&["runs"]).await.exits(0);
     stage.rightful(&["check"]).await.exits(1).says(&["the master key cannot be had", "MASTER is not set", "export MASTER"]);
     stage.rightful(&["preflight", "field"]).await.exits(1).says(&["secrets are sealed under master key", "MASTER is not set"]);
     let with = |key: &str, words: &[&str]| {

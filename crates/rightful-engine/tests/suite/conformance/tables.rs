@@ -37,7 +37,7 @@ async fn sk_3_a_table_is_many_to_many_in_versions_with_author_and_reason() {
     let second = TableVersion { version: 2, by: ben, added: vec![three], removed: vec![two.clone(), eleven.clone()] };
     let first = TableVersion { version: 1, by: ann, added: vec![one, two, eleven, blank], removed: vec![] };
     assert_eq!(versions, [second.clone(), first.clone()]);
-    assert_eq!(store.code_versions(INTEGRATION, 1).await.unwrap(), [second.clone()]);
+    assert_eq!(store.code_versions(INTEGRATION, 1).await.unwrap(), std::slice::from_ref(&second));
     for (before, limit, expected) in [(Some(3), 1, &[second][..]), (Some(2), 9, &[first]), (Some(1), 9, &[]), (None, 0, &[])] {
         assert_eq!(store.code_versions_before(INTEGRATION, before, limit).await.unwrap(), expected, "{before:?} {limit}");
     }

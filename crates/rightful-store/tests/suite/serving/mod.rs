@@ -29,6 +29,12 @@ async fn log(store: &SqliteStore) -> Vec<String> {
     let filter = AuditFilter { limit: usize::MAX, ..AuditFilter::default() };
     let mut lines = store.acts(&filter).await.unwrap();
     lines.reverse();
-    let told = |line: AuditLine| format!("{} {} {} {}", line.act.actor, line.act.action, line.act.object, line.act.detail);
+    // The order of a detail's members hangs on how JSON is compiled in.
+    let ordered =
+        |detail: serde_json::Value| match serde_json::from_value::<std::collections::BTreeMap<String, serde_json::Value>>(detail.clone()) {
+            Ok(members) => serde_json::to_string(&members).unwrap(),
+            Err(_) => detail.to_string(),
+        };
+    let told = |line: AuditLine| format!("{} {} {} {}", line.act.actor, line.act.action, line.act.object, ordered(line.act.detail));
     lines.into_iter().map(told).collect()
 }
