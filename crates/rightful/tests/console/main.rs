@@ -1,5 +1,7 @@
 //! Holds the console to its promises over HTTP, as a client that means harm would ask: who may do what, and what never works.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod access;
 mod attacks;
 mod client;

@@ -21,11 +21,14 @@ fn minute(minutes: i64) -> Instant {
     Instant::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
+/// A message with its signature and its bytes.
+type Heard = (Json, String, Vec<u8>);
+
 /// Takes webhook messages: what it was told, with the signature's header.
 #[derive(Clone, Debug)]
 struct WebhookSink {
     address: String,
-    heard: Arc<Mutex<Vec<(Json, String, Vec<u8>)>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     up: Arc<AtomicBool>,
 }
 
