@@ -47,6 +47,7 @@ const TOLD: [(&str, &str); 23] = [
     ("member.link", "made a one-time link"),
     ("member.password", "set a password"),
     ("plan.approve", "approved a plan"),
+    ("run.ask", "asked for a run"),
     ("plan.let-through", "let a plan over its caps"),
     ("plan.reject", "rejected a plan"),
     ("session.begin", "signed in"),
