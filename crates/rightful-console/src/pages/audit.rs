@@ -28,7 +28,7 @@ const BATCH: usize = 1_000;
 const LISTED: usize = 20;
 
 /// What an action's word says to people.
-const TOLD: [(&str, &str); 23] = [
+const TOLD: [(&str, &str); 24] = [
     ("codes.editable", "said who may edit the table"),
     ("codes.save", "saved the code table"),
     ("connection.add", "added a connection"),
@@ -47,9 +47,9 @@ const TOLD: [(&str, &str); 23] = [
     ("member.link", "made a one-time link"),
     ("member.password", "set a password"),
     ("plan.approve", "approved a plan"),
-    ("run.ask", "asked for a run"),
     ("plan.let-through", "let a plan over its caps"),
     ("plan.reject", "rejected a plan"),
+    ("run.ask", "asked for a run"),
     ("session.begin", "signed in"),
     ("token.make", "made a token"),
     ("token.revoke", "revoked a token"),
@@ -231,6 +231,7 @@ async fn shown(console: &Console, who: &Who, session: &Session, wanted: Wanted, 
         ("key.", "master keys"),
         ("member.", "members"),
         ("plan.", "plans"),
+        ("run.", "runs"),
         ("session.", "sessions"),
         ("token.", "tokens"),
     ];
