@@ -44,7 +44,9 @@ async fn admitted(console: &Console, mut request: Request) -> Result<Admitted, P
     let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     let route =
         ROUTES.iter().find(|route| route.path == path && route.method == method.as_str()).ok_or_else(|| Problem::not_found("such page"))?;
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let behind = console.deployment.public_url().is_some();
+    let from = asked_from(peer, behind, request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok()));
     request.extensions_mut().insert(From_(from));
 
     let program = api::is_for_programs(&path);
@@ -126,6 +128,15 @@ async fn may(console: &Console, needs: Needs, who: &Who, name: &str) -> Result<(
     }
 }
 
+/// Whom a request comes from: the other end, or behind a proxy of this machine whom that names last. Anybody else may write what they like there.
+fn asked_from(peer: Option<IpAddr>, behind_a_proxy: bool, forwarded: Option<&str>) -> Option<IpAddr> {
+    let named = forwarded.and_then(|hops| hops.rsplit(',').next()).and_then(|hop| hop.trim().parse().ok());
+    match peer {
+        Some(peer) if behind_a_proxy && peer.is_loopback() => named.or(Some(peer)),
+        other => other,
+    }
+}
+
 /// Compares in the same time wherever they differ.
 fn same(one: &str, other: &str) -> bool {
     blake3::hash(one.as_bytes()) == blake3::hash(other.as_bytes())
@@ -133,4 +144,24 @@ fn same(one: &str, other: &str) -> bool {
 
 fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_proxy_of_this_machine_may_say_whom_it_asks_for() {
+        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        for (peer, behind, forwarded, expected) in [
+            ("127.0.0.1", true, Some("198.51.100.7"), "198.51.100.7"),
+            ("127.0.0.1", true, Some("203.0.113.9, 198.51.100.7"), "198.51.100.7"),
+            ("127.0.0.1", true, Some("nonsense"), "127.0.0.1"),
+            ("127.0.0.1", true, None, "127.0.0.1"),
+            ("127.0.0.1", false, Some("198.51.100.7"), "127.0.0.1"),
+            ("192.0.2.1", true, Some("198.51.100.7"), "192.0.2.1"),
+        ] {
+            assert_eq!(asked_from(ip(peer), behind, forwarded), ip(expected), "{peer} {behind} {forwarded:?}");
+        }
+    }
 }

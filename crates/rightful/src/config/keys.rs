@@ -34,6 +34,13 @@ pub const LISTEN: Setting = optional(
     "Where `rightful serve` listens; this machine only unless said.",
     "127.0.0.1:8080",
 );
+pub const PUBLIC_URL: Setting = optional(
+    "serve.public_url",
+    SettingType::Url,
+    None,
+    "How people reach the console through a proxy; with https cookies are only sent over it.",
+    "https://rightful.example.com",
+);
 pub const PARALLEL_RUNS: Setting =
     optional("serve.parallel_runs", SettingType::Integer, Some("8"), "How many scheduled runs go on side by side.", "8");
 pub const QUARANTINE_AFTER: Setting = optional(
@@ -52,7 +59,7 @@ pub const STOP_SECONDS: Setting = optional(
 );
 
 /// Keys outside every section, and those of `[serve]`.
-pub const TOP: &[Setting] = &[STORE, MASTER_KEY, LISTEN, PARALLEL_RUNS, QUARANTINE_AFTER, STOP_SECONDS];
+pub const TOP: &[Setting] = &[STORE, MASTER_KEY, LISTEN, PUBLIC_URL, PARALLEL_RUNS, QUARANTINE_AFTER, STOP_SECONDS];
 
 pub const VENDOR: Setting = required("vendor", SettingType::Text, "The vendor: see `rightful connectors`.", "skynamo");
 pub const ALLOW_PRIVATE: Setting = optional(

@@ -167,6 +167,8 @@ pub struct Config {
 pub struct ServeConfig {
     /// Where the console listens.
     pub listen: String,
+    /// How people reach it through a proxy.
+    pub public_url: Option<String>,
     /// How many scheduled runs go on side by side.
     pub parallel_runs: usize,
     /// After how many failures in a row an integration is put into quarantine.
@@ -309,7 +311,23 @@ fn serve(leaves: &[Leaf], problems: &mut Problems) -> ServeConfig {
     let parallel_runs = usize::try_from(number(&keys::PARALLEL_RUNS, 1..=1_000)).unwrap_or(usize::MAX);
     let quarantine_after = u32::try_from(number(&keys::QUARANTINE_AFTER, 1..=1_000)).unwrap_or(u32::MAX);
     let stop = Duration::from_secs(number(&keys::STOP_SECONDS, 0..=3_600));
-    ServeConfig { listen: text_of(leaves, &keys::LISTEN, problems).unwrap_or_default(), parallel_runs, quarantine_after, stop }
+    let public_url = public_url(leaves, problems);
+    ServeConfig { listen: text_of(leaves, &keys::LISTEN, problems).unwrap_or_default(), public_url, parallel_runs, quarantine_after, stop }
+}
+
+/// The address before a proxy, without a slash at its end.
+fn public_url(leaves: &[Leaf], problems: &mut Problems) -> Option<String> {
+    let text = text_of(leaves, &keys::PUBLIC_URL, problems)?;
+    match Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none() => {
+            Some(url.as_str().trim_end_matches('/').to_owned())
+        }
+        _ => {
+            let leaf = leaves.iter().find(|leaf| leaf.key == keys::PUBLIC_URL.key)?;
+            problems.push(wrong(leaf, &keys::PUBLIC_URL, "an address without a path", &leaf.value));
+            None
+        }
+    }
 }
 
 fn wrong(leaf: &Leaf, setting: &Setting, wanted: &str, found: &Json) -> Problem {

@@ -137,12 +137,29 @@ fn schedules_and_serving_have_defaults_and_can_be_said() {
     let text = good();
     let config = parse(&text).unwrap();
     assert!(config.schedules["rep-codes"].told().starts_with("every hour at minute "), "{}", config.schedules["rep-codes"].told());
-    let defaults = ServeConfig { listen: "127.0.0.1:8080".into(), parallel_runs: 8, quarantine_after: 5, stop: Duration::from_secs(20) };
+    let defaults = ServeConfig {
+        listen: "127.0.0.1:8080".into(),
+        public_url: None,
+        parallel_runs: 8,
+        quarantine_after: 5,
+        stop: Duration::from_secs(20),
+    };
     assert_eq!(config.serve, defaults);
-    let text = format!("[serve]\nlisten = \"[::1]:90\"\nparallel_runs = 3\nquarantine_after = 9\nstop_seconds = 0\n{text}");
+    let text = format!(
+        "[serve]\nlisten = \"[::1]:90\"\npublic_url = \"https://rightful.example.com/\"\nparallel_runs = 3\nquarantine_after = 9\nstop_seconds = 0\n{text}"
+    );
     let config = parse(&(text + "schedule = \"daily at 6:00\"\ntime_zone = \"Africa/Johannesburg\"\n")).unwrap();
     assert_eq!(config.schedules["rep-codes"].told(), "every day at 06:00 Africa/Johannesburg");
-    assert_eq!(config.serve, ServeConfig { listen: "[::1]:90".into(), parallel_runs: 3, quarantine_after: 9, stop: Duration::ZERO });
+    assert_eq!(
+        config.serve,
+        ServeConfig {
+            listen: "[::1]:90".into(),
+            public_url: Some("https://rightful.example.com".into()),
+            parallel_runs: 3,
+            quarantine_after: 9,
+            stop: Duration::ZERO
+        }
+    );
 }
 
 fn stored(name: &str, vendor: &str) -> StoredConnection {

@@ -150,6 +150,6 @@ impl Deployment for Server {
     }
 
     fn public_url(&self) -> Option<String> {
-        None
+        self.composition.config.serve.public_url.clone()
     }
 }

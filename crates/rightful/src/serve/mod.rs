@@ -201,8 +201,10 @@ impl Opened {
 pub async fn open(server: &Arc<Server>, listener: TcpListener, stop: watch::Receiver<bool>) -> Result<Opened> {
     let address = format!("http://{}", listener.local_addr().map_err(|error| output::io_error("the address cannot be told", error))?);
     let console = Arc::new(Console::new(server.clone(), server.composition.store.clone()));
-    let link = first_link(&console).await?.map(|path| format!("{address}{}", path.expose()));
-    let router = rightful_console::router(console, false);
+    let reached = server.public_url().unwrap_or_else(|| address.clone());
+    let link = first_link(&console).await?.map(|path| format!("{reached}{}", path.expose()));
+    let secure = server.public_url().is_some_and(|url| url.starts_with("https:"));
+    let router = rightful_console::router(console, secure);
     let alarms = server.alarms(server.public_url().unwrap_or_else(|| address.clone()))?;
     let watching = tokio::spawn(keep_alarms(alarms, server.composition.clock().clone(), stop.clone()));
     let scheduling = tokio::spawn(keep_schedules(server.scheduler.clone(), stop.clone()));
