@@ -88,6 +88,7 @@ routes! {
     get "/integrations/{integration}/import" Over(EditCodes) => pages::table::import_form;
     post "/integrations/{integration}/import" Over(EditCodes) => pages::table::import;
     get "/integrations/{integration}/history" Over(See) => pages::table::history;
+    post "/integrations/{integration}/history/{version}/revert" Over(EditCodes) => pages::table::revert;
     post "/integrations/{integration}/editable" Over(SetEditable) => pages::table::editable;
 
     get "/runs" SignedIn => pages::runs::list;

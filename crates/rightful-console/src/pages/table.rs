@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::table_file::{self, Verdict};
-use rightful_engine::{Authorship, CodeRow, Effect, Right, Saved, TableVersion, known_people};
+use rightful_engine::{Authorship, CodeRow, Effect, Right, Saved, TableVersion, known_people, revert_edits};
 
 use super::{Frame, Section, Shown, download, page, page_with, segment, to};
 use crate::Console;
@@ -169,6 +169,7 @@ struct History {
     frame: Frame,
     name: String,
     base: String,
+    present: i64,
     versions: Vec<Version>,
     may_revert: bool,
 }
@@ -223,8 +224,42 @@ pub async fn history(
         base: format!("/integrations/{}", segment(&name)),
         may_revert: who.access().over(Right::EditCodes, &name, editable).is_ok(),
         name,
+        present,
         versions,
     })
+}
+
+/// `POST /integrations/{integration}/history/{version}/revert`: saves an earlier version's rows anew, as a version of its own.
+pub async fn revert(
+    State(console): State<Arc<Console>>,
+    Path((name, version)): Path<(String, i64)>,
+    Extension(who): Extension<Who>,
+    session: Session,
+    Extension(fields): Extension<Fields>,
+) -> Shown {
+    let history = format!("/integrations/{}/history", segment(&name));
+    let reason = fields.text("reason").trim();
+    if reason.is_empty() {
+        return to(&session, &history, false, "Say why you go back, in a few words. Nothing was saved.").await;
+    }
+    let expected = version_of(&fields)?;
+    let table = console.store.code_table(&name).await?;
+    if version < 0 || version >= table.version {
+        return Err(Problem::not_found("such earlier version"));
+    }
+    let present: Vec<CodeRow> = table.rows.into_iter().map(|row| row.row).collect();
+    let edits = revert_edits(&present, &console.store.code_rows_at(&name, version).await?);
+    let by = Authorship { author: who.actor(), reason: format!("back to version {version}: {reason}"), at: console.now() };
+    let told = match console.store.save_codes(&name, expected, &edits, &by).await? {
+        Saved::Version(saved) if saved == expected => (true, "The table says that already; nothing was saved.".to_owned()),
+        Saved::Version(saved) => {
+            (true, format!("Saved the rows of version {version} as version {saved}. No customer moves before the next run."))
+        }
+        Saved::Moved(moved) => {
+            (false, format!("Somebody saved the table meanwhile: it has version {moved} now. Nothing was changed; look again."))
+        }
+    };
+    to(&session, &history, told.0, told.1).await
 }
 
 /// `POST /integrations/{integration}/editable`: may account managers edit the table?
