@@ -319,3 +319,6 @@ impl Slot for StoreSlot {
         self.store.swap_slot(&self.connection, revision, text).await
     }
 }
+
+#[cfg(all(test, feature = "serve", feature = "skynamo", feature = "sage-intacct"))]
+mod tests;
