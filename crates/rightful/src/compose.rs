@@ -25,6 +25,7 @@ pub struct Composition {
     pub config: Config,
     /// What remembers.
     pub store: Arc<SqliteStore>,
+    #[cfg(feature = "serve")]
     file: ConfigFile,
     connections: RwLock<Arc<Connections>>,
     clock: Arc<dyn Clock>,
@@ -56,7 +57,16 @@ impl Composition {
         };
         let connections = RwLock::new(Arc::new(config.connections.clone()));
         let (clock, holder, accounts) = (Arc::new(SystemClock), current_holder(), Mutex::default());
-        Ok(Self { config, store: Arc::new(store), file, connections, clock, holder, accounts })
+        Ok(Self {
+            config,
+            store: Arc::new(store),
+            #[cfg(feature = "serve")]
+            file,
+            connections,
+            clock,
+            holder,
+            accounts,
+        })
     }
 
     /// The connections as they are now.

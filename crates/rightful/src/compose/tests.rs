@@ -8,7 +8,7 @@ use crate::registry::connectors;
 
 /// A source of the file with its required settings at their examples, and an integration whose target is entered in the console.
 fn text() -> String {
-    let descriptor = connectors().find(|descriptor| descriptor.id == "sage-intacct").unwrap();
+    let descriptor = connectors().find(|descriptor| descriptor.id == "sage-intacct").expect("it is compiled in");
     let quoted = |setting: &rightful_core::Setting| match setting.takes {
         SettingType::Bool | SettingType::Integer | SettingType::Secret => setting.example.to_owned(),
         _ => format!("{:?}", setting.example),
@@ -24,7 +24,7 @@ async fn put(store: &SqliteStore, name: &str, vendor: &str, instance: &str, revi
     let settings = Settings::new([("instance", instance.into())]);
     let edit = ConnectionEdit { name: name.into(), vendor: vendor.into(), settings, secrets: vec![] };
     let act = Act::new(chrono::Utc::now(), "ann", "connection.save", name);
-    assert_eq!(store.put_connection(revision, &edit, &act).await.unwrap(), Kept::Done(revision + 1));
+    assert_eq!(store.put_connection(revision, &edit, &act).await.expect("the store takes it"), Kept::Done(revision + 1));
 }
 
 fn standing(composition: &Composition) -> Vec<(String, String)> {
