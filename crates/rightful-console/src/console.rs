@@ -7,6 +7,7 @@ use rightful_engine::{AccessStore, AuditLog, ConnectionStore, ReviewStore, Store
 use tokio::sync::Semaphore;
 
 use crate::access::Attempts;
+use crate::requests::Counts;
 use crate::{Deployed, Deployment};
 
 /// Everything the console must remember, behind the engine's ports.
@@ -26,6 +27,8 @@ pub struct Console {
     pub store: Arc<dyn ConsoleStore>,
     /// Failed sign-ins of late.
     pub(crate) attempts: Attempts,
+    /// Requests that were answered.
+    pub(crate) requests: Counts,
     /// Places for live pages.
     pub(crate) followers: Arc<Semaphore>,
 }
@@ -33,7 +36,13 @@ pub struct Console {
 impl Console {
     /// A console over a deployment and its store.
     pub fn new(deployment: Arc<dyn Deployment>, store: Arc<dyn ConsoleStore>) -> Self {
-        Self { deployment, store, attempts: Attempts::default(), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
+        Self {
+            deployment,
+            store,
+            attempts: Attempts::default(),
+            requests: Counts::default(),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+        }
     }
 
     /// Now.

@@ -7,6 +7,8 @@ use rightful_core::{ConnectionName, Descriptor, Finding, Instant, Result, Settin
 use rightful_engine::{Event, Integration, Ports, RunId, RunOptions, RunTask};
 use tokio::sync::broadcast;
 
+use crate::Served;
+
 /// One side of an integration, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -74,7 +76,7 @@ pub trait Deployment: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `NotFound` where there is no such integration.
-    async fn ports(&self, integration: &str) -> Result<Ports>;
+    fn ports(&self, integration: &str) -> Result<Ports>;
     /// Starts a task in the background and gives back its run once it began.
     ///
     /// # Errors
@@ -106,8 +108,11 @@ pub trait Deployment: Debug + Send + Sync + 'static {
     async fn reload(&self) -> Result<()>;
     /// Can secrets be sealed: is a master key given?
     fn can_seal(&self) -> bool;
-    /// Metrics in the text form of Prometheus.
-    fn metrics(&self) -> String;
+    /// Metrics in the text form of Prometheus, the requests that the console served among them.
+    ///
+    /// # Errors
+    /// As the store.
+    async fn metrics(&self, served: Vec<Served>) -> Result<String>;
     /// Is the part that runs schedules alive, and the store reachable? Else why not.
     async fn ready(&self) -> std::result::Result<(), String>;
     /// Now.

@@ -8,6 +8,7 @@ use rightful_core::{Error, ErrorKind};
 use rightful_engine::Denied;
 use serde_json::{Map, Value as Json, json};
 
+use crate::requests::RequestId;
 use crate::{api, pages};
 
 /// Why a request was not served.
@@ -118,12 +119,12 @@ impl IntoResponse for Problem {
 }
 
 /// A problem as its details for programs; what is not known is left out.
-fn details(problem: &Problem, path: &str) -> Json {
+fn details(problem: &Problem, path: &str, request_id: Option<&str>) -> Json {
     let mut details = json!({
         "type": format!("urn:rightful:problem:{}", problem.word()),
         "title": problem.message, "status": problem.status.as_u16(), "instance": path,
     });
-    for (key, text) in [("detail", &problem.detail), ("hint", &problem.hint)] {
+    for (key, text) in [("detail", problem.detail.as_deref()), ("hint", problem.hint.as_deref()), ("request_id", request_id)] {
         if let Some(text) = text {
             details[key] = json!(text);
         }
@@ -138,6 +139,7 @@ fn details(problem: &Problem, path: &str) -> Json {
 pub async fn rendered(request: Request, next: Next) -> Response {
     let program = api::is_for_programs(request.uri().path());
     let path = request.uri().path().to_owned();
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     let response = next.run(request).await;
     let status = response.status();
     let problem = match response.extensions().get::<Problem>() {
@@ -147,10 +149,12 @@ pub async fn rendered(request: Request, next: Next) -> Response {
         }
         None => return response,
     };
+    // What a person passes on to whoever can look it up in the log.
+    let request_id = request_id.filter(|_| problem.status.is_server_error());
     let mut shown = if program {
-        ([(header::CONTENT_TYPE, "application/problem+json")], details(&problem, &path).to_string()).into_response()
+        ([(header::CONTENT_TYPE, "application/problem+json")], details(&problem, &path, request_id.as_deref()).to_string()).into_response()
     } else {
-        pages::problem_page(&problem).into_response()
+        pages::problem_page(&problem, request_id).into_response()
     };
     *shown.status_mut() = problem.status;
     // What layers said by headers stays said: cookies that end, methods that are allowed.

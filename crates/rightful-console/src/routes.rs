@@ -20,7 +20,7 @@ use crate::access::{Backend, SESSION_HOURS};
 use crate::fields::LARGEST;
 use crate::problem::Problem;
 use crate::sessions::Sessions;
-use crate::{Console, api, assets, guard, headers, pages, problem};
+use crate::{Console, api, assets, guard, headers, pages, problem, requests};
 
 /// What a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +87,9 @@ routes! {
     get "/integrations/{integration}/codes.csv" Over(See) => pages::table::export;
     get "/integrations/{integration}/import" Over(EditCodes) => pages::table::import_form;
     post "/integrations/{integration}/import" Over(EditCodes) => pages::table::import;
-    get "/integrations/{integration}/history" Over(See) => pages::table::history;
-    post "/integrations/{integration}/history/{version}/revert" Over(EditCodes) => pages::table::revert;
+    get "/integrations/{integration}/history" Over(See) => pages::history::history;
+    get "/integrations/{integration}/history/{version}/revert" Over(EditCodes) => pages::history::revert_form;
+    post "/integrations/{integration}/history/{version}/revert" Over(EditCodes) => pages::history::revert;
     post "/integrations/{integration}/editable" Over(SetEditable) => pages::table::editable;
 
     get "/runs" SignedIn => pages::runs::list;
@@ -215,6 +216,7 @@ pub fn router(console: Arc<Console>, secure: bool) -> Router {
         .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(10)))
         .layer(from_fn(problem::rendered))
         .layer(from_fn(headers::added))
+        .layer(from_fn_with_state(console.clone(), requests::observed))
         .with_state(console)
 }
 

@@ -8,11 +8,12 @@ use rightful_core::{
     CALLS, Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Slot,
     SlotValue, SystemClock, SystemRandomness, WAITS, async_trait, nearest,
 };
-use rightful_engine::{ConnectionStore as _, Holder, Integration, Ports, Progress, Store, StoredConnection};
+use rightful_engine::{ConnectionStore as _, Holder, Integration, Ports, Progress, Silent, Store, StoredConnection};
 use rightful_store::{SqliteStore, current_holder};
 use serde::Serialize;
 
 use crate::config::{Config, ConfigFile, ConnectionConfig, Head, SecretSource};
+use crate::resting::Resting;
 use crate::verbs::Failure;
 
 /// Connections by name.
@@ -139,29 +140,20 @@ impl Composition {
         })
     }
 
-    /// What views of the integration stand on: a connection that cannot be made states its kinds and refuses every call.
-    #[cfg(feature = "serve")]
-    pub async fn ports_to_look(&self, integration: &Integration, progress: Arc<dyn Progress>) -> Ports {
-        let (source, target) = (&integration.policy.source.connection, &integration.policy.target.connection);
+    /// What views of the integration stand on: the store alone. No secret is fetched and no vendor is called.
+    pub fn ports_to_look(&self, integration: &Integration) -> Ports {
         Ports {
             store: self.store.clone(),
-            source: self.connection_to_look(source).await,
-            target: self.connection_to_look(target).await,
+            source: self.resting(&integration.policy.source.connection),
+            target: self.resting(&integration.policy.target.connection),
             clock: self.clock.clone(),
-            progress,
+            progress: Arc::new(Silent),
             holder: self.holder.clone(),
         }
     }
 
-    #[cfg(feature = "serve")]
-    async fn connection_to_look(&self, name: &ConnectionName) -> Arc<dyn Connector> {
-        match self.connection(name).await {
-            Ok(connector) => connector,
-            Err(why) => {
-                let kinds = self.connections().get(name).map(|connection| (connection.descriptor.kinds)()).unwrap_or_default();
-                Arc::new(crate::serve::Unready::new(kinds, why))
-            }
-        }
+    fn resting(&self, name: &ConnectionName) -> Arc<dyn Connector> {
+        Arc::new(Resting::new(self.connections().get(name).map(|connection| (connection.descriptor.kinds)()).unwrap_or_default()))
     }
 
     /// Time, as this composition tells it.

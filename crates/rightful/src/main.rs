@@ -9,6 +9,7 @@ mod exit;
 mod output;
 mod progress;
 mod registry;
+mod resting;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(feature = "serve")]

@@ -272,7 +272,7 @@ pub struct Explanation {
 pub async fn explain(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Record>) -> Told<Explanation> {
     const NEAR: usize = 8;
     let deployed = console.deployed(&name)?;
-    let ports = console.deployment.ports(&name).await?;
+    let ports = console.deployment.ports(&name)?;
     let key = asked.record.trim();
     let Some(found) = engine::explain(&ports, &deployed.integration, key).await? else {
         let near = near_records(&ports, &deployed.integration, key, NEAR).await?;

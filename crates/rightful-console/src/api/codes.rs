@@ -232,7 +232,7 @@ pub async fn list(State(console): State<Arc<Console>>, Path(name): Path<String>,
 }
 
 async fn seen(console: &Console, name: &str) -> Result<(Deployed, Ports), Problem> {
-    Ok((console.deployed(name)?, console.deployment.ports(name).await?))
+    Ok((console.deployed(name)?, console.deployment.ports(name)?))
 }
 
 /// Whom a code shall lead to.

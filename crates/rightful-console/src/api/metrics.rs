@@ -19,5 +19,6 @@ pub async fn metrics(State(console): State<Arc<Console>>, Extension(who): Extens
         return Err(Problem::new(StatusCode::FORBIDDEN, "metrics name every integration, and the token is for some only")
             .hint("make a token with the role viewer for all integrations"));
     }
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], console.deployment.metrics()).into_response())
+    let text = console.deployment.metrics(console.requests.served()).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

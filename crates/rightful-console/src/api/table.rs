@@ -70,7 +70,7 @@ pub struct Verdicts {
 
 async fn read(console: &Console, name: &str, text: &str) -> Result<(Vec<FileRow>, Vec<table_file::Verdict>), Problem> {
     let deployed = console.deployed(name)?;
-    let ports = console.deployment.ports(name).await?;
+    let ports = console.deployment.ports(name)?;
     let rows = table_file::rows(text)?;
     let verdicts = table_file::judge(&rows, known_people(&ports, &deployed.integration).await?.as_ref());
     Ok((rows, verdicts))

@@ -1,6 +1,6 @@
 //! One integration: when its table was last read, which users each code leads to, and saving that (SK-6 to SK-10).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,24 +8,29 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_core::{Error, ErrorKind, Instant};
+use rightful_core::Instant;
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, CodeTable, Denied, Likeness, Named, Preview, PreviewLine, Refusal, Right, Saved, Situation,
-    Typed, TypedUser, UserLine, code_overview, known_people, people_overview, preview, typed_edit,
+    Authorship, Choice, CodeEdit, CodeFilter, CodeQuery, CodeRow, Denied, Likeness, Named, PageLine, Right, Situation, Typed, TypedUser,
+    code_page, known_people, preview, typed_edit,
 };
 
 use super::actions::Actions;
 use super::integrations::{Standing, standing};
-use super::{Frame, Section, Shown, page_with, segment, to};
+use super::previewed::{PREVIEWED, Previewed};
+use super::table::version_of;
+use super::{Frame, SAY_WHY, Section, Shown, page_with, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
+use crate::operations;
+use crate::operations::codes::Became;
 use crate::told::{Moment, counted, moment, number};
 use crate::{Console, Deployed};
 
+const NOTHING_DIFFERS: &str = "Nothing differs from the table; nothing was saved.";
 /// Codes on one page.
 const PAGE: usize = 50;
-/// Customers listed in a preview.
-const PREVIEWED: usize = 50;
+/// Versions looked at for what came of the rows that are shown.
+const EFFECTS: usize = 1_000;
 
 /// Which codes are shown.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -46,14 +51,15 @@ impl Shows {
         Self { q: fields.text("q").to_owned(), only: fields.text("only").to_owned(), page: fields.text("page").parse().unwrap_or(1) }
     }
 
-    fn keeps(&self, line: &CodeLine) -> bool {
-        if self.only == "unmapped" && line.situation == Situation::Linked {
-            return false;
+    fn query(&self) -> CodeQuery {
+        let filter = if self.only == "unmapped" { CodeFilter::Unmapped } else { CodeFilter::UnmappedFirst };
+        CodeQuery {
+            search: self.q.clone(),
+            filter,
+            skip: self.page.saturating_sub(1).saturating_mul(PAGE),
+            limit: PAGE,
+            ..CodeQuery::default()
         }
-        let wanted = self.q.trim().to_lowercase();
-        let person = line.person.iter().flat_map(|person| std::iter::once(&person.name).chain(&person.emails));
-        let users = line.users.iter().map(|user| &user.typed);
-        wanted.is_empty() || std::iter::once(&line.label).chain(users).chain(person).any(|text| text.to_lowercase().contains(&wanted))
     }
 }
 
@@ -114,70 +120,16 @@ struct CodesPage {
     next: Option<Moment>,
     version: i64,
     rows: Vec<Row>,
-    users: Vec<(String, String)>,
+    users: Vec<Choice>,
     shows: Shows,
     total: String,
-    unmapped: usize,
+    unmapped: String,
     pages: usize,
     never_read: bool,
     reason: String,
     wrong: Option<String>,
     conflict: Option<Vec<Conflict>>,
     preview: Option<Previewed>,
-}
-
-/// What saving would move, for people.
-struct Previewed {
-    /// "moves 214 customers".
-    headline: String,
-    moves: Vec<String>,
-    more_moves: Option<String>,
-    records: Vec<PreviewLine>,
-    more_records: Option<String>,
-    remarks: Vec<String>,
-    refusals: Vec<Refusal>,
-    can_tell: bool,
-}
-
-impl Previewed {
-    fn of(preview: Preview, now: Instant) -> Self {
-        let mut remarks = Vec::new();
-        let mut remark = |count: u64, one: &str, many: &str| {
-            if count > 0 {
-                remarks.push(if count == 1 { one.to_owned() } else { format!("{} {many}", number(count)) });
-            }
-        };
-        remark(preview.follows.unwrap_or(0), "1 visit frequency goes with them.", "visit frequencies go with them.");
-        remark(
-            preview.stays,
-            "1 customer that the next run would move stays where it is.",
-            "customers that the next run would move stay where they are.",
-        );
-        remark(preview.holds, "1 customer would wait for a user.", "customers would wait for a user.");
-        remark(preview.pending, "1 other change is due at the next run anyway.", "other changes are due at the next run anyway.");
-        if let Some(read_at) = preview.read_at {
-            remarks.push(format!("Judged by what was read {}.", moment(read_at, now).away));
-        }
-        let more = preview.total - preview.records.len() as u64;
-        Self {
-            headline: if preview.total == 0 {
-                "Moves no customer".to_owned()
-            } else {
-                format!("Moves {}", counted(preview.total, "customer"))
-            },
-            moves: preview
-                .moves
-                .iter()
-                .map(|one| format!("{} from {} to {}", counted(one.records, "customer"), one.from, one.to))
-                .collect(),
-            more_moves: (preview.rest > 0).then(|| format!("and {} in smaller groups", counted(preview.rest, "customer"))),
-            records: preview.records,
-            more_records: (more > 0).then(|| format!("and {} more", counted(more, "customer"))),
-            remarks,
-            refusals: preview.refusals,
-            can_tell: preview.read_at.is_some(),
-        }
-    }
 }
 
 /// What a person has typed and not saved.
@@ -206,13 +158,18 @@ pub async fn page(
 
 async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows: Shows, draft: Draft) -> Shown {
     let deployed = console.deployed(name)?;
-    let ports = console.deployment.ports(name).await?;
+    let ports = console.deployment.ports(name)?;
     let now = console.now();
     let state = console.store.integration(name).await?;
-    let table = console.store.code_table(name).await?;
-    let lines = code_overview(&ports, &deployed.integration).await?;
-    let people = people_overview(&ports, &deployed.integration).await?.users;
-    let effects = console.store.effects(name, 50).await?;
+    let (mut shows, effects) = (shows, console.store.effects(name, EFFECTS).await?);
+    let complete = effects.len() < EFFECTS;
+    let mut found = code_page(&ports, &deployed.integration, &shows.query(), &effects, complete).await?;
+    shows.page = shows.page.max(1);
+    let pages = usize::try_from(found.matches).unwrap_or(usize::MAX).div_ceil(PAGE).max(1);
+    if shows.page > pages {
+        shows.page = pages;
+        found = code_page(&ports, &deployed.integration, &shows.query(), &effects, complete).await?;
+    }
     let standing = standing(console, &deployed).await?;
     let access = who.access();
     let refusal = access.over(Right::EditCodes, name, state.editable).err();
@@ -222,40 +179,25 @@ async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows
         may_set: access.over(Right::SetEditable, name, state.editable).is_ok(),
         editable: state.editable,
     };
-    let unmapped = lines.iter().filter(|line| line.situation != Situation::Linked).count();
-    let never_read = lines.is_empty() && table.last_read.is_none();
-    let kept: Vec<&CodeLine> = lines.iter().filter(|line| shows.keeps(line)).collect();
-    let pages = kept.len().div_ceil(PAGE).max(1);
-    let shows = Shows { page: shows.page.clamp(1, pages), ..shows };
-    let names: BTreeMap<&str, &UserLine> = people.iter().map(|user| (user.owner.as_str(), user)).collect();
-    let rows = kept
-        .iter()
-        .skip((shows.page - 1) * PAGE)
-        .take(PAGE)
-        .enumerate()
-        .map(|(number, line)| row(number, line, &draft, &names, &table, &effects, now))
-        .collect();
-    let users = people
-        .iter()
-        .filter(|user| user.active && !user.service)
-        .filter_map(|user| Some((user.user_name.clone().or_else(|| user.emails.first().cloned())?, user.name.clone())))
-        .collect();
+    let applied = effects.first().map_or(0, |effect| effect.version);
+    let never_read = found.codes == 0 && found.last_read.is_none();
+    let rows = found.lines.iter().enumerate().map(|(number, line)| row(number, line, &draft, applied, now)).collect();
     let shown = CodesPage {
         frame: Frame::of(name, Section::Integrations, who, session).await,
         base: format!("/integrations/{}", segment(name)),
         name: name.to_owned(),
         next: deployed.next_due.filter(|_| standing.tone == "good").map(|at| moment(at, now)),
-        last_read: table.last_read.map(|at| moment(at, now)),
-        version: table.version,
-        total: number(kept.len() as u64),
+        last_read: found.last_read.map(|at| moment(at, now)),
+        version: found.version,
+        total: number(found.matches),
         actions: Actions::of(console, who, &deployed).await?,
         deployed,
         standing,
         editing,
         rows,
-        users,
+        users: found.choices,
         shows,
-        unmapped,
+        unmapped: number(found.unmapped),
         pages,
         never_read,
         reason: draft.reason,
@@ -266,15 +208,9 @@ async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows
     page_with(draft.status.unwrap_or(StatusCode::OK), &shown)
 }
 
-fn row(
-    at: usize,
-    line: &CodeLine,
-    draft: &Draft,
-    names: &BTreeMap<&str, &UserLine>,
-    table: &CodeTable,
-    effects: &[rightful_engine::Effect],
-    now: Instant,
-) -> Row {
+/// `applied`: the version of the table that a run applied last.
+fn row(at: usize, shown: &PageLine, draft: &Draft, applied: i64, now: Instant) -> Row {
+    let PageLine { line, rows, change, effect } = shown;
     let wanted: Option<BTreeSet<&str>> =
         draft.edits.iter().find(|edit| edit.code == line.code).map(|edit| edit.rows.iter().filter_map(|row| row.user.as_deref()).collect());
     let mut boxes: Vec<UserBox> = line
@@ -282,7 +218,7 @@ fn row(
         .iter()
         .map(|user| {
             let ticked = wanted.as_ref().is_none_or(|wanted| wanted.contains(user.typed.as_str()));
-            UserBox { ticked, changed: !ticked, ..user_box(user, names, table, &line.code) }
+            UserBox { ticked, changed: !ticked, ..user_box(user, rows) }
         })
         .collect();
     for added in wanted.iter().flatten().filter(|typed| !line.users.iter().any(|user| user.typed == **typed)) {
@@ -312,15 +248,17 @@ fn row(
             }),
         });
     }
-    let since = table.rows.iter().filter(|row| row.row.code == line.code).map(|row| row.since).max();
-    let effect = since.map(|since| match effects.iter().filter(|effect| effect.version >= since).min_by_key(|effect| effect.version) {
-        None => "takes effect at the next run".to_owned(),
+    let effect = match effect {
+        None => change.as_ref().filter(|change| change.version > applied).map(|_| "takes effect at the next run".to_owned()),
         Some(effect) => {
-            let moved = effect.moved.iter().find(|(code, _)| *code == line.code).map_or(0, |(_, moved)| *moved);
-            let what = if moved == 0 { "no customer had to move".to_owned() } else { format!("moved {}", counted(moved, "customer")) };
-            format!("took effect {} in {}: {what}", moment(effect.at, now).away, effect.run)
+            let what = if effect.moved == 0 {
+                "no customer had to move".to_owned()
+            } else {
+                format!("moved {}", counted(effect.moved, "customer"))
+            };
+            Some(format!("took effect {} in {}: {what}", moment(effect.at, now).away, effect.run))
         }
-    });
+    };
     Row {
         number: at,
         code: line.code.clone(),
@@ -342,12 +280,11 @@ fn row(
     }
 }
 
-fn user_box(user: &Named, names: &BTreeMap<&str, &UserLine>, table: &CodeTable, code: &str) -> UserBox {
-    let known = user.owner.as_deref().and_then(|owner| names.get(owner));
-    let row = table.rows.iter().find(|row| row.row.code == code && row.row.user.as_deref() == Some(user.typed.as_str()));
+fn user_box(user: &Named, rows: &[CodeRow]) -> UserBox {
+    let row = rows.iter().find(|row| row.user.as_deref() == Some(user.typed.as_str()));
     UserBox {
         value: user.typed.clone(),
-        name: known.map_or_else(|| user.typed.clone(), |known| known.name.clone()),
+        name: user.name.clone().unwrap_or_else(|| user.typed.clone()),
         ticked: true,
         changed: false,
         problem: match user.situation {
@@ -356,7 +293,7 @@ fn user_box(user: &Named, names: &BTreeMap<&str, &UserLine>, table: &CodeTable, 
             Situation::Disputed => Some("several users have this name"),
             Situation::Gone => Some("deactivated"),
         },
-        successor: row.and_then(|row| row.row.successor.clone()),
+        successor: row.and_then(|row| row.successor.clone()),
         suggested: None,
     }
 }
@@ -415,7 +352,7 @@ pub async fn save(
     let shows = Shows::from_fields(&fields);
     let table = console.store.code_table(&name).await?;
     let deployed = console.deployed(&name)?;
-    let ports = console.deployment.ports(&name).await?;
+    let ports = console.deployment.ports(&name)?;
     let people = known_people(&ports, &deployed.integration).await?;
     let standing: Vec<CodeRow> = table.rows.iter().map(|row| row.row.clone()).collect();
     let mut draft = Draft { reason: fields.text("reason").trim().to_owned(), ..Draft::default() };
@@ -431,7 +368,7 @@ pub async fn save(
     }
     let base = format!("/integrations/{}", segment(&name));
     if draft.edits.is_empty() {
-        return to(&session, &base, true, "Nothing differs from the table; nothing was saved.").await;
+        return to(&session, &base, true, NOTHING_DIFFERS).await;
     }
     if !draft.refused.is_empty() {
         draft.wrong = Some(format!("{} cannot be saved: see below. Nothing was saved.", counted(draft.refused.len() as u64, "code")));
@@ -443,22 +380,20 @@ pub async fn save(
         return show(&console, &name, &who, &session, shows, draft).await;
     }
     if draft.reason.is_empty() {
-        draft.wrong = Some("Say why, in a few words: whoever looks at this later will want to know.".to_owned());
+        draft.wrong = Some(SAY_WHY.to_owned());
         draft.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
         return show(&console, &name, &who, &session, shows, draft).await;
     }
-    let expected = fields
-        .text("version")
-        .parse()
-        .map_err(|_| Error::new(ErrorKind::Config, "the form does not say which version it stands on").hint("load the page again"))?;
+    let expected = version_of(&fields)?;
     let by = Authorship { author: who.actor(), reason: draft.reason.clone(), at: console.now() };
-    match console.store.save_codes(&name, expected, &draft.edits, &by).await? {
-        Saved::Version(version) => {
+    match operations::codes::save(&console, &name, expected, &draft.edits, &by).await? {
+        Became::New(version) => {
             let next = deployed.next_due.map(|at| format!(" ({})", moment(at, console.now()).away)).unwrap_or_default();
             to(&session, &base, true, format!("Saved as version {version}. No customer has moved yet: that happens at the next run{next}."))
                 .await
         }
-        Saved::Moved(_) => {
+        Became::Same(_) => to(&session, &base, true, NOTHING_DIFFERS).await,
+        Became::Moved(_) => {
             let since = console.store.code_versions(&name, 20).await?;
             let row = |sign: &str, row: &CodeRow| format!("{sign} {} → {}", row.code, row.user.as_deref().unwrap_or("nobody yet"));
             draft.conflict = Some(

@@ -6,10 +6,12 @@ pub mod audit;
 pub mod cases;
 pub mod codes;
 pub mod connections;
+pub mod history;
 pub mod integrations;
 pub mod live;
 pub mod members;
 pub mod plans;
+pub mod previewed;
 pub mod runs;
 pub mod scope;
 pub mod settings;
@@ -29,6 +31,9 @@ use rightful_engine::{AccessRole, Right};
 use crate::access::Who;
 use crate::assets::{ICON_NAME, SCRIPT_NAME, STYLE_NAME};
 use crate::problem::Problem;
+
+/// What a form without a reason is told.
+const SAY_WHY: &str = "Say why, in a few words: whoever looks at this later will want to know.";
 
 /// How a page ends: shown, or a problem.
 pub type Shown = Result<Response, Problem>;
@@ -184,11 +189,12 @@ pub fn download(kind: &'static str, name: &str, content: String) -> Response {
 struct ProblemPage<'a> {
     frame: Frame,
     problem: &'a Problem,
+    request_id: Option<String>,
 }
 
 /// The page that tells a problem.
-pub fn problem_page(problem: &Problem) -> Html<String> {
-    let page = ProblemPage { frame: Frame::outside("Something is in the way"), problem };
+pub fn problem_page(problem: &Problem, request_id: Option<String>) -> Html<String> {
+    let page = ProblemPage { frame: Frame::outside("Something is in the way"), problem, request_id };
     Html(page.render().unwrap_or_else(|_| "Something is in the way.".to_owned()))
 }
 

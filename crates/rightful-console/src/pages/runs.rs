@@ -143,7 +143,7 @@ pub async fn plan_of(console: &Console, run: &Run) -> rightful_core::Result<Opti
 
 /// The target's people, to call owners by their names; none where they were never read.
 pub async fn people(console: &Console, integration: &Integration) -> PeopleIndex {
-    let known = async { known_people(&console.deployment.ports(&integration.name).await?, integration).await };
+    let known = async { known_people(&console.deployment.ports(&integration.name)?, integration).await };
     match known.await {
         Ok(people) => people.unwrap_or_default(),
         Err(error) => {

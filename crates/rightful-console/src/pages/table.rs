@@ -1,4 +1,4 @@
-//! The code table as a whole: as a file, out and in; its versions, what each changed, and going back to one; who may edit it.
+//! The code table as a whole: as a file, out and in; who may edit it.
 
 use std::sync::Arc;
 
@@ -9,17 +9,16 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::table_file::{self, Verdict};
-use rightful_engine::{Authorship, CodeRow, Effect, Right, Saved, TableVersion, known_people, revert_edits};
+use rightful_engine::{Authorship, CodeRow, known_people, preview};
 
-use super::{Frame, Section, Shown, download, page, page_with, segment, to};
+use super::previewed::{PREVIEWED, Previewed};
+use super::{Frame, SAY_WHY, Section, Shown, download, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
+use crate::operations::codes::{Became, save};
 use crate::problem::Problem;
-use crate::told::{Moment, counted, moment};
-
-/// Versions shown.
-const VERSIONS: usize = 100;
+use crate::told::counted;
 
 /// `GET /integrations/{integration}/codes.csv`
 pub async fn export(State(console): State<Arc<Console>>, Path(name): Path<String>) -> Shown {
@@ -42,6 +41,7 @@ struct Import {
     verdicts: Vec<Verdict>,
     good: usize,
     bad: usize,
+    preview: Option<Previewed>,
     wrong: Option<String>,
 }
 
@@ -72,6 +72,7 @@ pub async fn import_form(
         verdicts: Vec::new(),
         good: 0,
         bad: 0,
+        preview: None,
         wrong: None,
     })
 }
@@ -85,7 +86,7 @@ pub async fn import(
     Extension(fields): Extension<Fields>,
 ) -> Shown {
     let deployed = console.deployed(&name)?;
-    let ports = console.deployment.ports(&name).await?;
+    let ports = console.deployment.ports(&name)?;
     // A file, where one was chosen; else what was pasted.
     let text = [fields.text("file"), fields.text("text")].into_iter().find(|text| !text.trim().is_empty()).unwrap_or_default().to_owned();
     let table = console.store.code_table(&name).await?;
@@ -99,6 +100,7 @@ pub async fn import(
         verdicts: Vec::new(),
         good: 0,
         bad: 0,
+        preview: None,
         wrong: None,
         name,
         text,
@@ -113,6 +115,11 @@ pub async fn import(
     shown.verdicts = table_file::judge(&rows, known_people(&ports, &deployed.integration).await?.as_ref());
     shown.good = shown.verdicts.iter().filter(|verdict| verdict.good).count();
     shown.bad = shown.verdicts.len() - shown.good;
+    let leave = shown.whole.then(|| table.rows.iter().map(|row| row.row.code.as_str()));
+    let edits = table_file::edits(&rows, &shown.verdicts, leave.into_iter().flatten());
+    if shown.may_save() {
+        shown.preview = Some(Previewed::of(preview(&ports, &deployed.integration, &edits, PREVIEWED).await?, console.now()));
+    }
     if !fields.has("save") {
         return page(&shown);
     }
@@ -121,23 +128,19 @@ pub async fn import(
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
     }
     if shown.reason.is_empty() {
-        shown.wrong = Some("Say why, in a few words: whoever looks at this later will want to know.".to_owned());
+        shown.wrong = Some(SAY_WHY.to_owned());
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
     }
     let expected = version_of(&fields)?;
-    let leave = shown.whole.then(|| table.rows.iter().map(|row| row.row.code.as_str()));
-    let edits = table_file::edits(&rows, &shown.verdicts, leave.into_iter().flatten());
     let by = Authorship { author: who.actor(), reason: shown.reason.clone(), at: console.now() };
-    match console.store.save_codes(&shown.name, expected, &edits, &by).await? {
-        Saved::Version(version) if version == expected => {
-            to(&session, &shown.base, true, "The file says what the table says; nothing was saved.").await
-        }
-        Saved::Version(version) => {
+    match save(&console, &shown.name, expected, &edits, &by).await? {
+        Became::Same(_) => to(&session, &shown.base, true, "The file says what the table says; nothing was saved.").await,
+        Became::New(version) => {
             let rows = counted(shown.good as u64, "row");
             let told = format!("Saved {rows} as version {version}. No customer has moved yet: that happens at the next run.");
             to(&session, &shown.base, true, told).await
         }
-        Saved::Moved(version) => {
+        Became::Moved(version) => {
             shown.wrong = Some(format!(
                 "Somebody saved the table meanwhile: it has version {version} now. Nothing of yours was saved; look at the history, then save again."
             ));
@@ -147,119 +150,10 @@ pub async fn import(
     }
 }
 
-fn version_of(fields: &Fields) -> Result<i64, Problem> {
+/// The version that the form stood on.
+pub fn version_of(fields: &Fields) -> Result<i64, Problem> {
     let error = || Error::new(ErrorKind::Config, "the form does not say which version it stands on").hint("load the page again");
     Ok(fields.text("version").parse().map_err(|_| error())?)
-}
-
-/// One version as the history shows it.
-struct Version {
-    version: i64,
-    author: String,
-    reason: String,
-    when: Moment,
-    changes: Vec<(bool, String)>,
-    effect: String,
-    present: bool,
-}
-
-#[derive(Template)]
-#[template(path = "history.html")]
-struct History {
-    frame: Frame,
-    name: String,
-    base: String,
-    present: i64,
-    versions: Vec<Version>,
-    may_revert: bool,
-}
-
-fn told(row: &CodeRow) -> String {
-    let successor = row.successor.as_ref().map(|successor| format!(" (taken over by {successor})")).unwrap_or_default();
-    format!("{} → {}{successor}", row.code, row.user.as_deref().unwrap_or("nobody yet"))
-}
-
-fn changes(version: &TableVersion) -> Vec<(bool, String)> {
-    let removed = version.removed.iter().map(|row| (false, told(row)));
-    removed.chain(version.added.iter().map(|row| (true, told(row)))).collect()
-}
-
-fn effect(version: i64, effects: &[Effect], now: rightful_core::Instant) -> String {
-    match effects.iter().filter(|effect| effect.version >= version).min_by_key(|effect| effect.version) {
-        None => "takes effect at the next run".to_owned(),
-        Some(effect) if effect.version > version => format!("replaced by version {} before a run applied it", effect.version),
-        Some(effect) => {
-            let moved: u64 = effect.moved.iter().map(|(_, moved)| moved).sum();
-            format!("took effect {} in {}, moved {}", moment(effect.at, now).away, effect.run, counted(moved, "customer"))
-        }
-    }
-}
-
-/// `GET /integrations/{integration}/history`
-pub async fn history(
-    State(console): State<Arc<Console>>,
-    Path(name): Path<String>,
-    Extension(who): Extension<Who>,
-    session: Session,
-) -> Shown {
-    let now = console.now();
-    let effects = console.store.effects(&name, VERSIONS).await?;
-    let present = console.store.code_table(&name).await?.version;
-    let versions = console.store.code_versions(&name, VERSIONS).await?;
-    let versions = versions
-        .into_iter()
-        .map(|version| Version {
-            changes: changes(&version),
-            effect: effect(version.version, &effects, now),
-            when: moment(version.by.at, now),
-            present: version.version == present,
-            version: version.version,
-            author: version.by.author,
-            reason: version.by.reason,
-        })
-        .collect();
-    let editable = console.store.integration(&name).await?.editable;
-    page(&History {
-        frame: Frame::of("History", Section::Integrations, &who, &session).await,
-        base: format!("/integrations/{}", segment(&name)),
-        may_revert: who.access().over(Right::EditCodes, &name, editable).is_ok(),
-        name,
-        present,
-        versions,
-    })
-}
-
-/// `POST /integrations/{integration}/history/{version}/revert`: saves an earlier version's rows anew, as a version of its own.
-pub async fn revert(
-    State(console): State<Arc<Console>>,
-    Path((name, version)): Path<(String, i64)>,
-    Extension(who): Extension<Who>,
-    session: Session,
-    Extension(fields): Extension<Fields>,
-) -> Shown {
-    let history = format!("/integrations/{}/history", segment(&name));
-    let reason = fields.text("reason").trim();
-    if reason.is_empty() {
-        return to(&session, &history, false, "Say why you go back, in a few words. Nothing was saved.").await;
-    }
-    let expected = version_of(&fields)?;
-    let table = console.store.code_table(&name).await?;
-    if version < 0 || version >= table.version {
-        return Err(Problem::not_found("such earlier version"));
-    }
-    let present: Vec<CodeRow> = table.rows.into_iter().map(|row| row.row).collect();
-    let edits = revert_edits(&present, &console.store.code_rows_at(&name, version).await?);
-    let by = Authorship { author: who.actor(), reason: format!("back to version {version}: {reason}"), at: console.now() };
-    let told = match console.store.save_codes(&name, expected, &edits, &by).await? {
-        Saved::Version(saved) if saved == expected => (true, "The table says that already; nothing was saved.".to_owned()),
-        Saved::Version(saved) => {
-            (true, format!("Saved the rows of version {version} as version {saved}. No customer moves before the next run."))
-        }
-        Saved::Moved(moved) => {
-            (false, format!("Somebody saved the table meanwhile: it has version {moved} now. Nothing was changed; look again."))
-        }
-    };
-    to(&session, &history, told.0, told.1).await
 }
 
 /// `POST /integrations/{integration}/editable`: may account managers edit the table?

@@ -111,7 +111,7 @@ pub async fn page(
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
     }
     let deployed = console.deployed(&shown.shows.integration)?;
-    let ports = console.deployment.ports(&shown.shows.integration).await?;
+    let ports = console.deployment.ports(&shown.shows.integration)?;
     shown.kind = deployed.integration.policy.target.kind.to_string();
     shown.vendor = deployed.target.vendor.to_owned();
     if let Some(explanation) = explain(&ports, &deployed.integration, &shown.shows.key).await? {

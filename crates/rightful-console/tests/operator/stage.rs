@@ -84,7 +84,7 @@ impl Deployment for Toy {
         deployed.collect()
     }
 
-    async fn ports(&self, _integration: &str) -> Result<Ports> {
+    fn ports(&self, _integration: &str) -> Result<Ports> {
         Ok(self.ports.clone())
     }
 
@@ -158,8 +158,8 @@ impl Deployment for Toy {
         self.can_seal.load(Ordering::SeqCst)
     }
 
-    fn metrics(&self) -> String {
-        String::new()
+    async fn metrics(&self, _served: Vec<rightful_console::Served>) -> Result<String> {
+        Ok(String::new())
     }
 
     async fn ready(&self) -> std::result::Result<(), String> {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rightful_console::{Deployed, DeployedConnection, Deployment, Endpoint, Origin};
+use rightful_console::{Deployed, DeployedConnection, Deployment, Endpoint, Origin, Served};
 use rightful_core::{
     ConnectionName, Context, Descriptor, Error, ErrorKind, Finding, Instant, Purpose, Result, Secrets, Settings, async_trait,
 };
-use rightful_engine::{Event, Ports, RunId, RunOptions, RunTask, Silent, WatchStore as _};
+use rightful_engine::{Event, Ports, RunId, RunOptions, RunTask, WatchStore as _};
 use tokio::sync::broadcast;
 
 use super::Server;
@@ -39,9 +39,9 @@ impl Deployment for Server {
         deployed.collect()
     }
 
-    async fn ports(&self, integration: &str) -> Result<Ports> {
+    fn ports(&self, integration: &str) -> Result<Ports> {
         let integration = self.composition.integration(Some(integration))?;
-        Ok(self.composition.ports_to_look(integration, Arc::new(Silent)).await)
+        Ok(self.composition.ports_to_look(integration))
     }
 
     async fn start(&self, integration: &str, task: RunTask, options: RunOptions) -> Result<RunId> {
@@ -122,13 +122,8 @@ impl Deployment for Server {
         self.composition.store.can_seal()
     }
 
-    fn metrics(&self) -> String {
-        let page = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.metrics_page()));
-        // Without a page the scrape shows an empty target; why, the log says.
-        page.unwrap_or_else(|error| {
-            tracing::error!("metrics cannot be told: {error}");
-            String::new()
-        })
+    async fn metrics(&self, served: Vec<Served>) -> Result<String> {
+        self.metrics_page(&served).await
     }
 
     async fn ready(&self) -> std::result::Result<(), String> {

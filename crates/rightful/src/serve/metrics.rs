@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
+use rightful_console::Served;
 use rightful_core::{CALLS, Instant, WAITS};
 use rightful_engine::{Alarm, Episode, JobError, RunReport, Schedule, Vitals};
 
@@ -67,12 +68,30 @@ const VENDOR_WAITS: Family =
     family("rightful_vendor_waits_total", "counter", &["connection"], "Waits for the vendor's limits, or before another attempt");
 const QUOTA: Family =
     family("rightful_vendor_quota_units_total", "counter", &["connection", "quota"], "Units drawn from what the vendor meters");
+const REQUESTS: Family =
+    family("rightful_http_requests_total", "counter", &["method", "route", "status"], "Requests that the console of this process answered");
 const BUILD: Family = family("rightful_build_info", "gauge", &["version"], "Always 1");
 
 /// All of them, in the order of the page.
 #[cfg(test)]
-pub const FAMILIES: &[Family] =
-    &[AGE, UNDER_WAY, DELAY, STATE, ALARM, HOLDS, CASES, WAITING, RUNS, CHANGES, DURATION, VENDOR_CALLS, VENDOR_WAITS, QUOTA, BUILD];
+pub const FAMILIES: &[Family] = &[
+    AGE,
+    UNDER_WAY,
+    DELAY,
+    STATE,
+    ALARM,
+    HOLDS,
+    CASES,
+    WAITING,
+    RUNS,
+    CHANGES,
+    DURATION,
+    VENDOR_CALLS,
+    VENDOR_WAITS,
+    QUOTA,
+    REQUESTS,
+    BUILD,
+];
 
 const OUTCOMES: [&str; 6] = ["done", "done-with-holds", "partial", "refused", "failed", "not-begun"];
 const RESULTS: [&str; 5] = ["done", "unchanged", "not-done", "stale", "disputed"];
@@ -141,6 +160,8 @@ pub struct Moment<'a> {
     pub episodes: &'a [Episode],
     /// Integrations that cannot run at present.
     pub unready: &'a BTreeSet<String>,
+    /// Requests that the console answered.
+    pub served: &'a [Served],
     /// What was drawn from accounts.
     pub spent: &'a [Spent],
 }
@@ -226,6 +247,10 @@ pub fn page(metrics: &Metrics, moment: &Moment<'_>) -> String {
         for (quota, units) in spent.counts.iter().filter(|(name, _)| ![CALLS, WAITS].contains(name)) {
             page.line(&QUOTA, "", &[spent.connection.as_str(), quota], units);
         }
+    }
+    page.begin(&REQUESTS);
+    for served in moment.served {
+        page.line(&REQUESTS, "", &[served.method, &served.route, &served.status.to_string()], served.count);
     }
     page.begin(&BUILD);
     page.line(&BUILD, "", &[env!("CARGO_PKG_VERSION")], 1);
@@ -402,6 +427,7 @@ mod tests {
             vitals: &vitals,
             episodes: &episodes,
             unready: &unready,
+            served: &[Served { method: "GET", route: "/runs/{run}".into(), status: 200, count: 3 }],
             spent: &spent,
         };
         let text = page(&metrics, &moment);
@@ -435,6 +461,7 @@ mod tests {
             (r#"rightful_run_duration_seconds_sum{integration="rep-codes"}"#, Some(4_041.0)),
             (r#"rightful_vendor_calls_total{connection="erp"}"#, Some(6.0)),
             (r#"rightful_vendor_waits_total{connection="erp"}"#, Some(1.0)),
+            (r#"rightful_http_requests_total{method="GET",route="/runs/{run}",status="200"}"#, Some(3.0)),
             (r#"rightful_vendor_quota_units_total{connection="erp",quota="transactions"}"#, Some(9.0)),
         ];
         for (name, expected) in table {

@@ -6,12 +6,11 @@ mod hub;
 mod launch;
 mod metrics;
 mod pulse;
-mod unready;
 
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use rightful_console::{Console, Deployment as _, first_link};
+use rightful_console::{Console, Deployment as _, Served, first_link};
 use rightful_core::{Clock, Error, ErrorKind, Result};
 use rightful_engine::{RunId, RunOptions, RunTask, Scheduler, SchedulerOptions, SchedulerPorts, WatchStore as _};
 use serde_json::json;
@@ -29,7 +28,6 @@ use hub::Hub;
 use launch::{Launcher, Readiness};
 use metrics::{Metrics, Moment, page};
 use pulse::Pulses;
-pub use unready::Unready;
 
 /// Connections looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
@@ -115,7 +113,7 @@ impl Server {
     }
 
     /// What Prometheus is told, as of now.
-    async fn metrics_page(&self) -> Result<String> {
+    async fn metrics_page(&self, served: &[Served]) -> Result<String> {
         let Composition { config, store, .. } = &*self.composition;
         let why_not = |integration: &&rightful_engine::Integration| self.readiness.why_not_run(integration).is_some();
         let unready = config.integrations.values().filter(why_not).map(|integration| integration.name.clone()).collect();
@@ -125,6 +123,7 @@ impl Server {
             vitals: &store.vitals().await?,
             episodes: &store.episodes().await?,
             unready: &unready,
+            served,
             spent: &self.composition.connections().values().map(|connection| self.composition.spent_by(connection)).collect::<Vec<_>>(),
         };
         Ok(page(&self.metrics, &moment))

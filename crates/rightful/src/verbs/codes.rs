@@ -1,13 +1,12 @@
 //! `rightful codes`: the table of codes and users, looked at and edited; an edit takes effect at the next run.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, Integration, Likeness, Named, Ports, Saved, Silent, Situation, Typed, TypedUser,
-    code_overview, known_people, table_file, typed_edit,
+    Authorship, CodeEdit, CodeLine, CodeRow, Integration, Likeness, Named, Ports, Saved, Situation, Typed, TypedUser, code_overview,
+    known_people, table_file, typed_edit,
 };
 use serde_json::json;
 
@@ -23,7 +22,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 pub async fn codes(global: &Global, verb: CodesVerb) -> Ended {
     let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
-    let ports = composition.ports(integration, Arc::new(Silent)).await?;
+    let ports = composition.ports_to_look(integration);
     match verb {
         CodesVerb::List { unmapped } => list(global, &ports, integration, unmapped).await,
         CodesVerb::Set { code, users, successor, blank, remove, expect, by } => {

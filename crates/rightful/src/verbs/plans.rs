@@ -99,7 +99,7 @@ pub async fn verb_plan(global: &Global, arguments: &Plan) -> Ended {
     let composition = open(global).await?;
     if let Some(number) = &arguments.show {
         let (plan, integration) = saved(&composition, number).await?;
-        let ports = composition.ports(integration, Arc::new(rightful_engine::Silent)).await?;
+        let ports = composition.ports_to_look(integration);
         show(global, &ports, integration, &plan, arguments.all).await?;
         return Ok(if arguments.detailed_exitcode && changes_of(&plan) > 0 { Exit::Changes } else { Exit::Done });
     }
@@ -228,7 +228,7 @@ async fn ended(
     }
     output::data(&(told(report, plan.as_ref(), &cases) + &spent_told(&composition.spent(integration))))?;
     if let (Some(all), Some(plan)) = (changes, &plan) {
-        let ports = composition.ports(integration, Arc::new(rightful_engine::Silent)).await?;
+        let ports = composition.ports_to_look(integration);
         changes_told(&ports, integration, plan, all).await?;
         if changes_of(plan) > 0 && report.refusals.is_empty() && !report.stale_plan {
             output::data(&format!("\nApply exactly this: rightful apply {}", plan.id))?;

@@ -1,10 +1,8 @@
 //! What happened and why: `runs` and `explain`.
 
-use std::sync::Arc;
-
 use rightful_core::{Error, ErrorKind, Exchange};
 use rightful_engine::Store as _;
-use rightful_engine::{EXCHANGE_RUNS, EXCHANGES_OF_RUN, Entry, EntryFilter, EntryId, Run, RunTask, Silent};
+use rightful_engine::{EXCHANGE_RUNS, EXCHANGES_OF_RUN, Entry, EntryFilter, EntryId, Run, RunTask};
 use serde_json::json;
 
 use super::{Ended, Failure, chosen, narrowed, open, run_named};
@@ -173,7 +171,7 @@ fn told(entry: &Entry, exchanges: &[Exchange]) -> String {
 pub async fn explain(global: &Global, arguments: &Explain) -> Ended {
     let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
-    let ports = composition.ports(integration, Arc::new(Silent)).await?;
+    let ports = composition.ports_to_look(integration);
     let key = &arguments.key;
     let explanation = rightful_engine::explain(&ports, integration, key).await?.ok_or_else(|| {
         Failure::from(Error::new(ErrorKind::NotFound, format!("no {} `{key}` is known", integration.policy.target.kind)).hint(

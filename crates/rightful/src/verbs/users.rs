@@ -1,8 +1,6 @@
 //! `rightful users`: people of both sides, as last read.
 
-use std::sync::Arc;
-
-use rightful_engine::{PersonLine, Silent, UserLine, people_overview};
+use rightful_engine::{PersonLine, UserLine, people_overview};
 use serde_json::json;
 
 use super::{Ended, chosen, open};
@@ -14,7 +12,7 @@ use crate::output;
 pub async fn users(global: &Global, arguments: &Users) -> Ended {
     let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
-    let ports = composition.ports(integration, Arc::new(Silent)).await?;
+    let ports = composition.ports_to_look(integration);
     let mut people = people_overview(&ports, integration).await?;
     if arguments.codes {
         people.users.retain(|user| !user.codes.is_empty());

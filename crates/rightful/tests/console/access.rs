@@ -28,6 +28,7 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /integrations/{integration}/import", "- -exx -"),
     ("POST /integrations/{integration}/import", "- -exx -"),
     ("GET /integrations/{integration}/history", "- xxxx -"),
+    ("GET /integrations/{integration}/history/{version}/revert", "- -exx -"),
     ("POST /integrations/{integration}/history/{version}/revert", "- -exx -"),
     ("POST /integrations/{integration}/editable", "- --xx -"),
     ("GET /runs", "- xxxx x"),
