@@ -48,7 +48,9 @@ impl Vendors {
         let mut line = String::new();
         let out = child.stdout.take().ok_or("rightful-bench has no output")?;
         BufReader::new(out).read_line(&mut line).map_err(|error| error.to_string())?;
-        let ready = serde_json::from_str(&line).map_err(|error| format!("rightful-bench said `{line}`: {error}"))?;
+        let ready = serde_json::from_str::<Vec<Json>>(&line)
+            .map(|mut all| all.swap_remove(0))
+            .map_err(|error| format!("rightful-bench said `{line}`: {error}"))?;
         Ok(Self { child, ready })
     }
 

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("rightful-console", &["rightful-core", "rightful-engine"], &[]),
     ("connector-", &["rightful-core"], &["rightful-sim"]),
     ("rightful", &["rightful-core", "rightful-engine", "rightful-store"], &["rightful-sim", "rightful-console", "connector-*"]),
-    ("rightful-bench", &["rightful-sim"], &[]),
+    ("rightful-bench", &["rightful-engine", "rightful-sim", "rightful-store"], &[]),
     ("xtask", &[], &[]),
 ];
 

@@ -8,13 +8,13 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use rightful_sim::{SimClock, SimRequest, SimResponse, Simulator};
 use serde_json::json;
 
-use super::world;
+use super::world::{self, World};
 
 /// The stand-in.
 pub struct Intacct(Mutex<State>);
 
 struct State {
-    customers: usize,
+    world: World,
     /// When every twentieth customer had its rep moved on by one, if that happened yet.
     changed_at: Option<DateTime<Utc>>,
     rendered: HashMap<Selection, Rows>,
@@ -71,7 +71,7 @@ fn comparisons(filter: &str) -> Vec<Comparison> {
 
 impl State {
     fn count(&self, object: &str) -> usize {
-        if object == "CUSTOMER" { self.customers } else { world::CODES }
+        if object == "CUSTOMER" { self.world.customers } else { self.world.codes }
     }
 
     /// When that record was changed on the second day, if it was.
@@ -91,8 +91,8 @@ impl State {
             (_, "STATUS") => "active".to_owned(),
             ("CUSTOMER", "CUSTOMERID") => world::customer(number),
             ("CUSTOMER", "NAME") => format!("Customer {number}"),
-            ("CUSTOMER", "CUSTREPID") => world::code(world::rep(number, changed)),
-            ("CUSTOMER", "CUSTREPNAME") => format!("Rep {}", world::rep(number, changed)),
+            ("CUSTOMER", "CUSTREPID") => world::code(self.world.rep(number, changed)),
+            ("CUSTOMER", "CUSTREPNAME") => format!("Rep {}", self.world.rep(number, changed)),
             ("EMPLOYEE", "EMPLOYEEID") => world::code(number),
             ("USERINFO", "LOGINID") => format!("login{number}"),
             ("USERINFO", "USERTYPE") => "business user".to_owned(),
@@ -245,8 +245,8 @@ impl State {
 
 impl Intacct {
     /// Customers with a rep each, 2,500 per second of WHENMODIFIED.
-    pub fn new(customers: usize) -> Self {
-        Self(Mutex::new(State { customers, changed_at: None, rendered: HashMap::new(), functions: 0 }))
+    pub fn new(world: World) -> Self {
+        Self(Mutex::new(State { world, changed_at: None, rendered: HashMap::new(), functions: 0 }))
     }
 }
 
@@ -299,7 +299,7 @@ impl Simulator for Intacct {
 
     fn dump(&self) -> serde_json::Value {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        json!({"customers": state.customers, "functions": state.functions, "changed": state.changed_at.is_some()})
+        json!({"customers": state.world.customers, "functions": state.functions, "changed": state.changed_at.is_some()})
     }
 
     fn control(&self, name: &str, _body: serde_json::Value, clock: &SimClock) -> Result<serde_json::Value, String> {
@@ -317,6 +317,6 @@ impl Simulator for Intacct {
             }
             state.rendered.insert(key, Arc::new(rows));
         }
-        Ok(json!({"changed": state.customers.div_ceil(20)}))
+        Ok(json!({"changed": state.world.customers.div_ceil(20)}))
     }
 }

@@ -6,12 +6,13 @@ use rightful_sim::{Bytes, SimClock, SimRequest, SimResponse, Simulator};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::world;
+use super::world::{self, World};
 
 /// The stand-in.
 pub struct Skynamo(RwLock<State>);
 
 struct State {
+    world: World,
     /// One rendered row per customer.
     rows: Vec<Box<str>>,
     owners: Vec<usize>,
@@ -32,10 +33,12 @@ struct Patch {
 
 impl Skynamo {
     /// Customers whose owners are right from the start.
-    pub fn new(customers: usize) -> Self {
-        let owners: Vec<usize> = (0..customers).map(|number| world::user(world::rep(number, false))).collect();
+    pub fn new(world: World) -> Self {
+        let customers = world.customers;
+        let owners: Vec<usize> = (0..customers).map(|number| world.user(world.rep(number, false))).collect();
         let rows = (0..customers).map(|number| row(number, owners[number], number as u64 + 1)).collect();
         Self(RwLock::new(State {
+            world,
             rows,
             owners,
             versions: (0..customers).map(|number| number as u64 + 1).collect(),
@@ -141,8 +144,8 @@ impl Simulator for Skynamo {
             ("GET", "/v1/customers") => self.customers(request),
             ("PATCH", "/v1/customers") => self.patch(&request.body),
             ("GET", "/v1/users") => page(
-                (1..=world::USERS)
-                    .map(|id| json!({"id": id, "user_name": format!("user{id}"), "display_name": format!("User {id}"), "email": format!("user{id}@example.com"), "is_verified": true, "active": true}))
+                (1..=self.0.read().unwrap_or_else(PoisonError::into_inner).world.users)
+                    .map(|id| json!({"id": id, "user_name": world::login(id), "display_name": format!("User {id}"), "email": format!("user{id}@example.com"), "is_verified": true, "active": true}))
                     .collect(),
             ),
             ("GET", "/v1/visitfrequencies") => page(json!([])),
@@ -154,7 +157,8 @@ impl Simulator for Skynamo {
     fn dump(&self) -> serde_json::Value {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let right = |changed: fn(usize) -> bool| {
-            state.owners.iter().enumerate().filter(|(number, owner)| world::user(world::rep(*number, changed(*number))) == **owner).count()
+            let world = &state.world;
+            state.owners.iter().enumerate().filter(|(number, owner)| world.user(world.rep(*number, changed(*number))) == **owner).count()
         };
         json!({"customers": state.rows.len(), "patches": state.patches, "patched": state.patched, "right_before": right(|_| false), "right_after_5_percent": right(|number| number.is_multiple_of(20))})
     }
