@@ -19,6 +19,8 @@ cargo xtask <task>
   ci                everything that must pass, besides the README's test command
   bench rep-codes   measure the rep-codes job beside its floor and write docs/benchmarks.md
                     [--customers N,N] [--latency MS,MS] [--keep]
+  bench serve       measure `rightful serve` with many integrations due at once and a large code table, and write the same page
+                    [--integrations N] [--customers N] [--codes N]
 ";
 
 fn main() -> ExitCode {
@@ -30,7 +32,8 @@ fn main() -> ExitCode {
         ["docs"] => docs::run(docs::Mode::Write),
         ["docs", "--check"] => docs::run(docs::Mode::Check),
         ["ci"] => ci::run(),
-        ["bench", "rep-codes", options @ ..] => bench::run(options),
+        ["bench", "rep-codes", options @ ..] => bench::rep_codes::run(options),
+        ["bench", "serve", options @ ..] => bench::serve::run(options),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{USAGE}");
             Ok(())

@@ -72,21 +72,28 @@ impl Drop for Driver {
 }
 
 impl Driver {
-    /// Starts it on a free port.
+    /// Starts it on a free port. It wants the same one for both families of addresses, and gives up where another program has one of them: then
+    /// it is started again.
     pub fn start(needs: Needs) -> Self {
-        let mut process = Command::new(&needs.driver)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver can be started");
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port = lines
-            .find_map(|line| line.rsplit_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned()))
-            .expect("chromedriver says its port");
-        // What it says later must be read, or it stops when the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address: format!("http://127.0.0.1:{port}"), needs }
+        for _ in 0..20 {
+            let mut process = Command::new(&needs.driver)
+                .arg("--port=0")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("chromedriver can be started");
+            let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+            let port =
+                lines.find_map(|line| line.rsplit_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned()));
+            let Some(port) = port else {
+                process.wait().unwrap();
+                continue;
+            };
+            // What it says later must be read, or it stops when the pipe is full.
+            std::thread::spawn(move || lines.for_each(drop));
+            return Self { process, address: format!("http://127.0.0.1:{port}"), needs };
+        }
+        panic!("chromedriver found no free port, twenty times over");
     }
 
     /// A fresh browser that knows no session, looking at one console.

@@ -1,13 +1,14 @@
-//! Measures the rep-codes job beside its floor and writes `docs/benchmarks.md`.
+//! Measures the rep-codes job beside its floor.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::shell::{self, Result, root};
+use super::{program, value};
+use crate::shell::{self, Result};
 
 /// One measured process.
 struct Figure {
@@ -102,10 +103,6 @@ fn call(method: &str, url: &str, body: &str) -> Result<Json> {
         return Err(format!("{method} {url} answered {head}\n{text}"));
     }
     serde_json::from_str(text).map_err(|error| format!("{url} answered no JSON: {error}"))
-}
-
-fn program(name: &str) -> PathBuf {
-    root().join("target/release").join(name)
 }
 
 fn measure(folder: &Path, command: &[&str]) -> Result<Figure> {
@@ -261,9 +258,8 @@ fn numbers(text: &str) -> Result<Vec<u64>> {
 
 /// The task.
 pub fn run(options: &[&str]) -> Result {
-    let value = |name: &str| options.iter().position(|option| *option == name).and_then(|at| options.get(at + 1)).copied();
-    let sizes = numbers(value("--customers").unwrap_or("100000,1000000"))?;
-    let latencies = numbers(value("--latency").unwrap_or("0,50"))?;
+    let sizes = numbers(value(options, "--customers").unwrap_or("100000,1000000"))?;
+    let latencies = numbers(value(options, "--latency").unwrap_or("0,50"))?;
     let keep = options.contains(&"--keep");
     shell::run("cargo", &["build", "--profile", "bench", "-p", "rightful-bench"])?;
     shell::run("cargo", &["build", "--profile", "bench", "-p", "rightful", "--no-default-features", "--features", "skynamo,sage-intacct"])?;
@@ -280,26 +276,13 @@ pub fn run(options: &[&str]) -> Result {
             }
         }
     }
-    let path = root().join("docs/benchmarks.md");
-    let present = std::fs::read_to_string(&path).unwrap_or_default();
-    const BEGIN: &str = "<!-- figures: written by `cargo xtask bench rep-codes` -->\n";
-    let head = present.split(BEGIN).next().unwrap_or_default();
-    std::fs::write(&path, format!("{head}{BEGIN}{}", table(&rows))).map_err(|error| error.to_string())?;
-    eprintln!("wrote docs/benchmarks.md");
-    Ok(())
-}
-
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model =
-        cpu.lines().find_map(|line| line.strip_prefix("model name")).map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{model}, {cores} cores")
+    super::write("rep-codes", &table(&rows))
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut text = format!("\nMachine: {}.\n\n", machine());
-    text.push_str("| customers | latency | work | wall | CPU | peak memory | requests | writes | requests per changed record | plan step | CPU beside the SQLite floor | wall beside it |\n");
+    let mut text = String::from(
+        "| customers | latency | work | wall | CPU | peak memory | requests | writes | requests per changed record | plan step | CPU beside the SQLite floor | wall beside it |\n",
+    );
     text.push_str("| ---: | ---: | --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |\n");
     for row in rows {
         let ratio = |own: f64, floor: Option<f64>| floor.map_or("-".to_owned(), |floor| format!("{:.2} x", own / floor));
