@@ -149,7 +149,10 @@ impl Database {
             database.placed(|writer| {
                 let was_full = database.had(Trouble::Disk);
                 if was_full {
-                    has_room(&database.path).map_err(|error| full(Blocked(error.to_string())))?;
+                    has_room(&database.path).map_err(|error| {
+                        let words = Blocked(error.to_string());
+                        if is_full(&error) { full(words) } else { not_taken(words) }
+                    })?;
                 }
                 within(writer, TransactionBehavior::Immediate, |transaction| {
                     if !was_full {
@@ -362,6 +365,12 @@ fn full(words: Blocked) -> Error {
     Error::new(ErrorKind::Unavailable, FULL).hint("make room; nothing was half-written").source(words)
 }
 
+fn not_taken(words: Blocked) -> Error {
+    Error::new(ErrorKind::Unavailable, "the disk that holds the store does not take what is written")
+        .hint("look whether it is full, over a quota or a limit of a file's size, or failing; nothing was half-written")
+        .source(words)
+}
+
 /// Does an error say that another process keeps the store locked?
 pub(crate) fn is_locked(error: &Error) -> bool {
     Trouble::of(error) == Trouble::Locked
@@ -392,7 +401,7 @@ fn has_room(path: &Path) -> io::Result<()> {
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 const NOT_WRITABLE: &str = "the store cannot be written to";
@@ -408,11 +417,7 @@ pub(crate) fn told(error: rusqlite::Error) -> Error {
         }
         Some(ErrorCode::DiskFull) => return full(Blocked(error.to_string())),
         // A quota that is used up, a limit of the file's size, and no room for the file beside the log that readers share.
-        Some(ErrorCode::SystemIoFailure) => {
-            return Error::new(ErrorKind::Unavailable, "the disk that holds the store does not take what is written")
-                .hint("look whether it is full, over a quota or a limit of a file's size, or failing; nothing was half-written")
-                .source(Blocked(error.to_string()));
-        }
+        Some(ErrorCode::SystemIoFailure) => return not_taken(Blocked(error.to_string())),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             Error::new(ErrorKind::Config, "the store's file is no database of this program")
                 .hint("restore it from a backup, or name another file")

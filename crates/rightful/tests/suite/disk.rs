@@ -87,10 +87,9 @@ impl Small {
         ended(self.command(arguments)).await
     }
 
-    /// Leaves room for so many bytes.
+    /// Leaves room for so many bytes: on the disk, or in any file.
     fn fill(&mut self, left: u64) {
         self.make_room();
-        let largest = ["rightful.db", "rightful.db-wal"].map(|name| self.path(name).metadata().map_or(0, |file| file.len()));
         let filler = self.path("filler");
         match &mut self.sort {
             Sort::Mounted { .. } => {
@@ -101,7 +100,7 @@ impl Small {
                 }
                 file.set_len(u64::saturating_sub(size, left)).unwrap();
             }
-            Sort::Limited { most } => *most = Some(largest.into_iter().max().unwrap_or(0) + left),
+            Sort::Limited { most } => *most = Some(left),
         }
     }
 
