@@ -19,7 +19,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use crate::access::{Backend, SESSION_HOURS};
 use crate::fields::LARGEST;
 use crate::problem::Problem;
-use crate::sessions::Sessions;
+use crate::sessions::{self, Sessions};
 use crate::{Console, api, assets, guard, headers, pages, problem, requests};
 
 /// What a route takes.
@@ -209,6 +209,7 @@ pub fn router(console: Arc<Console>, secure: bool) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(other_method)
         .layer(signed_in)
+        .layer(from_fn(sessions::told))
         // Another site's page cannot post to this one, session or not.
         .layer(CsrfLayer::new())
         .layer(DefaultBodyLimit::max(LARGEST))

@@ -1,7 +1,12 @@
 //! Sessions of the console in the store: kept by the digest of their id, so that whoever reads the store cannot use them.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum_login::tower_sessions::SessionStore;
 use axum_login::tower_sessions::cookie::time::OffsetDateTime;
 use axum_login::tower_sessions::session::{Id, Record};
@@ -11,7 +16,33 @@ use rightful_core::{Instant, async_trait};
 use rightful_engine::SessionRow;
 
 use crate::access::SESSION_HOURS;
+use crate::problem::Problem;
 use crate::{Console, ConsoleStore};
+
+tokio::task_local! {
+    /// What the store said when it did not take or give a session of this request.
+    static UNANSWERED: RefCell<Option<Problem>>;
+}
+
+/// The session layer knows only that something failed: what, is kept for [`told`].
+fn unanswered(error: rightful_core::Error) -> Error {
+    let words = Error::Backend(error.to_string());
+    // Outside a request nobody waits for an answer.
+    let _ = UNANSWERED.try_with(|kept| kept.replace(Some(error.into())));
+    words
+}
+
+/// Serves a request; where the session layer has nothing to say but that something failed, says what.
+pub async fn told(request: Request, next: Next) -> Response {
+    let serving = async {
+        let response = next.run(request).await;
+        match UNANSWERED.with(RefCell::take) {
+            Some(problem) if response.status() == StatusCode::INTERNAL_SERVER_ERROR => problem.into_response(),
+            _ => response,
+        }
+    };
+    UNANSWERED.scope(RefCell::default(), serving).await
+}
 
 /// The session layer's store over ours.
 #[derive(Clone, Debug)]
@@ -47,18 +78,18 @@ fn row(record: &Record, now: Instant) -> Result<SessionRow> {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        while !self.store().put_session(&row(record, self.0.now())?, true).await.map_err(|error| Error::Backend(error.to_string()))? {
+        while !self.store().put_session(&row(record, self.0.now())?, true).await.map_err(unanswered)? {
             record.id = Id::default();
         }
         Ok(())
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        self.store().put_session(&row(record, self.0.now())?, false).await.map(drop).map_err(|error| Error::Backend(error.to_string()))
+        self.store().put_session(&row(record, self.0.now())?, false).await.map(drop).map_err(unanswered)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let found = self.store().session(&digest(*id), self.0.now()).await.map_err(|error| Error::Backend(error.to_string()))?;
+        let found = self.store().session(&digest(*id), self.0.now()).await.map_err(unanswered)?;
         let Some(found) = found else { return Ok(None) };
         let data = serde_json::from_slice(&found.data).map_err(|error| Error::Decode(error.to_string()))?;
         let expiry_date = time_of(found.expires.timestamp())?;
@@ -66,7 +97,7 @@ impl SessionStore for Sessions {
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.store().end_session(&digest(*id)).await.map_err(|error| Error::Backend(error.to_string()))
+        self.store().end_session(&digest(*id)).await.map_err(unanswered)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs integrations by their schedules and when asked: which ones, how many side by side, and what becomes of those that fail.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +15,14 @@ use tokio::sync::{Notify, oneshot, watch};
 use crate::job::told;
 use crate::{
     Cause, CutOff, Due, IntegrationState, JobError, PlanState, Quarantine, ReviewStore, RunId, RunOptions, RunOutcome, RunReport, RunTask,
-    Schedule, Store, WatchStore, Watched, due,
+    Schedule, Store, WatchStore, Watched, due, is_blocked,
 };
 
 /// How long an integration is left alone that another process runs, or whose run could not go on.
 const AGAIN: TimeDelta = TimeDelta::seconds(60);
+
+/// The same where it is the store that could not be written to, or a run was cut off whose lease somebody still holds.
+const SOON: TimeDelta = TimeDelta::seconds(10);
 
 /// Runs one integration's task to its end: the program's part of a schedule.
 #[async_trait]
@@ -105,6 +108,8 @@ struct Notes {
     cut_off: HashMap<String, Instant>,
     /// Integrations that are left alone until then.
     not_before: HashMap<String, Instant>,
+    /// Integrations whose last run the store could not take: it may not have taken back its lease either.
+    blocked: HashSet<String>,
 }
 
 /// Why this process runs a task.
@@ -231,6 +236,7 @@ impl Shared {
 
     /// Begins what is due and has room.
     async fn begin_due(self: &Arc<Self>, now: Instant) -> Result<()> {
+        self.ports.watch.answers().await?;
         for candidate in self.candidates(now).await? {
             if self.standing.borrow().under_way.len() >= self.options.parallel {
                 break;
@@ -340,7 +346,12 @@ impl Shared {
                 None => run.await,
             };
             let ended = ended.unwrap_or_else(|_| Err(broken().into()));
-            if !handled && !matches!(ended, Err(JobError::Busy { .. } | JobError::CutOff)) {
+            let later = match &ended {
+                Err(JobError::Busy { .. } | JobError::CutOff) => true,
+                Err(JobError::Failed(error)) => is_blocked(error),
+                Ok(_) => false,
+            };
+            if !handled && !later {
                 self.handled(&integration, &why).await;
             }
             self.ended(&integration, &why, &ended).await;
@@ -366,15 +377,32 @@ impl Shared {
 
     /// What follows from the end of a run.
     async fn ended(&self, integration: &str, why: &Why, ended: &Result<RunReport, JobError>) {
-        let later = self.now() + AGAIN;
+        let (soon, later) = (self.now() + SOON, self.now() + AGAIN);
+        if ended.is_ok() {
+            self.notes().blocked.remove(integration);
+        }
         let (run, outcome, trouble) = match ended {
             Ok(report) => (Some(report.run), report.outcome, format!("{}: {}", report.run, report.notes.join("; "))),
             Err(JobError::Busy { .. }) => {
                 tracing::debug!(integration, "another process runs it");
-                self.notes().not_before.insert(integration.to_owned(), later);
+                let mut notes = self.notes();
+                // The lease of a run that was cut off is mostly held by a process that died where this one cannot see it. It is not forgotten.
+                if matches!(why, Why::CutOff) {
+                    notes.cut_off.insert(integration.to_owned(), soon);
+                }
+                let is_soon_free = matches!(why, Why::CutOff) || notes.blocked.contains(integration);
+                notes.not_before.insert(integration.to_owned(), if is_soon_free { soon } else { later });
                 return;
             }
             Err(JobError::CutOff) => return,
+            Err(JobError::Failed(error)) if is_blocked(error) => {
+                tracing::warn!(integration, "a run could not begin or go on, and is taken up where it stood: {}", told(error));
+                let mut notes = self.notes();
+                notes.cut_off.insert(integration.to_owned(), soon);
+                notes.not_before.insert(integration.to_owned(), soon);
+                notes.blocked.insert(integration.to_owned());
+                return;
+            }
             Err(JobError::Failed(error)) => {
                 tracing::warn!(integration, "a run could not begin or go on: {}", told(error));
                 let mut notes = self.notes();

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rightful_core::{
-    ConnectionName, Cursor, Exchange, FieldName, Instant, KeyName, Kind, Mark, Owner, Record, RecordId, Result, Role, Rows, Secret,
+    ConnectionName, Cursor, Error, Exchange, FieldName, Instant, KeyName, Kind, Mark, Owner, Record, RecordId, Result, Role, Rows, Secret,
     SlotValue,
 };
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,25 @@ use crate::{
     ImageId, NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved,
     TableVersion,
 };
+
+/// What stands under an error of a store that will answer again by itself: its disk is full, or another process keeps it locked. Holds the
+/// database's own words.
+#[derive(Debug)]
+pub struct Blocked(pub String);
+
+impl std::fmt::Display for Blocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Blocked {}
+
+/// Does an error say that the store cannot be written to for now? Nothing is wrong with the run or the vendors then: what was cut off by it
+/// is taken up where it stood.
+pub fn is_blocked(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Blocked>())
+}
 
 /// Which stored copy: one connection, one kind, these fields, joined by this key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

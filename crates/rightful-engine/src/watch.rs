@@ -77,6 +77,8 @@ pub struct Episode {
 /// Keeps what schedules and alarms need.
 #[async_trait]
 pub trait WatchStore: fmt::Debug + Send + Sync + 'static {
+    /// Can the store be written to? Leaves nothing behind.
+    async fn answers(&self) -> Result<()>;
     /// What is remembered of an integration; the default where nothing is.
     async fn watched(&self, integration: &str) -> Result<Watched>;
     /// The same of every integration that is known, by name, in one read.

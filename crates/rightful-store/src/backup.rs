@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rightful_core::{Error, ErrorKind, Instant, Result};
-use rightful_engine::{Authorship, Holder};
+use rightful_engine::{Authorship, Blocked, Holder, is_blocked};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::json;
@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 200;
 
 /// Copies the store of a database into a file, whole or not at all.
 pub(crate) fn backup(database: &Database, to: &Path, replace: bool) -> Result<()> {
-    let named = |error: Error| error.context(to.display().to_string());
+    let named = |error: Error| written(error).context(to.display().to_string());
     let free = || {
         if !replace && to.exists() {
             return Err(
@@ -34,7 +34,7 @@ pub(crate) fn backup(database: &Database, to: &Path, replace: bool) -> Result<()
         Ok(())
     };
     free().map_err(named)?;
-    let part = Part::beside(to).map_err(named)?;
+    let part = Part::beside(to).map_err(written)?;
     let copied = || -> Result<()> {
         copy(&database.reader()?, &part.0)?;
         // One file, that can be read from a medium that cannot be written to.
@@ -43,7 +43,18 @@ pub(crate) fn backup(database: &Database, to: &Path, replace: bool) -> Result<()
         copy.close().map_err(|(_, error)| told(error))
     };
     copied().map_err(named)?;
-    part.become_file(to).map_err(named)
+    part.become_file(to)
+}
+
+/// It is the copy whose disk did not take what was written, not the store's.
+fn written(error: Error) -> Error {
+    if !is_blocked(&error) || database::is_locked(&error) {
+        return error;
+    }
+    let words = error.vendor_words().unwrap_or_default();
+    Error::new(ErrorKind::Unavailable, "the disk that the backup is written to is full, or does not take what is written")
+        .hint("make room there, or name a file on another disk; no half of a backup was left")
+        .source(Blocked(words))
 }
 
 /// Puts a backup in the place of a store, whole or not at all. `force` replaces a store that is there.

@@ -1,11 +1,14 @@
 //! Opening the database: migrations, durability, who may read the file, and what its errors mean.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rightful_core::{Error, ErrorKind, Instant, Result};
+use rightful_engine::{Blocked, is_blocked};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 /// Migrations in order; the database's `user_version` is how many it has had.
@@ -13,6 +16,13 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_s
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
+
+/// How long it waits where the one before it waited in vain, or where it waited for other work of this process already: nobody hangs for
+/// minutes behind others.
+const BUSY_STILL: Duration = Duration::from_secs(1);
+
+/// Room beside the store without which nothing is begun after its disk was full, in bytes.
+const ROOM: usize = 256 * 1024;
 
 /// Marks a database as this program's ("rght"): another program's file is not written to.
 const APPLICATION: i64 = 0x7267_6874;
@@ -23,6 +33,30 @@ pub(crate) struct Database {
     path: Arc<PathBuf>,
     busy: Duration,
     writer: Arc<Mutex<Connection>>,
+    /// Looks while the writer is at work, or waits for another process. Opened when it is first wanted.
+    looker: Arc<Mutex<Option<Connection>>>,
+    /// Why the last write was not taken, as [`Trouble`].
+    trouble: Arc<AtomicU8>,
+}
+
+/// Why a write was not taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Trouble {
+    None,
+    Locked,
+    Disk,
+}
+
+impl Trouble {
+    /// What an error tells of.
+    fn of(error: &Error) -> Self {
+        match () {
+            () if !is_blocked(error) => Self::None,
+            () if error.message() == LOCKED => Self::Locked,
+            () => Self::Disk,
+        }
+    }
 }
 
 impl Database {
@@ -38,8 +72,14 @@ impl Database {
             prepare_log(&writer, busy)?;
             Ok(writer)
         };
-        let writer = open().map_err(|error| error.context(path.display().to_string()))?;
-        Ok(Self { path: Arc::new(path.to_path_buf()), busy, writer: Arc::new(Mutex::new(writer)) })
+        let writer = open().map_err(|error| placed(error, path))?;
+        Ok(Self {
+            path: Arc::new(path.to_path_buf()),
+            busy,
+            writer: Arc::new(Mutex::new(writer)),
+            looker: Arc::default(),
+            trouble: Arc::new(AtomicU8::new(Trouble::None as u8)),
+        })
     }
 
     /// Runs one immediate transaction on the writing connection, off the async threads.
@@ -72,22 +112,96 @@ impl Database {
         .await
     }
 
-    /// Runs one read on the writing connection: look-ups that want the newest state, all of one moment.
+    /// Runs one read: look-ups that want the newest state, all of one moment. On the writing connection, whose pages are at hand; beside it
+    /// where that one is at work, so that nobody who only looks waits for whoever writes.
     pub(crate) async fn read<T, F>(&self, body: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let database = self.clone();
-        blocking(move || database.placed(|writer| within(writer, TransactionBehavior::Deferred, |moment| body(&moment)))).await
+        blocking(move || database.looked(|connection| within(connection, TransactionBehavior::Deferred, |moment| body(&moment)))).await
     }
 
-    /// Works on the writing connection. Whoever looks after a locked file or a full disk wants to know which.
-    fn placed<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        work(&mut self.writer()).map_err(|error| match error.kind() {
-            ErrorKind::Unavailable => error.context(self.path.display().to_string()),
-            _ => error,
+    fn looked<T>(&self, look: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let looked = match self.writer.try_lock() {
+            Ok(mut writer) => look(&mut writer),
+            Err(TryLockError::Poisoned(writer)) => look(&mut writer.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                let mut looker = self.looker.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut connection = match looker.take() {
+                    Some(connection) => connection,
+                    None => self.reader()?,
+                };
+                let looked = look(&mut connection);
+                *looker = Some(connection);
+                looked
+            }
+        };
+        looked.map_err(|error| self.named(error))
+    }
+
+    /// Can something be written? Takes the right to write and gives it back; after a full disk it writes, into a file of its own and into the
+    /// database, because a few bytes may still find a place.
+    pub(crate) async fn answers(&self) -> Result<()> {
+        let database = self.clone();
+        blocking(move || {
+            database.placed(|writer| {
+                let was_full = database.had(Trouble::Disk);
+                if was_full {
+                    has_room(&database.path).map_err(|error| {
+                        let words = Blocked(error.to_string());
+                        if is_full(&error) { full(words) } else { not_taken(words) }
+                    })?;
+                }
+                within(writer, TransactionBehavior::Immediate, |transaction| {
+                    if !was_full {
+                        return Ok(());
+                    }
+                    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(told)?;
+                    transaction.pragma_update(None, "user_version", version).map_err(told)?;
+                    transaction.commit().map_err(told)
+                })?;
+                database.note(Trouble::None);
+                Ok(())
+            })
         })
+        .await
+    }
+
+    /// Writes on the writing connection, and notes whether that was taken.
+    fn placed<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let begun = std::time::Instant::now();
+        let mut writer = self.writer();
+        writer.busy_timeout(self.patience(begun.elapsed())).map_err(told)?;
+        let written = work(&mut writer);
+        match written.as_ref().map_err(Trouble::of) {
+            Err(Trouble::None) => {}
+            Err(trouble) => self.note(trouble),
+            // What is small may still be taken by a disk that is full.
+            Ok(_) if self.had(Trouble::Disk) => {}
+            Ok(_) => self.note(Trouble::None),
+        }
+        written.map_err(|error| self.named(error))
+    }
+
+    /// How long a write waits for another process, having waited so long for others of this one.
+    fn patience(&self, waited: Duration) -> Duration {
+        let left = if self.had(Trouble::Locked) { BUSY_STILL } else { self.busy.saturating_sub(waited).max(BUSY_STILL) };
+        left.min(self.busy)
+    }
+
+    fn had(&self, trouble: Trouble) -> bool {
+        self.trouble.load(Ordering::Relaxed) == trouble as u8
+    }
+
+    fn note(&self, trouble: Trouble) {
+        self.trouble.store(trouble as u8, Ordering::Relaxed);
+    }
+
+    /// Whoever looks after a locked file or a full disk wants to know which.
+    fn named(&self, error: Error) -> Error {
+        if is_blocked(&error) { placed(error, &self.path) } else { error }
     }
 
     /// As [`write`](Self::write), on this thread: for what waits for nothing else.
@@ -107,7 +221,7 @@ impl Database {
 
     /// A connection of its own, for a stream that reads one snapshot while others write.
     pub(crate) fn reader(&self) -> Result<Connection> {
-        connect(&self.path, self.busy, READER_CACHE)
+        connect(&self.path, self.busy, READER_CACHE).map_err(|error| self.named(error))
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -202,6 +316,10 @@ fn another_program() -> Error {
 
 /// Brings the database up to date, wholly or not at all.
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+    // Mostly there is nothing to be done: whoever only looks need not wait for a writer.
+    if migrations_done(connection, migrations)? == migrations.len() {
+        return Ok(());
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     let (done, known) = (migrations_done(&transaction, migrations)?, migrations.len());
     for (number, migration) in migrations.iter().enumerate().skip(done) {
@@ -224,6 +342,9 @@ pub(crate) fn create_private(path: &Path) -> Result<()> {
         options.mode(0o600);
     }
     options.open(path).map(drop).map_err(|error| {
+        if is_full(&error) {
+            return full(Blocked(error.to_string())).context(path.display().to_string());
+        }
         Error::new(ErrorKind::Config, "the store cannot be opened")
             .context(path.display().to_string())
             .hint("name a file in a folder that exists and that you may write to: `store = \"PATH\"`")
@@ -237,21 +358,72 @@ pub(crate) fn is_damage(error: &Error) -> bool {
     matches!(cause.and_then(rusqlite::Error::sqlite_error_code), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
+const LOCKED: &str = "the store is locked by another process";
+const FULL: &str = "the disk that holds the store is full";
+
+fn full(words: Blocked) -> Error {
+    Error::new(ErrorKind::Unavailable, FULL).hint("make room; nothing was half-written").source(words)
+}
+
+fn not_taken(words: Blocked) -> Error {
+    Error::new(ErrorKind::Unavailable, "the disk that holds the store does not take what is written")
+        .hint("look whether it is full, over a quota or a limit of a file's size, or failing; nothing was half-written")
+        .source(words)
+}
+
+/// Does an error say that another process keeps the store locked?
+pub(crate) fn is_locked(error: &Error) -> bool {
+    Trouble::of(error) == Trouble::Locked
+}
+
+/// Says which store. An error of the disk that SQLite leaves unnamed is told as what it is where that shows.
+fn placed(error: Error, path: &Path) -> Error {
+    let place = path.display().to_string();
+    let unnamed = match error.kind() {
+        ErrorKind::Unavailable => Trouble::of(&error) == Trouble::Disk && error.message() != FULL,
+        _ => error.message() == NOT_WRITABLE,
+    };
+    if unnamed && has_room(path).is_err_and(|error| is_full(&error)) {
+        let words = error.vendor_words().unwrap_or_default();
+        return full(Blocked(words)).context(place);
+    }
+    error.context(place)
+}
+
+/// Is there room beside the store? Writes a small file there and takes it away.
+fn has_room(path: &Path) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.room", std::process::id()));
+    let name = PathBuf::from(name);
+    let written = std::fs::File::create(&name).and_then(|mut file| file.write_all(&vec![0; ROOM]).and_then(|()| file.sync_all()));
+    let removed = std::fs::remove_file(&name);
+    written.and(removed)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+const NOT_WRITABLE: &str = "the store cannot be written to";
+
 /// What an error of SQLite means to the caller.
 pub(crate) fn told(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error_code();
     match code {
-        _ if is_busy(&error) => Error::new(ErrorKind::Unavailable, "the store is locked by another process")
-            .hint("wait for it to end, or stop it; nothing was written"),
-        Some(ErrorCode::DiskFull) => {
-            Error::new(ErrorKind::Unavailable, "the disk that holds the store is full").hint("make room; nothing was half-written")
+        _ if is_busy(&error) => {
+            return Error::new(ErrorKind::Unavailable, LOCKED)
+                .hint("wait for it to end, or stop it; nothing was written")
+                .source(Blocked(error.to_string()));
         }
+        Some(ErrorCode::DiskFull) => return full(Blocked(error.to_string())),
+        // A quota that is used up, a limit of the file's size, and no room for the file beside the log that readers share.
+        Some(ErrorCode::SystemIoFailure) => return not_taken(Blocked(error.to_string())),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             Error::new(ErrorKind::Config, "the store's file is no database of this program")
                 .hint("restore it from a backup, or name another file")
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            Error::new(ErrorKind::Config, "the store cannot be written to").hint("check the rights of the file and its folder")
+            Error::new(ErrorKind::Config, NOT_WRITABLE).hint("check the rights of the file and its folder")
         }
         _ => Error::new(ErrorKind::Protocol, "the store could not do that").hint("report this with the log of the run"),
     }

@@ -129,6 +129,10 @@ impl AuditLog for SqliteStore {
 
 #[async_trait]
 impl WatchStore for SqliteStore {
+    async fn answers(&self) -> Result<()> {
+        self.0.answers().await
+    }
+
     async fn watched(&self, integration: &str) -> Result<Watched> {
         let integration = integration.to_owned();
         self.0.read(move |tx| watch::watched(tx, &integration)).await

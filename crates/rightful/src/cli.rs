@@ -15,7 +15,7 @@ use clap_complete::Shell;
                   customer in the field-sales app. Every change is a plan before it is written, and in a ledger afterwards.",
     after_help = "Exit codes: 0 done or nothing to do, 1 error, 2 the plan has changes and 8 applied with holds (both only with \
                   --detailed-exitcode), 3 partial, 4 refused by a cap or guard, 5 stale plan or edit, 6 another run holds the lease, \
-                  7 preflight failed, 64 usage.",
+                  7 preflight failed, 9 the store is locked or its disk is full, 64 usage.",
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -107,7 +107,7 @@ pub enum Verb {
     /// Stops an integration from running
     #[command(after_help = "Example: rightful pause --reason \"ERP upgrade\"")]
     Pause(Pause),
-    /// Lets a paused integration run again
+    /// Lets a paused integration run again, and one in quarantine
     #[command(after_help = "Example: rightful resume")]
     Resume(Resume),
     /// Lists who did what, and shows whether the log of it is whole

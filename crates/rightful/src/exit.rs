@@ -24,6 +24,8 @@ pub enum Exit {
     Preflight = 7,
     /// Applied, and some wanted states wait (only with `--detailed-exitcode`).
     Holds = 8,
+    /// The store cannot be written to for now: its disk is full, or another process keeps it locked.
+    Blocked = 9,
     /// The command line cannot be understood.
     Usage = 64,
 }

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use super::Ports;
 use super::context::Job;
-use crate::{Fence, ImageId, Leased, Store};
+use crate::{Fence, ImageId, Leased, Store, is_blocked};
 
 /// How long a lease holds without being renewed, and how often it is renewed.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
@@ -46,9 +46,22 @@ impl Drop for Renewal {
 }
 
 /// Gives a lease back. Where that fails it ends with the process or by expiry: nothing that was done is undone by it.
-pub(crate) async fn give_back(store: &dyn Store, fence: &Fence) {
+pub(crate) async fn give_back(store: &Arc<dyn Store>, fence: &Fence) {
     if let Err(error) = store.release(fence).await {
         tracing::warn!(lease = %fence.integration, %error, "a lease could not be given back");
+        if is_blocked(&error) {
+            tokio::spawn(give_back_later(store.clone(), fence.clone()));
+        }
+    }
+}
+
+/// A process that lives on would keep itself from the run until the lease expires: it gives it back as soon as the store takes that.
+async fn give_back_later(store: Arc<dyn Store>, fence: Fence) {
+    for _ in 0..LEASE.as_secs() {
+        tokio::time::sleep(LOOK).await;
+        if !store.release(&fence).await.is_err_and(|error| is_blocked(&error)) {
+            return;
+        }
     }
 }
 
@@ -62,7 +75,7 @@ struct UnderWay(JoinSet<()>);
 impl Releases {
     fn begin(&self, runtime: &Handle, store: Arc<dyn Store>, fence: Fence) {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.0.spawn_on(async move { give_back(&*store, &fence).await }, runtime);
+        under_way.0.spawn_on(async move { give_back(&store, &fence).await }, runtime);
     }
 
     /// Waits until all are given back.
@@ -117,7 +130,7 @@ impl ImageLease {
     /// Gives it back.
     pub async fn release(mut self) {
         if let Some(fence) = self.fence.take() {
-            give_back(&*self.ports.store, &fence).await;
+            give_back(&self.ports.store, &fence).await;
         }
     }
 }

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use super::Event;
 use super::context::Job;
 use super::lease::ImageLease;
-use crate::{Image, ImageId, ImageSpec, OpenRead, PageIn, ReadEnd};
+use crate::{Image, ImageId, ImageSpec, OpenRead, PageIn, ReadEnd, is_blocked};
 
 /// How often a scan is begun again when its cursors die, and how often an incomplete read is repeated.
 const TRIES: u32 = 3;
@@ -128,6 +128,7 @@ impl Reader<'_> {
                     }
                     rows = Rows::All;
                 }
+                Err(error) if is_blocked(&error) => return Err(error),
                 Err(error) => return Err(error.context(format!("connection {}", self.spec.connection))),
             }
         }

@@ -15,7 +15,8 @@ use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
-    Authorship, EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, step,
+    Authorship, EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps,
+    is_blocked, step,
 };
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
@@ -45,7 +46,7 @@ pub async fn run_job(ports: &Ports, integration: &Integration, task: RunTask, op
     };
     drop(renewal);
     releases.done().await;
-    give_back(&*ports.store, &fence).await;
+    give_back(&ports.store, &fence).await;
     result
 }
 
@@ -174,6 +175,10 @@ async fn executed(job: &Job, task: &RunTask) -> Result<RunReport> {
     let steps = Journaled::new(job.ports.store.clone(), job.ports.clock.clone(), job.fence.clone(), job.run);
     let mut ended = Ended::new();
     if let Err(error) = body(job, &steps, task, &mut ended).await {
+        // A run has not failed because the store could not remember it for a while: it is left open, to be taken up where it stood.
+        if is_blocked(&error) {
+            return Err(error);
+        }
         ended.outcome = RunOutcome::Failed;
         ended.notes.push(told(&error));
     }
@@ -273,6 +278,7 @@ async fn full(job: &Job, steps: &dyn Steps, only: Option<String>, apply: bool, e
                 }
                 ended.notes.extend(done.notes);
             }
+            Err(error) if is_blocked(&error) => return Err(error),
             Err(error) => {
                 ended.is_partial();
                 ended.notes.push(format!("source {kind} records could not be read: {}", told(&error)));

@@ -34,6 +34,8 @@ fn author(name: &str, at: Instant) -> Authorship {
 enum Script {
     Ends(RunOutcome),
     Cannot(&'static str),
+    /// The store takes nothing.
+    Blocked,
     Breaks,
 }
 
@@ -82,6 +84,10 @@ impl Launch for Scripted {
         let mut cut = options.cut.expect("the scheduler can cut its runs off").0;
         let ended = match script {
             Script::Cannot(why) => Err(Error::new(ErrorKind::Config, why).hint("mend it").into()),
+            Script::Blocked => {
+                let words = Blocked("database or disk is full".to_owned());
+                Err(Error::new(ErrorKind::Unavailable, "the disk that holds the store is full").source(words).into())
+            }
             Script::Breaks => panic!("a run breaks down"),
             Script::Ends(outcome) => {
                 began.send(run).ok();
@@ -339,6 +345,9 @@ struct Shaky(Arc<dyn WatchStore>, AtomicBool);
 
 #[async_trait]
 impl WatchStore for Shaky {
+    async fn answers(&self) -> Result<()> {
+        self.0.answers().await
+    }
     async fn vitals(&self) -> Result<Vec<Vitals>> {
         self.0.vitals().await
     }
@@ -412,6 +421,23 @@ async fn a_store_that_does_not_answer_is_waited_for() {
     shaky.1.store(false, Ordering::SeqCst);
     served.pass(minute(61)).await;
     served.waits_for("the run", |standing| standing.trouble.is_none() && launch.begun().len() == 1).await;
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_the_store_does_not_take_is_tried_again_soon_and_has_not_failed() {
+    let launch = Arc::new(Scripted::default());
+    launch.inside().script = [Script::Blocked, Script::Blocked].into();
+    let served = served(&launch, &[("hours", "0 * * * *")], SchedulerOptions { quarantine_after: 1, ..SchedulerOptions::default() });
+    served.pass(minute(1)).await;
+    for (seconds, begun, handled) in [(0, 1, false), (5, 1, false), (12, 2, false), (24, 3, true), (60, 3, true)] {
+        served.pass(minute(60) + Duration::from_secs(seconds)).await;
+        served.waits_for("rest", |standing| standing.under_way.is_empty()).await;
+        let watched = served.watched("hours").await;
+        assert_eq!(launch.begun().len(), begun, "after {seconds} seconds");
+        assert_eq!(watched.handled == Some(minute(60)), handled, "it is due until it is done: {watched:?}");
+        assert_eq!((watched.failures, watched.quarantine), (0, None));
+    }
     served.stop().await;
 }
 
@@ -605,6 +631,30 @@ async fn a_run_that_was_cut_off_by_death_is_taken_up_at_once_whatever_the_schedu
         world.codes(&[("R01", Some("three"), None)]).await;
     }
     assert_eq!(world.target.writes(), 24, "each customer once in each round");
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_off_is_not_forgotten_where_its_lease_is_still_held() {
+    let mut world = filled();
+    world.codes(&[("R01", Some("one"), None)]).await;
+    let failpoint: Failpoint = Arc::new(|point| assert_ne!(point, "after-write", "the process dies here"));
+    let (ports, integration) = (world.ports(), world.integration.clone());
+    let options = RunOptions { failpoint: Some(failpoint), ..RunOptions::default() };
+    assert!(tokio::spawn(async move { run_job(&ports, &integration, RunTask::Full, options).await }).await.is_err());
+    world.die();
+    let unfinished = world.store.unfinished_run("rep-codes").await.unwrap().expect("it did not end");
+    let other = world.stand.holder();
+    let Leased::Held(fence) = world.store.lease("rep-codes", &other, minute(0), minute(300)).await.unwrap() else { panic!("it is free") };
+    let (served, _) = serve(&world, "daily at 09:00");
+    served.pass(minute(1)).await;
+    served.pass(minute(2)).await;
+    assert_eq!(world.store.run(unfinished.id).await.unwrap().unwrap().resumed, 0);
+    world.store.release(&fence).await.unwrap();
+    served.pass(minute(3)).await;
+    served.pass(minute(4)).await;
+    let run = world.store.run(unfinished.id).await.unwrap().unwrap();
+    assert_eq!((run.outcome, run.resumed), (Some(RunOutcome::Done), 1));
+    served.stop().await;
 }
 
 #[tokio::test]

@@ -227,3 +227,49 @@ async fn a_look_up_is_of_one_moment_though_another_process_writes_in_the_middle(
     let after = database.read(|moment| moment.query_row("SELECT COUNT(*) FROM integration", [], |row| row.get::<_, i64>(0)).map_err(told));
     assert_eq!((seen, after.await.unwrap()), ((0, 0), 1));
 }
+
+#[tokio::test]
+async fn who_only_looks_does_not_wait_for_a_write_that_waits() {
+    let (_folder, path) = folder();
+    let store = SqliteStore(Database::open_patiently(&path, Duration::from_secs(60)).unwrap(), crate::vault::Vault::default());
+    let (fence, image) = leased(&store).await;
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let writing = tokio::spawn({
+        let store = store.clone();
+        async move { store.put_page(&fence, image, page(0, 10), instant(1)).await }
+    });
+    while store.0.writer.try_lock().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    // Once to open the connection beside it, and once to find it there.
+    for _ in 0..2 {
+        assert_eq!(rows(&store, image).await, 0);
+    }
+    assert!(!writing.is_finished());
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(writing.await.unwrap().unwrap().new, 10);
+}
+
+#[tokio::test]
+async fn whether_a_store_answers_is_found_out_by_writing() {
+    let (_folder, path) = folder();
+    let store = SqliteStore(Database::open_patiently(&path, Duration::from_millis(50)).unwrap(), crate::vault::Vault::default());
+    store.0.answers().await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.0.answers().await.unwrap_err();
+    assert!(is_blocked(&error) && is_locked(&error) && error.to_string().contains(path.to_str().unwrap()), "{error:?}");
+    other.execute_batch("COMMIT").unwrap();
+    store.0.answers().await.unwrap();
+    // A small write that is still taken does not hide that the disk was full: room beside the store does.
+    let (fence, image) = leased(&store).await;
+    let pages: i64 = store.0.writer().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.0.writer().pragma_update(None, "max_page_count", pages + 20).unwrap();
+    let error = store.put_page(&fence, image, page(0, 2_000), instant(1)).await.unwrap_err();
+    assert!(is_blocked(&error) && !is_locked(&error), "{error:?}");
+    store.renew(&fence, instant(2)).await.unwrap();
+    assert!(store.0.had(Trouble::Disk));
+    store.0.answers().await.unwrap();
+    assert!(store.0.had(Trouble::None));
+}

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::Store as _;
-use rightful_engine::{Authorship, Case, HoldId};
+use rightful_engine::{Authorship, Case, HoldId, Quarantine, WatchStore as _};
 use serde_json::json;
 
 use super::{Ended, author, chosen, narrowed, open, reason};
@@ -53,6 +53,18 @@ pub async fn cases(global: &Global, arguments: &Cases) -> Ended {
         text
     })?;
     Ok(Exit::Done)
+}
+
+/// What resuming an integration ended.
+fn resumed_told(name: &str, was: Option<&Authorship>, quarantine: Option<&Quarantine>) -> String {
+    let mut ended = Vec::new();
+    if let Some(by) = was {
+        ended.push(format!("it was paused by {}: {}", by.author, by.reason));
+    }
+    if let Some(quarantine) = quarantine {
+        ended.push(format!("it was in quarantine since {}: {}", output::moment(Some(quarantine.since)), quarantine.reason));
+    }
+    if ended.is_empty() { format!("{name} was not paused") } else { format!("{name} runs again ({})", ended.join("; ")) }
 }
 
 /// `rightful holds`
@@ -115,11 +127,12 @@ pub async fn resume(global: &Global, arguments: &Resume) -> Ended {
     let integration = chosen(&composition, global, arguments.integration.as_deref())?;
     let name = &integration.name;
     let was = composition.store.integration(name).await?.paused;
+    let quarantine = composition.store.watched(name).await?.quarantine;
     let by = Authorship { author: author(arguments.author.as_deref())?, reason: "resumed".to_owned(), at: Utc::now() };
     composition.store.pause(name, false, &by).await?;
-    output::emit(global.json, &json!({ "integration": name, "was_paused": was }), || match &was {
-        Some(by) => format!("{name} runs again (it was paused by {}: {})", by.author, by.reason),
-        None => format!("{name} was not paused"),
+    composition.store.release_quarantine(name, &by).await?;
+    output::emit(global.json, &json!({ "integration": name, "was_paused": was, "was_quarantined": quarantine }), || {
+        resumed_told(name, was.as_ref(), quarantine.as_ref())
     })?;
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ mod users;
 
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::Store as _;
-use rightful_engine::{Integration, JobError, Run, RunId};
+use rightful_engine::{Integration, JobError, Run, RunId, is_blocked};
 use rightful_store::SqliteStore;
 use serde_json::{Value as Json, json};
 
@@ -39,7 +39,8 @@ pub enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Error(error, Exit::Error)
+        let exit = if is_blocked(&error) { Exit::Blocked } else { Exit::Error };
+        Self::Error(error, exit)
     }
 }
 
@@ -51,8 +52,10 @@ impl From<Unusable> for Failure {
 
 impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
-        let exit = if matches!(error, JobError::Busy { .. }) { Exit::Busy } else { Exit::Error };
-        Self::Error(error.into(), exit)
+        match error {
+            JobError::Busy { .. } => Self::Error(error.into(), Exit::Busy),
+            other => Error::from(other).into(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Secrets under a master key, the audit log, backups and connections that were entered in the console, through the program.
 
 use rightful_core::{Secret, Settings};
-use rightful_engine::{Act, ConnectionEdit, ConnectionStore as _, Kept};
+use rightful_engine::{Act, ConnectionEdit, ConnectionStore as _, Kept, Quarantine, WatchStore as _};
 use rightful_store::SqliteStore;
 use serde_json::json;
 
@@ -112,6 +112,25 @@ async fn the_log_tells_who_did_what_and_whether_it_is_whole() {
     stage.rightful(&["audit", "verify", "--head", &head]).await.exits(1).says(&["is not in it", "Lines were cut off"]);
     store.execute("UPDATE audit SET actor = 'ben' WHERE number = 1", []).unwrap();
     stage.rightful(&["audit", "verify"]).await.exits(1).says(&["broken at line 1", "not what was written"]);
+}
+
+#[tokio::test]
+async fn resuming_ends_a_pause_and_a_quarantine_and_the_log_has_both() {
+    let stage = Stage::new().await;
+    let quarantine = Quarantine { since: chrono::Utc::now(), reason: "the source was away".into() };
+    stage.store().quarantine(INTEGRATION, &quarantine).await.unwrap();
+    stage.rightful(&["pause", "--reason", "ERP upgrade"]).await.exits(0);
+    let told = stage.rightful(&["resume", INTEGRATION, "--author", "ben"]).await.exits(0);
+    told.says(&["rep-codes runs again", "paused by ann: ERP upgrade", "in quarantine since", "the source was away"]);
+    let watched = stage.store().watched(INTEGRATION).await.unwrap();
+    assert_eq!((watched.quarantine, watched.failures), (None, 0));
+    let listed = stage.rightful(&["audit", "list", "--actor", "ben"]).await.exits(0).says(&["integration.resume", "integration.release"]);
+    assert_eq!(listed.out.matches("integration.release").count(), 1, "{}", listed.out);
+    // Where there is nothing to end, nothing is noted as ended.
+    let again = stage.rightful(&["resume", "--author", "ben", "--json"]).await.exits(0).json();
+    assert_eq!((&again["was_paused"], &again["was_quarantined"]), (&json!(null), &json!(null)));
+    let listed = stage.rightful(&["audit", "list", "--actor", "ben"]).await.exits(0);
+    assert_eq!(listed.out.matches("integration.release").count(), 1, "{}", listed.out);
 }
 
 #[tokio::test]

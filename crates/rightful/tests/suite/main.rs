@@ -3,11 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod demo;
+#[cfg(unix)]
+mod disk;
 mod faults;
 mod inputs;
 mod json;
 mod keep;
 mod kills;
+#[cfg(feature = "serve")]
+mod locked;
 mod pages;
 mod sandbox;
+#[cfg(feature = "serve")]
+mod serve_kills;
+#[cfg(feature = "serve")]
+mod served;
 mod stage;

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 /// The integration's name.
 pub const INTEGRATION: &str = "rep-codes";
 /// Longer than this nothing here takes, however busy the machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The configuration of a stage; tests replace parts of it.
 const CONFIG: &str = r#"store = "rightful.db"
@@ -126,6 +126,28 @@ pub struct Target {
 }
 
 impl Target {
+    /// What an instance of Skynamo holds.
+    pub fn of(simulator: &RunningSim) -> Self {
+        let dump = simulator.dump();
+        let rows = |kind: &str| dump[kind].as_array().unwrap().clone();
+        let logins: BTreeMap<i64, String> =
+            rows("users").iter().map(|user| (user["id"].as_i64().unwrap(), user["user_name"].as_str().unwrap().to_owned())).collect();
+        let login = |id: &Json| logins[&id.as_i64().unwrap()].clone();
+        let mut codes = BTreeMap::new();
+        let mut customers = BTreeMap::new();
+        for row in rows("customers") {
+            let code = row["code"].as_str().unwrap().to_owned();
+            codes.insert(row["id"].as_i64().unwrap(), code.clone());
+            let mut owners: Vec<String> = row["assigned_users"].as_array().unwrap().iter().map(login).collect();
+            owners.sort();
+            let held = Held { owners, version: row["row_version"].as_i64().unwrap(), writes: row["writes"].as_i64().unwrap() };
+            customers.insert(code, held);
+        }
+        let visits = rows("visit_frequencies");
+        let visitors = visits.iter().map(|row| (codes[&row["customer_id"].as_i64().unwrap()].clone(), login(&row["user_id"]))).collect();
+        Self { customers, visitors, version: dump["row_version"].as_i64().unwrap() }
+    }
+
     /// Who owns and who visits, without versions.
     pub fn owners(&self) -> (BTreeMap<&str, &[String]>, &BTreeMap<String, String>) {
         (self.customers.iter().map(|(code, held)| (code.as_str(), held.owners.as_slice())).collect(), &self.visitors)
@@ -159,11 +181,11 @@ impl Stage {
 
     /// The same on another world.
     pub async fn of(world: World) -> Self {
-        let skynamo = serve(&connector_skynamo::sim::STAND_IN, &world).await;
-        let intacct = serve(&connector_sage_intacct::sim::STAND_IN, &world).await;
+        let skynamo = serve(&connector_skynamo::sim::STAND_IN, &world, &[]).await;
+        let intacct = serve(&connector_sage_intacct::sim::STAND_IN, &world, &[]).await;
         let stage = Self { world, skynamo, intacct, folder: tempfile::tempdir().unwrap() };
         stage.configure(|text| text);
-        stage.save_table().await;
+        stage.save_table(INTEGRATION).await;
         stage
     }
 
@@ -184,7 +206,8 @@ impl Stage {
         SqliteStore::open(&self.path("rightful.db")).unwrap()
     }
 
-    async fn save_table(&self) {
+    /// Saves the world's code table as an integration's first.
+    pub async fn save_table(&self, integration: &str) {
         let mut edits: Vec<CodeEdit> = Vec::new();
         for row in &self.world.table {
             let new = CodeRow { code: row.code.clone(), user: row.user.clone(), successor: row.successor.clone() };
@@ -194,7 +217,7 @@ impl Stage {
             }
         }
         let by = Authorship { author: "ann".into(), reason: "first table".into(), at: Utc::now() };
-        let saved = self.store().save_codes(INTEGRATION, 0, &edits, &by).await.unwrap();
+        let saved = self.store().save_codes(integration, 0, &edits, &by).await.unwrap();
         assert!(matches!(saved, Saved::Version(_)), "{saved:?}");
     }
 
@@ -228,40 +251,12 @@ impl Stage {
 
     /// What Skynamo holds.
     pub fn target(&self) -> Target {
-        let dump = self.skynamo.dump();
-        let rows = |kind: &str| dump[kind].as_array().unwrap().clone();
-        let logins: BTreeMap<i64, String> =
-            rows("users").iter().map(|user| (user["id"].as_i64().unwrap(), user["user_name"].as_str().unwrap().to_owned())).collect();
-        let login = |id: &Json| logins[&id.as_i64().unwrap()].clone();
-        let mut codes = BTreeMap::new();
-        let mut customers = BTreeMap::new();
-        for row in rows("customers") {
-            let code = row["code"].as_str().unwrap().to_owned();
-            codes.insert(row["id"].as_i64().unwrap(), code.clone());
-            let mut owners: Vec<String> = row["assigned_users"].as_array().unwrap().iter().map(login).collect();
-            owners.sort();
-            let held = Held { owners, version: row["row_version"].as_i64().unwrap(), writes: row["writes"].as_i64().unwrap() };
-            customers.insert(code, held);
-        }
-        let visits = rows("visit_frequencies");
-        let visitors = visits.iter().map(|row| (codes[&row["customer_id"].as_i64().unwrap()].clone(), login(&row["user_id"]))).collect();
-        Target { customers, visitors, version: dump["row_version"].as_i64().unwrap() }
+        Target::of(&self.skynamo)
     }
 
     /// Who must own and visit what after a run, by the world's own rules.
     pub fn due(&self) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, String>) {
-        let mut world = self.world.clone();
-        world.run();
-        let field = || world.customers.iter().filter(|customer| customer.place != Place::Erp);
-        let owners = |customer: &Customer| {
-            let mut owners = customer.owners.clone();
-            owners.sort();
-            owners
-        };
-        (
-            field().map(|customer| (customer.code.clone(), owners(customer))).collect(),
-            field().filter_map(|customer| Some((customer.code.clone(), customer.visitor.clone()?))).collect(),
-        )
+        due_in(&self.world)
     }
 
     /// Skynamo holds what a run must come to.
@@ -286,8 +281,29 @@ impl Stage {
     }
 }
 
-async fn serve(stand_in: &StandIn, world: &World) -> RunningSim {
-    let simulator = (stand_in.simulator)(world, &Credentials::new(stand_in.credentials));
+/// Who must own and visit what after a run, by the world's own rules.
+pub fn due_in(world: &World) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, String>) {
+    let mut world = world.clone();
+    world.run();
+    let field = || world.customers.iter().filter(|customer| customer.place != Place::Erp);
+    let owners = |customer: &Customer| {
+        let mut owners = customer.owners.clone();
+        owners.sort();
+        owners
+    };
+    (
+        field().map(|customer| (customer.code.clone(), owners(customer))).collect(),
+        field().filter_map(|customer| Some((customer.code.clone(), customer.visitor.clone()?))).collect(),
+    )
+}
+
+/// A simulator with its share of a world, and with these credentials besides its own.
+pub async fn serve(stand_in: &StandIn, world: &World, given: &[(&str, &str)]) -> RunningSim {
+    let mut credentials = Credentials::new(stand_in.credentials);
+    for (key, value) in given {
+        assert!(credentials.set(key, *value), "{key} is no credential");
+    }
+    let simulator = (stand_in.simulator)(world, &credentials);
     SimHost::start(SimOptions::new(simulator)).await.unwrap()
 }
 
