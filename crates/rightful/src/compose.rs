@@ -70,6 +70,12 @@ impl Composition {
         })
     }
 
+    /// The same on another clock, and as if another process had opened it.
+    #[cfg(all(test, feature = "serve", feature = "sandbox"))]
+    pub fn on(self, clock: Arc<dyn Clock>, holder: Holder) -> Self {
+        Self { clock, holder, ..self }
+    }
+
     /// The connections as they are now.
     pub fn connections(&self) -> Arc<Connections> {
         self.connections.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -634,26 +634,25 @@ async fn a_run_that_was_cut_off_by_death_is_taken_up_at_once_whatever_the_schedu
 }
 
 #[tokio::test]
-async fn a_run_that_was_cut_off_is_not_forgotten_where_its_lease_is_still_held() {
+async fn a_run_of_a_process_that_died_elsewhere_is_taken_up_when_its_lease_expires_whatever_the_schedule() {
     let mut world = filled();
     world.codes(&[("R01", Some("one"), None)]).await;
     let failpoint: Failpoint = Arc::new(|point| assert_ne!(point, "after-write", "the process dies here"));
     let (ports, integration) = (world.ports(), world.integration.clone());
     let options = RunOptions { failpoint: Some(failpoint), ..RunOptions::default() };
     assert!(tokio::spawn(async move { run_job(&ports, &integration, RunTask::Full, options).await }).await.is_err());
-    world.die();
+    world.die_elsewhere();
     let unfinished = world.store.unfinished_run("rep-codes").await.unwrap().expect("it did not end");
-    let other = world.stand.holder();
-    let Leased::Held(fence) = world.store.lease("rep-codes", &other, minute(0), minute(300)).await.unwrap() else { panic!("it is free") };
-    let (served, _) = serve(&world, "daily at 09:00");
-    served.pass(minute(1)).await;
-    served.pass(minute(2)).await;
-    assert_eq!(world.store.run(unfinished.id).await.unwrap().unwrap().resumed, 0);
-    world.store.release(&fence).await.unwrap();
-    served.pass(minute(3)).await;
-    served.pass(minute(4)).await;
+    let (served, clock) = serve(&world, "daily at 09:00");
+    let begun = clock.now();
+    served.pass(begun + Duration::from_secs(30)).await;
+    assert_eq!(world.store.run(unfinished.id).await.unwrap().unwrap().ended, None, "its lease has not expired");
+    served.pass(begun + Duration::from_secs(150)).await;
+    served.waits_for("the end of the run", |standing| standing.under_way.is_empty()).await;
     let run = world.store.run(unfinished.id).await.unwrap().unwrap();
     assert_eq!((run.outcome, run.resumed), (Some(RunOutcome::Done), 1));
+    assert_eq!(served.watched("rep-codes").await.failures, 0);
+    world.target.assert_each_written_once();
     served.stop().await;
 }
 

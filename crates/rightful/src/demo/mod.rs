@@ -4,7 +4,7 @@
 mod console;
 mod rep_codes;
 mod stage;
-mod standing;
+pub(crate) mod standing;
 mod teller;
 
 use rightful_core::{Error, ErrorKind};

@@ -141,7 +141,7 @@ impl Deployment for Server {
     }
 
     fn now(&self) -> Instant {
-        self.composition.clock().now()
+        self.clock.now()
     }
 
     fn public_url(&self) -> Option<String> {

@@ -6,6 +6,9 @@ mod hub;
 mod launch;
 mod metrics;
 mod pulse;
+#[cfg(test)]
+#[cfg(all(feature = "sandbox", feature = "skynamo", feature = "sage-intacct"))]
+mod week;
 
 use std::sync::Arc;
 
@@ -46,6 +49,7 @@ pub struct Arguments {
 #[derive(Debug)]
 pub struct Server {
     composition: Arc<Composition>,
+    clock: Arc<dyn Clock>,
     hub: Arc<Hub>,
     readiness: Arc<Readiness>,
     scheduler: Scheduler,
@@ -56,10 +60,16 @@ pub struct Server {
 impl Server {
     /// A server over a composition; nothing runs before it is opened.
     pub fn new(composition: Composition) -> Arc<Self> {
+        let clock = composition.clock().clone();
+        Self::paced(composition, clock)
+    }
+
+    /// The same, where what waits for due times goes by this clock; runs go by the composition's own.
+    fn paced(composition: Composition, clock: Arc<dyn Clock>) -> Arc<Self> {
         let composition = Arc::new(composition);
         let (hub, readiness): (Arc<Hub>, Arc<Readiness>) = (Arc::default(), Arc::default());
         let limits = alarms::limits(&composition.config.alarms);
-        let pulses = Pulses::new(composition.clock().clone(), limits.progress);
+        let pulses = Pulses::new(clock.clone(), limits.progress);
         let metrics: Arc<Metrics> = Arc::default();
         let launch = Launcher {
             composition: composition.clone(),
@@ -72,7 +82,7 @@ impl Server {
             store: composition.store.clone(),
             watch: composition.store.clone(),
             review: composition.store.clone(),
-            clock: composition.clock().clone(),
+            clock: clock.clone(),
             launch: Arc::new(launch),
         };
         let config = &composition.config;
@@ -84,7 +94,7 @@ impl Server {
             ..SchedulerOptions::default()
         };
         let scheduler = Scheduler::new(ports, schedules, options);
-        Arc::new(Self { composition, hub, readiness, scheduler, pulses, metrics })
+        Arc::new(Self { composition, clock, hub, readiness, scheduler, pulses, metrics })
     }
 
     /// Makes each connection once, and notes why one cannot be made.
@@ -100,13 +110,12 @@ impl Server {
     /// What looks at the health of every integration. `console`: where people reach it.
     fn alarms(&self, console: String) -> Result<Alarms> {
         let Composition { config, store, .. } = &*self.composition;
-        let clock = self.composition.clock();
         Ok(Alarms::new(AlarmParts {
             store: store.clone(),
             watch: store.clone(),
             integrations: config.schedules.iter().map(|(name, schedule)| (name.clone(), schedule.clone())).collect(),
             limits: alarms::limits(&config.alarms),
-            channels: alarms::channels(config, clock)?,
+            channels: alarms::channels(config, &self.clock)?,
             pulses: self.pulses.clone(),
             console: Some(console),
         }))
@@ -118,7 +127,7 @@ impl Server {
         let why_not = |integration: &&rightful_engine::Integration| self.readiness.why_not_run(integration).is_some();
         let unready = config.integrations.values().filter(why_not).map(|integration| integration.name.clone()).collect();
         let moment = Moment {
-            now: self.composition.clock().now(),
+            now: self.clock.now(),
             integrations: &config.schedules,
             vitals: &store.vitals().await?,
             episodes: &store.episodes().await?,
@@ -205,7 +214,7 @@ pub async fn open(server: &Arc<Server>, listener: TcpListener, stop: watch::Rece
     let secure = server.public_url().is_some_and(|url| url.starts_with("https:"));
     let router = rightful_console::router(console, secure);
     let alarms = server.alarms(server.public_url().unwrap_or_else(|| address.clone()))?;
-    let watching = tokio::spawn(keep_alarms(alarms, server.composition.clock().clone(), stop.clone()));
+    let watching = tokio::spawn(keep_alarms(alarms, server.clock.clone(), stop.clone()));
     let scheduling = tokio::spawn(keep_schedules(server.scheduler.clone(), stop.clone()));
     let serving = tokio::spawn(rightful_console::serve(listener, router, stop));
     Ok(Opened { address, link, serving, scheduling, watching })

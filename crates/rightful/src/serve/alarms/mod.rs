@@ -216,4 +216,4 @@ impl Alarms {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

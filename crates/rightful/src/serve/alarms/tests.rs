@@ -22,18 +22,18 @@ fn minute(minutes: i64) -> Instant {
 }
 
 /// A message with its signature and its bytes.
-type Heard = (Json, String, Vec<u8>);
+pub(in crate::serve) type Heard = (Json, String, Vec<u8>);
 
 /// Takes webhook messages: what it was told, with the signature's header.
 #[derive(Clone, Debug)]
-struct WebhookSink {
-    address: String,
-    heard: Arc<Mutex<Vec<Heard>>>,
-    up: Arc<AtomicBool>,
+pub(in crate::serve) struct WebhookSink {
+    pub address: String,
+    pub heard: Arc<Mutex<Vec<Heard>>>,
+    pub up: Arc<AtomicBool>,
 }
 
 impl WebhookSink {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let sink = Self { address, heard: Arc::default(), up: Arc::new(AtomicBool::new(true)) };
