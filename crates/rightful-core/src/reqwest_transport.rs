@@ -13,8 +13,11 @@ use url::Url;
 
 use crate::{Error, ErrorKind, Request, Response, Result, SendError, Transport, is_public_address, literal_address};
 
+/// How long an idle connection is kept: a run's requests follow each other closely, and many vendors share one pool.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// How the real transport reaches the network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TransportOptions {
     /// May it connect to private, loopback and other addresses that are not public?
     pub allow_private: bool,
@@ -55,6 +58,7 @@ impl ReqwestTransport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(options.connect_timeout)
+            .pool_idle_timeout(IDLE)
             .referer(false)
             .dns_resolver(CheckedResolver {
                 allow_private: options.allow_private,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rightful_core::{
     CALLS, Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Slot,
-    SlotValue, SystemClock, SystemRandomness, WAITS, async_trait, nearest,
+    SlotValue, SystemClock, SystemRandomness, TransportOptions, WAITS, async_trait, nearest,
 };
 use rightful_engine::{ConnectionStore as _, Holder, Integration, Ports, Progress, Silent, Store, StoredConnection};
 use rightful_store::{SqliteStore, current_holder};
@@ -33,6 +33,7 @@ pub struct Composition {
     holder: Holder,
     /// Permits by account.
     accounts: Mutex<HashMap<String, Arc<Permits>>>,
+    transports: Transports,
 }
 
 /// What was drawn from one account.
@@ -67,6 +68,7 @@ impl Composition {
             clock,
             holder,
             accounts,
+            transports: Transports::default(),
         })
     }
 
@@ -127,7 +129,7 @@ impl Composition {
         let slot = Arc::new(StoreSlot { store: self.store.clone(), connection: name.clone() });
         let permits = self.permits(connection);
         let secrets = secrets(connection, self.config.folder(), Some(&self.store)).await?;
-        connect(connection, &secrets, &self.clock, permits, slot)
+        connect(connection, &secrets, &self.clock, permits, slot, &self.transports)
     }
 
     /// What a job of the integration stands on.
@@ -296,11 +298,12 @@ pub fn connect(
     clock: &Arc<dyn Clock>,
     permits: Arc<Permits>,
     slot: Arc<dyn Slot>,
+    transports: &Transports,
 ) -> Result<Arc<dyn Connector>> {
     let placed = |error: Error| error.context(format!("connection `{}`", connection.name));
     let context = Context {
         connection: connection.name.clone(),
-        transport: Arc::new(ReqwestTransport::new(connection.network.clone()).map_err(placed)?),
+        transport: transports.of(&connection.network).map_err(placed)?,
         clock: clock.clone(),
         randomness: Arc::new(SystemRandomness),
         permits,
@@ -308,6 +311,23 @@ pub fn connect(
     };
     let connector = (connection.descriptor.connect)(&connection.settings, secrets, context).map_err(placed)?;
     Ok(Arc::new(Guarded::new(connector)))
+}
+
+/// Transports by how they reach the network. Making one reads the system's certificates, which takes longer than many a run: connections that
+/// reach it alike share one.
+#[derive(Debug, Default)]
+pub struct Transports(Mutex<HashMap<TransportOptions, Arc<ReqwestTransport>>>);
+
+impl Transports {
+    fn of(&self, options: &TransportOptions) -> Result<Arc<ReqwestTransport>> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(transport) = made.get(options) {
+            return Ok(transport.clone());
+        }
+        let transport = Arc::new(ReqwestTransport::new(options.clone())?);
+        made.insert(options.clone(), transport.clone());
+        Ok(transport)
+    }
 }
 
 /// A connection's slot in the store: a rejected password is remembered for the next process.

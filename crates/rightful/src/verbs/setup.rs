@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Ended, Failure};
 use crate::cli::{Cli, Global, Init};
-use crate::compose::{connect, existing, secrets};
+use crate::compose::{Transports, connect, existing, secrets};
 use crate::config::{ConfigFile, Filled, Unusable, schema as config_schema, template};
 use crate::exit::Exit;
 use crate::output;
@@ -70,11 +70,11 @@ pub async fn check(global: &Global) -> Ended {
     if let Some(store) = store.as_ref().filter(|_| failures.is_empty()) {
         failures.extend(store.check_sealed().await.err());
     }
-    let mut connected = Vec::new();
+    let (mut connected, transports) = (Vec::new(), Transports::default());
     for connection in config.connections.values() {
         let permits = Arc::new(Permits::new(clock.clone()));
         let made = match secrets(connection, config.folder(), store.as_ref()).await {
-            Ok(secrets) => connect(connection, &secrets, &clock, permits, Arc::new(MemorySlot::default())),
+            Ok(secrets) => connect(connection, &secrets, &clock, permits, Arc::new(MemorySlot::default()), &transports),
             Err(error) => Err(error),
         };
         match made {
