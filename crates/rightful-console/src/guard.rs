@@ -109,7 +109,14 @@ async fn token(console: &Console, given: Option<HeaderValue>) -> Result<Option<W
     let Some(given) = given else { return Ok(None) };
     let text = given.to_str().ok().and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer "))).map(str::trim);
     let Some(text) = text.filter(|text| text.len() < 200) else { return Ok(None) };
-    Ok(console.store.use_token(&secret_digest(text), console.now()).await?.map(Who::Token))
+    let Some(token) = console.store.use_token(&secret_digest(text), console.now()).await? else { return Ok(None) };
+    // It speaks for a human being: once that one may no longer sign in, neither may what they left behind.
+    let maker = console.store.member_named(&token.author).await?;
+    if !maker.is_some_and(|maker| maker.member.active) {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, format!("{}, who made this token, may no longer sign in", token.author))
+            .hint("somebody who may makes a new one under Settings"));
+    }
+    Ok(Some(Who::Token(token)))
 }
 
 async fn may(console: &Console, needs: Needs, who: &Who, name: &str) -> Result<(), Problem> {

@@ -14,7 +14,7 @@ use url::Url;
 use crate::{Error, ErrorKind, Request, Response, Result, SendError, Transport, is_public_address, literal_address};
 
 /// How long an idle connection is kept: a run's requests follow each other closely, and many vendors share one pool.
-const IDLE: Duration = Duration::from_secs(15);
+const IDLE: Duration = Duration::from_secs(5);
 
 /// How the real transport reaches the network.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use axum::http::{Request, StatusCode, header};
 use chrono::Duration;
 use http_body_util::BodyExt as _;
 use rightful_core::Clock as _;
-use rightful_engine::{Access, AccessRole, AccessStore as _, Act};
+use rightful_engine::{Access, AccessRole, AccessStore as _, Act, Kept, MemberEdit};
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
 
@@ -21,8 +21,12 @@ struct Program<'a> {
 
 impl<'a> Program<'a> {
     async fn of(stage: &'a Stage, name: &str, access: Access) -> Self {
+        Self::made_by("admin", stage, name, access).await
+    }
+
+    async fn made_by(maker: &str, stage: &'a Stage, name: &str, access: Access) -> Self {
         let (token, now) = (format!("rightful_{name}"), stage.world.clock.now());
-        let act = Act::new(now, format!("maker of {name}"), "token.make", name);
+        let act = Act::new(now, maker, "token.make", name);
         let digest = blake3::hash(token.as_bytes());
         stage.store.add_token(digest.as_bytes(), name, &access, now + Duration::days(1), &act).await.unwrap();
         Self { stage, token }
@@ -70,6 +74,35 @@ async fn a_token_alone_says_who_asks() {
     scoped.get("/metrics", 403).await;
     scoped.get("/api/v1/members", 403).await;
     Program::of(&stage, "viewer", Access::everywhere(AccessRole::Viewer)).await.get("/metrics", 200).await;
+}
+
+#[tokio::test]
+async fn a_token_goes_with_whoever_made_it() {
+    let stage = Stage::set().await;
+    let program = Program::made_by("integrator", &stage, "nightly", Access::everywhere(AccessRole::Viewer)).await;
+    program.get("/api/v1/whoami", 200).await;
+    let maker = stage.store.member_named("integrator").await.unwrap().unwrap().member;
+    let edit = MemberEdit { name: maker.name, display_name: maker.display_name, access: maker.access, active: false };
+    let act = Act::new(stage.world.clock.now(), "admin", "member.change", "integrator");
+    assert!(matches!(stage.store.change_member(maker.id, maker.revision, &edit, &act).await.unwrap(), Kept::Done(())));
+    let refused = program.get("/api/v1/whoami", 401).await;
+    assert_eq!(refused["title"], "integrator, who made this token, may no longer sign in");
+}
+
+#[tokio::test]
+async fn every_answer_has_its_number() {
+    let stage = Stage::set().await;
+    let ask = async |given: Option<&str>| {
+        let mut request = Request::builder().uri("/healthz");
+        if let Some(given) = given {
+            request = request.header("x-request-id", given);
+        }
+        let answer = stage.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        answer.headers()["x-request-id"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(ask(Some("from-the-proxy-1")).await, "from-the-proxy-1");
+    let (one, other) = (ask(None).await, ask(Some("not for a log\"")).await);
+    assert!(one.len() == 16 && other.len() == 16 && one != other, "{one} {other}");
 }
 
 #[tokio::test]
@@ -134,7 +167,7 @@ async fn a_token_made_through_a_token_speaks_for_the_same_person_and_is_shown_on
     let stage = Stage::set().await;
     let admin = Program::of(&stage, "admin", Access::everywhere(AccessRole::Admin)).await;
     let made = admin.json("POST", "/api/v1/tokens", json!({ "name": "second", "role": "integrator", "days": 30 }), 201).await;
-    assert_eq!(made["token"]["author"], "maker of admin");
+    assert_eq!(made["token"]["author"], "admin");
     let text = made["secret"].as_str().unwrap().to_owned();
     let second = Program { stage: &stage, token: text.clone() };
     assert_eq!(second.get("/api/v1/whoami", 200).await["role"], "integrator");

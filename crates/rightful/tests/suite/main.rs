@@ -18,4 +18,6 @@ mod sandbox;
 mod serve_kills;
 #[cfg(feature = "serve")]
 mod served;
+#[cfg(feature = "serve")]
+mod served_secrets;
 mod stage;
