@@ -7,19 +7,25 @@ use serde_json::json;
 
 use crate::stage::{INTEGRATION, Stage};
 
-const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+/// A master key.
+pub const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const NEXT: &str = "0202020202020202020202020202020202020202020202020202020202020202";
 
 /// The target's connection, entered in the console instead of the file.
 async fn entered(stage: &Stage, settings: Settings) {
+    enter(stage, "field", settings).await;
+}
+
+/// A Skynamo account in the store, its secret sealed, as the console leaves it.
+pub async fn enter(stage: &Stage, name: &str, settings: Settings) {
     let store = stage.store().with_master_key(Ok(Some(Secret::new(KEY))));
     let edit = ConnectionEdit {
-        name: "field".into(),
+        name: name.into(),
         vendor: "skynamo".into(),
         settings,
         secrets: vec![("api_key".into(), Some(Secret::new("sandbox-skynamo-key")))],
     };
-    let act = Act::new(chrono::Utc::now(), "ann", "connection.add", "field");
+    let act = Act::new(chrono::Utc::now(), "ann", "connection.add", name);
     assert_eq!(store.put_connection(0, &edit, &act).await.unwrap(), Kept::Done(1));
 }
 

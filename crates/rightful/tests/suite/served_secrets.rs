@@ -6,13 +6,14 @@ use std::net::TcpListener;
 
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
-use rightful_core::ConnectionName;
-use rightful_engine::{Act, ConnectionStore as _, WatchStore as _};
+use rightful_core::Settings;
+use rightful_engine::{Act, WatchStore as _};
+use serde_json::json;
 
+use crate::keep::{KEY, enter};
 use crate::served::{SERVE, Served, until};
 use crate::stage::{INTEGRATION, Stage};
 
-const MASTER: &str = "3a9c1f0b7e5d48266b1c9e0f7a2d5c8e4f6b0a1d3c5e7f9081a2b3c4d5e6f708";
 const PASSWORD: &str = "the admin's own long password";
 const VENDOR_SECRET: &str = "typed-into-the-console-4711";
 
@@ -63,24 +64,28 @@ async fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> Resp
     request.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap()
 }
 
-/// A stage whose server can seal secrets, serving at its most talkative.
-async fn talkative() -> (Stage, Served) {
+/// A stage whose server can seal secrets.
+async fn sealing() -> Stage {
     let stage = Stage::new().await;
     stage.configure(|text| format!("master_key = {{ env = \"MASTER\" }}\n{text}"));
+    stage
+}
+
+/// Its server, at its most talkative.
+async fn talkative(stage: &Stage) -> Served {
     let arguments: Vec<&str> = ["-vv"].iter().chain(SERVE).copied().collect();
     let mut command = stage.command(&arguments);
-    command.env("MASTER", MASTER);
-    let served = Served::start(command).await;
-    (stage, served)
+    command.env("MASTER", KEY);
+    Served::start(command).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_holds_no_secret_however_talkative_it_is() {
-    let (stage, served) = talkative().await;
+    let stage = sealing().await;
+    let served = talkative(&stage).await;
     let one_time = served.link.as_deref().unwrap().rsplit('/').next().unwrap().to_owned();
     let admin = Admin::first(&served).await;
-    assert_eq!(admin.enter("north", "https://127.0.0.1:9/").await.status(), StatusCode::SEE_OTHER);
-    admin.submit("/connections/north/test", &[]).await;
+    assert_eq!(admin.enter("north", "https://north.invalid/").await.status(), StatusCode::SEE_OTHER);
     let page = admin.submit("/settings/tokens", &[("name", "report"), ("role", "viewer"), ("days", "1"), ("where", "all")]).await;
     let page = page.text().await.unwrap();
     let token = page.split("rightful_").nth(1).unwrap_or_else(|| panic!("no token on the page:\n{page}"));
@@ -95,23 +100,20 @@ async fn the_log_holds_no_secret_however_talkative_it_is() {
     let numbered = admin.http.get(format!("{}/healthz", served.console)).header("x-request-id", "from-the-proxy-1").send().await.unwrap();
     assert_eq!(numbered.headers()["x-request-id"], "from-the-proxy-1");
     let metrics = admin.http.get(format!("{}/metrics", served.console)).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
-    assert!(
-        metrics.contains(r#"rightful_http_requests_total{method="POST",route="/connections/{connection}/test",status="200"} 1"#),
-        "{metrics}"
-    );
+    assert!(metrics.contains(r#"rightful_http_requests_total{method="POST",route="/connections",status="303"} 1"#), "{metrics}");
 
     served.says("from-the-proxy-1").await;
     let session = admin.cookie.split_once('=').unwrap().1.to_owned();
     let log = served.log();
     served.stop().await;
-    for spoken in ["run begins", "answered", "route=\"/invitation/{link}\"", "PATCH"] {
+    for spoken in ["run begins", "answered", "route=\"/invitation/{link}\"", "update customers"] {
         assert!(log.contains(spoken), "it is not talkative: `{spoken}` is not in\n{log}");
     }
     let secrets: BTreeMap<&str, &str> = [
         ("the sender's password", "sender-secret"),
         ("the user's password", "user-secret"),
         ("Skynamo's key", "sandbox-skynamo-key"),
-        ("the master key", MASTER),
+        ("the master key", KEY),
         ("the admin's password", PASSWORD),
         ("a guessed password", "a guessed password"),
         ("a secret of the console", VENDOR_SECRET),
@@ -128,26 +130,32 @@ async fn the_log_holds_no_secret_however_talkative_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_of_the_console_reaches_no_private_address_by_whatever_name() {
-    let (stage, served) = talkative().await;
-    let admin = Admin::first(&served).await;
+    let stage = sealing().await;
     let inside = TcpListener::bind("127.0.0.1:0").unwrap();
     inside.set_nonblocking(true).unwrap();
     let port = inside.local_addr().unwrap().port();
-    // As an address in every spelling, and as a name that leads there.
-    let hosts = ["127.0.0.1", "localhost", "LOCALHOST.", "2130706433", "0x7f.1", "0", "[::1]", "[::ffff:127.0.0.1]", "127.1"];
-    for (number, host) in hosts.iter().enumerate() {
-        let name = format!("inside-{number}");
-        let entered = admin.enter(&name, &format!("https://{host}:{port}/v1")).await.status();
-        if entered == StatusCode::SEE_OTHER {
-            let page = admin.submit(&format!("/connections/{name}/test"), &[]).await.text().await.unwrap();
-            assert!(page.contains("address is not public") || page.contains("cannot be resolved"), "{host}: {page}");
-        } else {
-            assert_eq!(entered, StatusCode::UNPROCESSABLE_ENTITY, "{host}");
-        }
-        let reached = inside.accept().map_err(|error| error.kind());
-        assert_eq!(reached.err(), Some(std::io::ErrorKind::WouldBlock), "{host} was reached");
+    let reached = |host: &str| {
+        let accepted = inside.accept().map_err(|error| error.kind());
+        assert_eq!(accepted.err(), Some(std::io::ErrorKind::WouldBlock), "{host} was reached");
+    };
+    // What a name leads to shows only when it is used: one that was entered when it led elsewhere.
+    let by_name = Settings::new([("base_url", json!(format!("https://localhost:{port}/v1"))), ("instance", json!("acme"))]);
+    enter(&stage, "by-name", by_name).await;
+    let served = talkative(&stage).await;
+    let admin = Admin::first(&served).await;
+    let page = admin.submit("/connections/by-name/test", &[]).await.text().await.unwrap();
+    assert!(page.contains("the host&#39;s address is not public"), "{page}");
+    reached("localhost");
+    // What can be seen of an address is refused where it is entered, in every spelling.
+    for host in ["127.0.0.1", "localhost", "LOCALHOST.", "2130706433", "0x7f.1", "0", "[::1]", "[::ffff:127.0.0.1]", "127.1", "10.0.0.1"] {
+        let answer = admin.enter("inside", &format!("https://{host}:{port}/v1")).await;
+        let (status, page) = (answer.status(), answer.text().await.unwrap());
+        assert!(
+            status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("belongs in the configuration file"),
+            "{host}: {status}\n{page}"
+        );
+        reached(host);
     }
-    let kept = stage.store().connections().await.unwrap();
-    assert!(kept.iter().any(|one| one.name == ConnectionName::from("inside-1")), "at least the name was tried");
+    drop(admin);
     served.stop().await;
 }
