@@ -9,6 +9,7 @@ use rightful_engine::Denied;
 use serde_json::{Map, Value as Json, json};
 
 use crate::requests::RequestId;
+use crate::told::without_commands;
 use crate::{api, pages};
 
 /// Why a request was not served.
@@ -98,7 +99,7 @@ impl From<Error> for Problem {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(%error, "a request failed");
         }
-        Self { hint: error.mend().map(str::to_owned), ..Self::new(status, error.to_string()) }
+        Self { hint: error.mend().map(without_commands), ..Self::new(status, error.to_string()) }
     }
 }
 

@@ -21,6 +21,28 @@ pub fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{} {what}s", number(count)) }
 }
 
+/// What mends something, without the command that does it: whoever reads this is in front of a page, or writes a program. The engine puts a
+/// command behind a colon or into brackets, at the end of what it does: `make a new plan: rightful plan NAME; ...`.
+pub fn without_commands(text: &str) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, command, end)) = [(": rightful ", ';'), (" (rightful ", ')')]
+        .into_iter()
+        .filter_map(|(begin, end)| rest.find(begin).map(|at| (at, at + begin.len(), end)))
+        .min()
+    {
+        left.push_str(&rest[..before]);
+        let tail = &rest[command..];
+        rest = match tail.find(end) {
+            Some(at) if end == ')' => &tail[at + 1..],
+            Some(at) => &tail[at..],
+            None => "",
+        };
+    }
+    left.push_str(rest);
+    left
+}
+
 /// A moment for people, with the machine's form for scripts and how long ago or ahead it is.
 #[derive(Clone, Debug)]
 pub struct Moment {
@@ -71,6 +93,26 @@ pub fn took(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_left_out_of_what_mends_something() {
+        let table = [
+            ("list them: rightful runs", "list them"),
+            ("map it: rightful codes set E-1 USER --reason TEXT", "map it"),
+            (
+                "see who there is: rightful users; new users come with the next read: rightful plan",
+                "see who there is; new users come with the next read",
+            ),
+            ("check the permissions (rightful preflight), then run again", "check the permissions, then run again"),
+            ("mend the entity (rightful preflight)", "mend the entity"),
+            ("no command: rightfully so", "no command: rightfully so"),
+            ("name a person", "name a person"),
+            ("", ""),
+        ];
+        for (text, left) in table {
+            assert_eq!(without_commands(text), left);
+        }
+    }
 
     #[test]
     fn numbers_and_spans_read_as_people_say_them() {

@@ -89,7 +89,7 @@ pub fn judge_user(people: &PeopleIndex, typed: &str) -> Result<Option<String>> {
             let near = nearest(typed, names).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             wrong(
                 format!("no user answers to `{typed}`"),
-                format!("{near}see `rightful users`; new users come with the next read: rightful plan"),
+                format!("{near}see who there is: rightful users; new users come with the next read: rightful plan"),
             )
         }
     }

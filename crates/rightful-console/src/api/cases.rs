@@ -21,6 +21,7 @@ use crate::access::Who;
 use crate::pages::runs::people;
 use crate::pages::scope::Scope;
 use crate::problem::Problem;
+use crate::told::without_commands;
 
 /// Something that a person has to look at.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -54,7 +55,7 @@ impl From<engine::Case> for Case {
             reason: case.case.reason,
             subject: case.case.subject,
             message: case.case.message,
-            mend: case.case.mend,
+            mend: without_commands(&case.case.mend),
             first_seen: case.first_seen,
             last_seen: case.last_seen,
             closed: case.closed,

@@ -22,6 +22,7 @@ use crate::pages::actions::undoable;
 use crate::pages::runs::{people, run_of};
 use crate::pages::scope::Scope;
 use crate::problem::Problem;
+use crate::told::without_commands;
 
 /// What a run was started for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -138,7 +139,7 @@ impl From<engine::Run> for Run {
                 holds: counts.holds,
                 cases: counts.cases,
             },
-            notes: run.notes,
+            notes: run.notes.iter().map(|note| without_commands(note)).collect(),
             resumed: run.resumed,
         }
     }

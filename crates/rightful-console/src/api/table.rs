@@ -20,6 +20,7 @@ use crate::Console;
 use crate::access::Who;
 use crate::operations::codes::{Became, moved, save};
 use crate::problem::Problem;
+use crate::told::without_commands;
 
 /// The header that tells the version which a file holds.
 const VERSION: &str = "x-table-version";
@@ -53,7 +54,7 @@ pub struct Verdict {
 
 impl From<table_file::Verdict> for Verdict {
     fn from(verdict: table_file::Verdict) -> Self {
-        Self { line: verdict.line, code: verdict.code, user: verdict.user, good: verdict.good, remark: verdict.remark }
+        Self { line: verdict.line, code: verdict.code, user: verdict.user, good: verdict.good, remark: without_commands(&verdict.remark) }
     }
 }
 

@@ -7,6 +7,8 @@ use rightful_engine as engine;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::told::without_commands;
+
 /// Who did something, when and why.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct By {
@@ -241,7 +243,7 @@ pub struct Refusal {
 
 impl From<engine::Refusal> for Refusal {
     fn from(refusal: engine::Refusal) -> Self {
-        Self { guard: refusal.guard, evidence: refusal.evidence, remedy: refusal.remedy, may_pass: refusal.may_pass }
+        Self { guard: refusal.guard, evidence: refusal.evidence, remedy: without_commands(&refusal.remedy), may_pass: refusal.may_pass }
     }
 }
 

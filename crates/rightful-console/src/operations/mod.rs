@@ -9,6 +9,8 @@ pub mod tokens;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::told::without_commands;
+
 /// Something that was typed and cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
@@ -33,7 +35,7 @@ impl Wrong {
 /// An error with what mends it, in one sentence.
 pub fn told(error: &rightful_core::Error) -> String {
     match error.mend() {
-        Some(mend) => format!("{error}; {mend}"),
+        Some(mend) => format!("{error}; {}", without_commands(mend)),
         None => error.to_string(),
     }
 }

@@ -16,7 +16,7 @@ use super::{Frame, Section, Shown, page, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::problem::Problem;
-use crate::told::{Moment, moment, number};
+use crate::told::{Moment, moment, number, without_commands};
 
 /// Which part of the list is shown.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -102,7 +102,7 @@ async fn line(console: &Console, case: Case, scope: &Scope, now: Instant) -> rig
         integration: case.integration,
         reason: case.case.reason,
         message: case.case.message,
-        mend: case.case.mend,
+        mend: without_commands(&case.case.mend),
     })
 }
 

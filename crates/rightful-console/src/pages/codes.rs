@@ -360,9 +360,8 @@ pub async fn save(
         match typed_edit(&code, &typed, &standing, people.as_ref()) {
             Ok(edit) => draft.edits.push(edit),
             Err(error) => {
-                let mend = error.mend().map(|mend| format!("; {mend}")).unwrap_or_default();
                 draft.edits.push(as_typed(&code, &typed));
-                draft.refused.push((code, format!("{}{mend}", error.message())));
+                draft.refused.push((code, operations::told(&error)));
             }
         }
     }

@@ -19,7 +19,7 @@ use super::words::{self, Toned};
 use super::{Frame, Section, Shown, page, segment};
 use crate::access::Who;
 use crate::problem::Problem;
-use crate::told::{Moment, counted, moment, number};
+use crate::told::{Moment, counted, moment, number, without_commands};
 use crate::{Console, Deployed};
 
 /// Which runs are shown.
@@ -303,7 +303,7 @@ pub async fn one(
         first: after.is_none(),
         next,
         may_undo: undoable.then(|| counted(written, "change")),
-        notes: run.notes,
+        notes: run.notes.iter().map(|note| without_commands(note)).collect(),
         id: run.id,
         href,
         name,

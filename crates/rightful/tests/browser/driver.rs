@@ -200,6 +200,12 @@ impl Browser {
         self.page.execute(script, arguments).await.expect("the script runs").json().clone()
     }
 
+    /// Is somebody who wants everything dark from now on.
+    pub async fn dark(&self) {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+        self.page.cdp().send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+    }
+
     /// Keeps a picture of the whole page at each width, and scans each for what keeps people out.
     pub async fn look(&self, name: &str) {
         let tools = self.page.cdp();

@@ -425,5 +425,18 @@ async fn every_other_page_can_be_seen_and_used_by_everybody() {
         ada.go(&path).await;
         ada.look(name).await;
     }
+    ada.dark().await;
+    for (name, path) in [
+        ("codes", of.clone()),
+        ("plan", format!("{of}/plans/plan-1")),
+        ("run", format!("{of}/runs/run-2")),
+        ("cases", "/cases".to_owned()),
+        ("connection-new", "/connections/new?vendor=sage-intacct".to_owned()),
+        ("history", format!("{of}/history")),
+        ("audit", "/audit".to_owned()),
+    ] {
+        ada.go(&path).await;
+        ada.look(&format!("dark-{name}")).await;
+    }
     ada.close().await;
 }
