@@ -6,10 +6,12 @@ mod api;
 mod audit;
 mod connections;
 mod members;
+mod operator;
 mod sessions;
 mod stage;
 mod stand;
 mod tokens;
+mod works;
 #[allow(dead_code, reason = "the engine's suite uses more of it")]
 #[path = "../../../rightful-engine/tests/suite/world.rs"]
 mod world;

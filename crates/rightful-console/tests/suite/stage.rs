@@ -18,6 +18,7 @@ use rightful_store::SqliteStore;
 use tokio::sync::broadcast;
 use tower::ServiceExt as _;
 
+use crate::works::Works;
 use crate::world::World;
 
 /// The password of every member here.
@@ -62,7 +63,9 @@ pub struct Toy {
     pub can_seal: AtomicBool,
     pub reloads: AtomicUsize,
     pub public_url: Mutex<Option<String>>,
-    ports: Ports,
+    /// Runs what is started.
+    pub works: Works,
+    pub ports: Ports,
 }
 
 #[async_trait]
@@ -85,12 +88,14 @@ impl Deployment for Toy {
         Ok(self.ports.clone())
     }
 
-    async fn start(&self, _integration: &str, _task: RunTask, _options: RunOptions) -> Result<RunId> {
-        Err(Error::new(ErrorKind::Unsupported, "nothing runs on this stage"))
+    async fn start(&self, integration: &str, task: RunTask, options: RunOptions) -> Result<RunId> {
+        let found = self.integrations.lock().unwrap().iter().find(|known| known.name == integration).cloned();
+        let integration = found.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such integration"))?;
+        self.works.start(&self.ports, integration, task, options).await
     }
 
     fn events(&self, _integration: &str) -> broadcast::Receiver<Event> {
-        broadcast::channel(1).1
+        self.works.0.subscribe()
     }
 
     fn wake(&self) {}
@@ -208,6 +213,7 @@ impl Stage {
             can_seal: AtomicBool::new(true),
             reloads: AtomicUsize::new(0),
             public_url: Mutex::default(),
+            works: Works::default(),
             ports: world.ports(),
         });
         let console = Arc::new(Console::new(toy.clone(), store.clone()));
@@ -307,6 +313,14 @@ impl Answer {
         }
         let text = text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#62;", ">").replace("&#60;", "<").replace("&#38;", "&");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where the first link with this text leads.
+    #[track_caller]
+    pub fn link(&self, text: &str) -> String {
+        let (before, _) = self.body.split_once(&format!(">{text}</a>")).unwrap_or_else(|| panic!("no link {text} in {}", self.text()));
+        let (_, tag) = before.rsplit_once("href=\"").unwrap_or_else(|| panic!("{text} is no link"));
+        tag.split_once('"').map_or(tag, |(href, _)| href).replace("&#38;", "&").replace("&amp;", "&")
     }
 
     /// It has this status and says all of this.

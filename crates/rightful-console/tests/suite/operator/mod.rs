@@ -1,0 +1,8 @@
+//! The pages of whoever runs things: runs, plans, cases, why.
+
+mod actions;
+mod cases;
+mod live;
+mod plans;
+mod runs;
+mod why;
