@@ -24,7 +24,8 @@ pub fn run() -> Result {
     selections.push(vec!["all"]);
     for selection in &selections {
         let joined = selection.join(",");
-        shell::run("cargo", &["check", "--quiet", "-p", "rightful", "--no-default-features", "--features", &joined])?;
+        let clippy = ["clippy", "--quiet", "-p", "rightful", "--no-default-features", "--features", &joined, "--", "-D", "warnings"];
+        shell::run("cargo", &clippy)?;
         let carried = tree("rightful", selection)?;
         let carries = |name: &str| carried.iter().any(|known| known == name);
         if let Some(name) = NEVER.iter().find(|name| carries(name)) {

@@ -24,6 +24,15 @@ pub struct AlarmsConfig {
     pub mail: Option<MailConfig>,
 }
 
+impl AlarmsConfig {
+    /// Its secrets, each with the key that names it.
+    pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretReference)> {
+        let webhook = self.webhook.iter().map(|webhook| ("alarms.webhook.secret", &webhook.secret));
+        let mail = self.mail.iter().filter_map(|mail| mail.login.as_ref()).map(|(_, password)| ("alarms.mail.password", password));
+        webhook.chain(mail)
+    }
+}
+
 /// A program that is told of alarms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "judged by every build, acted upon by those that serve"))]

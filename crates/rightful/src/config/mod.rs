@@ -17,7 +17,9 @@ use rightful_core::{ConnectionName, Descriptor, Instant, Setting, SettingType, S
 use rightful_engine::{Integration, Schedule, StoredConnection};
 use serde_json::Value as Json;
 
-pub use alarms::{AlarmsConfig, MailConfig, MailTls, WebhookConfig};
+pub use alarms::AlarmsConfig;
+#[cfg(feature = "serve")]
+pub use alarms::{MailConfig, MailTls, WebhookConfig};
 pub use document::{Problem, Problems};
 pub use schema::schema;
 pub use secret::SecretReference;
@@ -143,6 +145,7 @@ fn folder_of(file: &Path) -> &Path {
 
 /// A whole configuration without problems.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "what a build without it does not use is judged all the same"))]
 pub struct Config {
     /// The file it came from.
     pub file: PathBuf,

@@ -70,6 +70,9 @@ pub async fn check(global: &Global) -> Ended {
     if let Some(store) = store.as_ref().filter(|_| failures.is_empty()) {
         failures.extend(store.check_sealed().await.err());
     }
+    for (key, reference) in config.alarms.secrets() {
+        failures.extend(reference.fetch(config.folder()).await.err().map(|error| error.context(format!("`{key}`"))));
+    }
     let (mut connected, transports) = (Vec::new(), Transports::default());
     for connection in config.connections.values() {
         let permits = Arc::new(Permits::new(clock.clone()));

@@ -340,3 +340,16 @@ async fn detailed_exit_codes_tell_changes_and_holds_and_only_where_asked() {
     stage.rightful(&["run", "--detailed-exitcode"]).await.exits(8);
     stage.rightful(&["plan", "--detailed-exitcode"]).await.exits(0);
 }
+
+/// Secrets of alarms are wanted when something is wrong already: whether they can be had is told before.
+#[tokio::test]
+async fn a_secret_of_the_alarms_that_cannot_be_fetched_is_found_by_check() {
+    let stage = Stage::new().await;
+    stage.configure(|text| {
+        format!("{text}\n[alarms]\nwebhook.url = \"https://hooks.example.com/rightful\"\nwebhook.secret = {{ env = \"HOOK\" }}\n")
+    });
+    stage.rightful(&["check"]).await.exits(1).says(&["HOOK", "`alarms.webhook.secret`"]);
+    let mut command = stage.command(&["check"]);
+    command.env("HOOK", "a secret that is long enough to sign with");
+    ended(command).await.exits(0).says(&["all sound"]);
+}
