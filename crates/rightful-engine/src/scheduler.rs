@@ -248,10 +248,12 @@ impl Shared {
 
     /// Integrations that may begin now, as far as one read of the store tells.
     async fn candidates(&self, now: Instant) -> Result<Vec<Candidate<'_>>> {
+        // What runs now may end before the answer is there, which then still calls it due: it is left for the look that its end brings.
+        let before = self.standing.borrow().under_way.clone();
         let mut all: HashMap<String, Watched> = self.ports.watch.all_watched().await?.into_iter().collect();
         let mut candidates = Vec::new();
         for (integration, schedule) in &self.integrations {
-            let is_under_way = self.standing.borrow().under_way.contains_key(integration);
+            let is_under_way = before.contains_key(integration) || self.standing.borrow().under_way.contains_key(integration);
             let (left_alone, cut_off) = {
                 let notes = self.notes();
                 let not_yet = |moments: &HashMap<String, Instant>| moments.get(integration).map(|at| *at > now);

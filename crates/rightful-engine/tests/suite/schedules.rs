@@ -339,53 +339,70 @@ async fn a_refused_plan_that_waits_for_a_second_person_is_not_replaced_for_four_
     served.stop().await;
 }
 
-/// The watch store, out of order at times.
+/// The watch store, out of order at times, and slow.
 #[derive(Debug)]
-struct Shaky(Arc<dyn WatchStore>, AtomicBool);
+struct Shaky {
+    inner: Arc<dyn WatchStore>,
+    locked: AtomicBool,
+    /// An answer that was true when it was asked for, and comes when it may.
+    late: Mutex<Option<Vec<(String, Watched)>>>,
+    asked: Notify,
+    may_come: Notify,
+}
+
+impl Shaky {
+    fn over(inner: Arc<dyn WatchStore>) -> Arc<Self> {
+        Arc::new(Self { inner, locked: AtomicBool::default(), late: Mutex::default(), asked: Notify::new(), may_come: Notify::new() })
+    }
+}
 
 #[async_trait]
 impl WatchStore for Shaky {
     async fn answers(&self) -> Result<()> {
-        self.0.answers().await
+        self.inner.answers().await
     }
     async fn vitals(&self) -> Result<Vec<Vitals>> {
-        self.0.vitals().await
+        self.inner.vitals().await
     }
     async fn expect_runs(&self, integration: &str, since: Instant) -> Result<()> {
-        self.0.expect_runs(integration, since).await
+        self.inner.expect_runs(integration, since).await
     }
     async fn all_watched(&self) -> Result<Vec<(String, Watched)>> {
-        if self.1.load(Ordering::SeqCst) {
+        if self.locked.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "the store is locked by another process").hint("wait for it to end"));
         }
-        self.0.all_watched().await
+        let late = self.late.lock().unwrap().take();
+        let Some(late) = late else { return self.inner.all_watched().await };
+        self.asked.notify_one();
+        self.may_come.notified().await;
+        Ok(late)
     }
     async fn watched(&self, integration: &str) -> Result<Watched> {
-        self.0.watched(integration).await
+        self.inner.watched(integration).await
     }
     async fn claim_due(&self, integration: &str, due: Instant) -> Result<bool> {
-        self.0.claim_due(integration, due).await
+        self.inner.claim_due(integration, due).await
     }
     async fn ask_run(&self, integration: &str, at: Instant, act: &Act) -> Result<()> {
-        self.0.ask_run(integration, at, act).await
+        self.inner.ask_run(integration, at, act).await
     }
     async fn take_asked(&self, integration: &str) -> Result<Option<(Instant, String)>> {
-        self.0.take_asked(integration).await
+        self.inner.take_asked(integration).await
     }
     async fn note_end(&self, integration: &str, run: Option<RunId>, outcome: RunOutcome, at: Instant) -> Result<Watched> {
-        self.0.note_end(integration, run, outcome, at).await
+        self.inner.note_end(integration, run, outcome, at).await
     }
     async fn quarantine(&self, integration: &str, quarantine: &Quarantine) -> Result<()> {
-        self.0.quarantine(integration, quarantine).await
+        self.inner.quarantine(integration, quarantine).await
     }
     async fn release_quarantine(&self, integration: &str, by: &Authorship) -> Result<()> {
-        self.0.release_quarantine(integration, by).await
+        self.inner.release_quarantine(integration, by).await
     }
     async fn set_editable(&self, integration: &str, editable: bool, by: &Authorship) -> Result<()> {
-        self.0.set_editable(integration, editable, by).await
+        self.inner.set_editable(integration, editable, by).await
     }
     async fn episodes(&self) -> Result<Vec<Episode>> {
-        self.0.episodes().await
+        self.inner.episodes().await
     }
     async fn begin_episode(
         &self,
@@ -395,32 +412,56 @@ impl WatchStore for Shaky {
         channels: &[String],
         at: Instant,
     ) -> Result<Option<Episode>> {
-        self.0.begin_episode(integration, alarm, message, channels, at).await
+        self.inner.begin_episode(integration, alarm, message, channels, at).await
     }
     async fn end_episode(&self, integration: &str, alarm: &str, at: Instant) -> Result<Option<Episode>> {
-        self.0.end_episode(integration, alarm, at).await
+        self.inner.end_episode(integration, alarm, at).await
     }
     async fn told(&self, episode: i64, channel: &str, ended: bool) -> Result<()> {
-        self.0.told(episode, channel, ended).await
+        self.inner.told(episode, channel, ended).await
     }
 }
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_waited_for() {
     let stand = Arc::new(Stand::new());
-    let shaky = Arc::new(Shaky(stand.watch.clone(), AtomicBool::new(false)));
+    let shaky = Shaky::over(stand.watch.clone());
     let launch = Arc::new(Scripted::default());
     let clock = HeldClock::at(minute(0));
     let served = Served::over(stand, shaky.clone(), clock, launch.clone(), &[("hours", "0 * * * *")], SchedulerOptions::default());
     served.pass(minute(1)).await;
-    shaky.1.store(true, Ordering::SeqCst);
+    shaky.locked.store(true, Ordering::SeqCst);
     served.clock.move_to(minute(60));
     let standing = served.waits_for("trouble", |standing| standing.trouble.is_some()).await;
     assert_eq!(standing.trouble.as_deref(), Some("the store is locked by another process; wait for it to end"));
     assert_eq!((standing.looked, launch.begun().len()), (Some(minute(1)), 0));
-    shaky.1.store(false, Ordering::SeqCst);
+    shaky.locked.store(false, Ordering::SeqCst);
     served.pass(minute(61)).await;
     served.waits_for("the run", |standing| standing.trouble.is_none() && launch.begun().len() == 1).await;
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_ends_while_it_is_looked_what_is_due_is_not_begun_again() {
+    let stand = Arc::new(Stand::new());
+    let shaky = Shaky::over(stand.watch.clone());
+    let launch = Arc::new(Scripted { gate: Some(Semaphore::new(0)), ..Scripted::default() });
+    let clock = HeldClock::at(minute(0));
+    let served = Served::over(stand, shaky.clone(), clock, launch.clone(), &[("hours", "0 * * * *")], SchedulerOptions::default());
+    served.pass(minute(1)).await;
+    let before = shaky.inner.all_watched().await.unwrap();
+    served.clock.move_to(minute(60));
+    served.waits_for("the run", |standing| standing.under_way.len() == 1).await;
+    // A look whose answer still calls it due comes when it has ended.
+    *shaky.late.lock().unwrap() = Some(before);
+    served.scheduler.wake();
+    tokio::time::timeout(PATIENCE, shaky.asked.notified()).await.expect("it does not look");
+    launch.gate.as_ref().unwrap().add_permits(100);
+    served.waits_for("the end", |standing| standing.under_way.is_empty()).await;
+    shaky.may_come.notify_one();
+    served.pass(minute(61)).await;
+    served.pass(minute(62)).await;
+    assert_eq!(launch.begun(), ["hours"]);
     served.stop().await;
 }
 
