@@ -1,7 +1,12 @@
 //! Signing in: three ways, one session for everybody, rotation, a moved instance, and refusals.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rightful_core::{Connector as _, ErrorKind, MemorySlot, Purpose, Scan, Secret, Slot, Verdict};
 use serde_json::json;
 
@@ -85,6 +90,69 @@ async fn a_rotated_refresh_token_is_saved_and_used_next() {
     let other = Desk::raw(&settings, &secrets, slot, [rows(vec![])]);
     other.page(&ids(), None).await.unwrap();
     assert_eq!((other.all()[0].host.as_str(), other.all()[0].authorization.as_deref()), (INSTANCE, Some("Bearer access-2")));
+}
+
+/// A key made for this run: none lies in the repository.
+fn pem() -> &'static str {
+    static PEM: OnceLock<String> = OnceLock::new();
+    PEM.get_or_init(|| {
+        let der: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap();
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()))
+    })
+}
+
+fn assertion() -> (rightful_core::Settings, rightful_core::Secrets) {
+    let settings = settings(&[
+        ("sign_in", json!("jwt-bearer")),
+        ("username", json!("bot@acme.example")),
+        ("login_url", json!("https://acme--dev.sandbox.my.salesforce.com")),
+    ]);
+    (settings, secrets(&[("private_key", pem())]))
+}
+
+#[tokio::test]
+async fn an_assertion_opens_a_session_that_use_keeps_alive() {
+    let (settings, secrets) = assertion();
+    let script = [token("access-1", INSTANCE), rows(vec![]), rows(vec![]), rows(vec![]), token("access-2", INSTANCE), rows(vec![])];
+    let desk = Desk::raw(&settings, &secrets, Arc::new(MemorySlot::default()), script);
+    for minutes in [80, 80, 100, 0] {
+        desk.page(&ids(), None).await.unwrap();
+        desk.clock.advance(Duration::from_secs(minutes * 60));
+    }
+    let all = desk.all();
+    let (grant, assertion) = all[0].body.split_once("&assertion=").unwrap();
+    assert_eq!(grant, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer");
+    let claims = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1).unwrap()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(
+        claims,
+        json!({ "iss": "3MVG9.consumer", "sub": "bot@acme.example", "aud": "https://test.salesforce.com", "exp": 1_795_770_120 })
+    );
+    let hosts: Vec<&str> = all.iter().map(|sent| sent.host.as_str()).collect();
+    let login = "https://acme--dev.sandbox.my.salesforce.com";
+    assert_eq!(hosts, [login, INSTANCE, INSTANCE, INSTANCE, login, INSTANCE]);
+    assert_eq!(all[5].authorization.as_deref(), Some("Bearer access-2"));
+}
+
+#[tokio::test]
+async fn a_refused_assertion_says_why_and_is_sent_once() {
+    let (settings, secrets) = assertion();
+    let refusal = answer(400, &json!({ "error": "invalid_grant", "error_description": "user hasn't approved this consumer" }));
+    let desk = Desk::raw(&settings, &secrets, Arc::new(MemorySlot::default()), [refusal]);
+    for _ in 0..2 {
+        let error = desk.page(&ids(), None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+        assert!(error.mend().unwrap().contains("pre-authorise"), "{error:?}");
+    }
+    assert_eq!(desk.all().len(), 1);
+}
+
+#[tokio::test]
+async fn eight_reads_side_by_side_sign_in_once() {
+    let desk = Desk::new((0..8).map(|_| rows(vec![])));
+    futures::future::join_all((0..8).map(|_| async { desk.page(&ids(), None).await.unwrap() })).await;
+    let signed_in = desk.all().iter().filter(|sent| sent.path.ends_with("/token")).count();
+    assert_eq!((signed_in, desk.all().len()), (1, 9));
 }
 
 #[tokio::test]
