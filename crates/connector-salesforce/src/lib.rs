@@ -351,6 +351,8 @@ fn sign_in(settings: &Settings, secrets: &Secrets, context: &Context, login: &Ur
     if client_id.trim().is_empty() {
         return Err(wrong(&CLIENT_ID, "is empty".to_owned(), "copy the consumer key from the app's settings"));
     }
+    // Judged also where another way was chosen, so that a mistake shows before it matters.
+    let (username, audience) = (settings.optional_text(&USERNAME)?, audience(settings, login)?);
     let rule = InstanceRule { login: login.clone(), trusted: optional_origin(settings, &TRUSTED_INSTANCE)? };
     let life = minutes(settings, &SESSION_MINUTES, 5, 24 * 60)?;
     let oauth = |way: OAuth2| {
@@ -385,8 +387,8 @@ fn sign_in(settings: &Settings, secrets: &Secrets, context: &Context, login: &Ur
             let scheme = JwtBearer {
                 token_url,
                 client_id,
-                username: settings.text(&USERNAME)?,
-                audience: audience(settings, login)?,
+                username: username.map_or_else(|| settings.text(&USERNAME), Ok)?,
+                audience,
                 key: SigningKey::from_pem(&pem)?,
                 pem,
                 rule,
