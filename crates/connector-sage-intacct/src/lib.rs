@@ -162,6 +162,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     scope: &["entity", "show_private"],
     sign_in: "A sender id and a Web Services user, each with a password, for a session that all calls share.",
     kinds: || kinds(100),
+    open_kinds: None,
     connect: |settings, secrets, context| Ok(Arc::new(SageIntacctConnector::connect(settings, secrets, context)?)),
 };
 

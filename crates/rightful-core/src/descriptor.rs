@@ -25,11 +25,37 @@ pub struct Descriptor {
     pub sign_in: &'static str,
     /// Kinds with the most each can do.
     pub kinds: fn() -> Vec<KindSpec>,
+    /// Further kinds that a setting names, where the vendor lets its customers make kinds of their own.
+    pub open_kinds: Option<OpenKinds>,
     /// Checks settings and makes a connector. Sends nothing.
     pub connect: fn(&Settings, &Secrets, Context) -> Result<Arc<dyn Connector>>,
 }
 
+/// Kinds that a setting names.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenKinds {
+    /// The setting whose text lists them, with commas between.
+    pub setting: &'static str,
+    /// What can be done with one entry of the list; `None` where the entry cannot be a kind, which `connect` refuses by name.
+    pub spec: fn(&str) -> Option<KindSpec>,
+}
+
 impl Descriptor {
+    /// The kinds of a connection with these settings: the declared ones, and those that its settings name.
+    pub fn kinds_with(&self, settings: &Settings) -> Vec<KindSpec> {
+        let mut kinds = (self.kinds)();
+        let Some(open) = self.open_kinds else { return kinds };
+        let listed = self.setting(open.setting).and_then(|setting| settings.get(setting));
+        for entry in listed.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().split(',') {
+            if let Some(spec) = (open.spec)(entry.trim())
+                && kinds.iter().all(|known| known.kind != spec.kind)
+            {
+                kinds.push(spec);
+            }
+        }
+        kinds
+    }
+
     /// What these settings name by the given keys, as text to compare: the account, or what of it is seen.
     pub fn named(&self, settings: &Settings, keys: &[&str]) -> String {
         let named = keys.iter().filter_map(|key| self.setting(key)).map(|setting| {
@@ -101,7 +127,7 @@ mod tests {
     use crate::SettingType;
 
     #[test]
-    fn an_account_is_named_with_defaults_and_without_what_does_not_name_it() {
+    fn an_account_is_named_with_defaults_and_kinds_may_come_from_settings() {
         const fn setting(key: &'static str, default: Option<&'static str>) -> Setting {
             Setting { key, takes: SettingType::Text, required: false, default, about: "", example: "" }
         }
@@ -109,14 +135,27 @@ mod tests {
             id: VendorId::fixed("toy"),
             name: "Toy",
             about: "",
-            settings: &[setting("base_url", Some("https://toy.example")), setting("company", None), setting("page_size", None)],
+            settings: &[
+                setting("base_url", Some("https://toy.example")),
+                setting("company", None),
+                setting("page_size", None),
+                setting("objects", None),
+            ],
             account: &["base_url", "company"],
             scope: &[],
             sign_in: "",
-            kinds: Vec::new,
+            kinds: || vec![KindSpec::read_only(Kind::fixed("user"))],
+            open_kinds: Some(OpenKinds {
+                setting: "objects",
+                spec: |entry| entry.ends_with("__c").then(|| KindSpec::read_only(Kind::new(entry))),
+            }),
             connect: |_, _, _| Err(crate::Error::new(crate::ErrorKind::Unsupported, "no connector")),
         };
-        let settings = Settings::new([("company", "north".into()), ("page_size", "7".into())]);
+        let settings =
+            Settings::new([("company", "north".into()), ("page_size", "7".into()), ("objects", "Crate__c, no kind,,Crate__c".into())]);
+        let kinds: Vec<Kind> = TOY.kinds_with(&settings).into_iter().map(|spec| spec.kind).collect();
+        assert_eq!(kinds, ["user", "Crate__c"], "kinds of settings come once, after the declared ones");
+        assert_eq!(TOY.kinds_with(&Settings::default()).len(), 1);
         assert_eq!(TOY.named(&settings, TOY.account), "base_url = \"https://toy.example\", company = \"north\"");
     }
 }

@@ -1,7 +1,7 @@
 //! OAuth 2.0 sign-in without a person: client credentials and refresh tokens, spoken by the `oauth2` crate over our transport.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,8 +17,8 @@ use url::Url;
 use crate::latch::{Latch, mixed, slot_entries, slot_text};
 use crate::session::SessionCell;
 use crate::{
-    Authorizer, Call, Client, Context, Error, ErrorKind, Instant, NoAuthorization, Renewal, Request, Response, Result, Secret, Session,
-    Stamp, fingerprint, inspect_status,
+    Authorizer, Call, Client, Context, Error, ErrorKind, HostRule, Instant, NoAuthorization, Renewal, Request, Response, Result, Secret,
+    Session, Stamp, fingerprint, inspect_status,
 };
 
 /// The largest token answer that is read.
@@ -49,8 +49,32 @@ pub struct OAuth2 {
     scopes: Vec<String>,
     parameters: Vec<(String, String)>,
     secret_in_body: bool,
+    endpoint: Option<Endpoint>,
+    unstated_life: Option<TimeDelta>,
     cell: SessionCell,
     latch: Latch,
+}
+
+/// Where a token answer says that its token is to be used.
+#[derive(Debug)]
+struct Endpoint {
+    member: &'static str,
+    rule: Arc<dyn EndpointRule>,
+}
+
+/// Which addresses a vendor may name for the use of a token.
+pub trait EndpointRule: std::fmt::Debug + Send + Sync + 'static {
+    /// The address, if credentials may be sent to it.
+    ///
+    /// # Errors
+    /// For every other address: nothing is sent to it.
+    fn check(&self, candidate: &str) -> Result<Url>;
+}
+
+impl EndpointRule for HostRule {
+    fn check(&self, candidate: &str) -> Result<Url> {
+        Self::check(self, candidate)
+    }
 }
 
 /// What the slot keeps: never printed.
@@ -61,6 +85,9 @@ struct Kept {
     refresh_token: Option<String>,
     access_token: Option<String>,
     expires: Option<Instant>,
+    /// Where the vendor said the access token is to be used; checked each time it is taken out.
+    #[serde(default)]
+    endpoint: Option<String>,
     /// Until when a worker has the exchange to itself.
     claimed_until: Option<Instant>,
 }
@@ -70,6 +97,7 @@ struct Tokens {
     access: Secret,
     refresh: Option<Secret>,
     expires: Option<Instant>,
+    endpoint: Option<String>,
 }
 
 impl OAuth2 {
@@ -92,6 +120,8 @@ impl OAuth2 {
             scopes: Vec::new(),
             parameters: Vec::new(),
             secret_in_body: false,
+            endpoint: None,
+            unstated_life: None,
             cell: SessionCell::default(),
             latch: Latch::default(),
         }
@@ -118,6 +148,21 @@ impl OAuth2 {
         self
     }
 
+    /// Sends signed requests to the origin that this member of the token answer names, after the rule let it pass. It is read anew with every
+    /// token, since a vendor may move an account meanwhile.
+    #[must_use]
+    pub fn endpoint(mut self, member: &'static str, rule: Arc<dyn EndpointRule>) -> Self {
+        self.endpoint = Some(Endpoint { member, rule });
+        self
+    }
+
+    /// How long a token is trusted whose answer does not say when it ends.
+    #[must_use]
+    pub fn unstated_life(mut self, life: TimeDelta) -> Self {
+        self.unstated_life = Some(life);
+        self
+    }
+
     fn credentials(&self) -> u64 {
         let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
         let (client, refresh) = (Secret::new(secret(&self.client_secret)), Secret::new(secret(&self.refresh_token)));
@@ -132,10 +177,26 @@ impl OAuth2 {
             Some(configured) => self.exchange_once(context, model, credentials, configured, refused).await,
         };
         match outcome {
-            Ok(tokens) => Ok(Session { token: tokens.access, endpoint: None, expires: tokens.expires, facts: Json::Null }),
+            // Checked after a rotated refresh token was saved: an address that is refused must not cost the grant.
+            Ok(tokens) => Ok(Session {
+                endpoint: self.checked_endpoint(tokens.endpoint.as_deref())?,
+                token: tokens.access,
+                expires: tokens.expires,
+                facts: Json::Null,
+            }),
             Err(error) if error.kind() == ErrorKind::Unauthenticated => Err(self.latch.close(credentials, error, context).await),
             Err(error) => Err(error),
         }
+    }
+
+    fn checked_endpoint(&self, named: Option<&str>) -> Result<Option<Url>> {
+        let Some(Endpoint { member, rule }) = &self.endpoint else { return Ok(None) };
+        let named = named.ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, format!("the token answer does not say where the token is to be used (`{member}`)"))
+                .operation("token")
+                .hint("check the token URL")
+        })?;
+        rule.check(named).map(Some).map_err(|error| error.operation("token").context(format!("`{member}` of the token answer")))
     }
 
     /// The refresh token's exchange, by one worker at a time: claims the slot, exchanges, saves, and only then hands the access token out.
@@ -184,6 +245,7 @@ impl OAuth2 {
             if let Ok(tokens) = &outcome {
                 kept.access_token = Some(tokens.access.expose().to_owned());
                 kept.expires = tokens.expires;
+                kept.endpoint = tokens.endpoint.clone();
                 // No new refresh token means that the old one stays good.
                 kept.refresh_token = Some(tokens.refresh.as_ref().unwrap_or(sent).expose().to_owned());
             }
@@ -208,6 +270,8 @@ impl OAuth2 {
             model: model.clone(),
             // Asking for another token is harmless; exchanging a refresh token that is rotated is not.
             idempotent: refresh_token.is_none(),
+            member: self.endpoint.as_ref().map(|endpoint| endpoint.member),
+            named: Mutex::default(),
         };
         let scopes = self.scopes.iter().map(|scope| Scope::new(scope.clone()));
         let answer: BasicTokenResponse = match refresh_token {
@@ -227,11 +291,13 @@ impl OAuth2 {
                 request.request_async(&sender).await.map_err(token_error)?
             }
         };
-        let life = answer.expires_in().and_then(|life| TimeDelta::from_std(life).ok());
+        let life = answer.expires_in().and_then(|life| TimeDelta::from_std(life).ok()).or(self.unstated_life);
+        let endpoint = sender.named.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(Tokens {
             access: Secret::new(answer.access_token().secret().as_str()),
             refresh: answer.refresh_token().map(|token| Secret::new(token.secret().as_str())),
             expires: life.and_then(|life| context.clock.now().checked_add_signed(life)),
+            endpoint,
         })
     }
 }
@@ -244,6 +310,9 @@ impl Authorizer for OAuth2 {
             .map_err(|_| Error::new(ErrorKind::Protocol, "the access token has characters a header cannot carry").hint("report it"))?;
         value.set_sensitive(true);
         request.headers.insert(AUTHORIZATION, value);
+        if let Some(endpoint) = &session.endpoint {
+            at_origin_of(endpoint, &mut request.url)?;
+        }
         Ok(stamp)
     }
 
@@ -262,12 +331,27 @@ impl Authorizer for OAuth2 {
     }
 }
 
+/// The same path and query at the origin of an address that was checked.
+///
+/// # Errors
+/// `Protocol` where that origin cannot carry the request.
+pub fn at_origin_of(endpoint: &Url, url: &mut Url) -> Result<()> {
+    let moved = url
+        .set_scheme(endpoint.scheme())
+        .and_then(|()| url.set_host(endpoint.host_str()).map_err(drop))
+        .and_then(|()| url.set_port(endpoint.port()));
+    moved.map_err(|()| Error::new(ErrorKind::Protocol, "the address that the vendor named cannot carry the request").hint("report it"))
+}
+
 /// The `oauth2` crate's HTTP client: our loop, without authorization.
 struct Sender {
     client: Client,
     url: Url,
     model: Request,
     idempotent: bool,
+    /// The member that names where the token is to be used, which the `oauth2` crate does not know of.
+    member: Option<&'static str>,
+    named: Mutex<Option<String>>,
 }
 
 impl<'a> oauth2::AsyncHttpClient<'a> for Sender {
@@ -286,7 +370,10 @@ impl Sender {
         call.idempotent = self.idempotent;
         call.headers.extend(parts.headers);
         call.body = body.into();
-        let (_, body) = self.client.exchange(call, token_answer).await?;
+        let (_, answer) = self.client.exchange(call, token_answer).await?;
+        let named = self.member.and_then(|member| answer.get(member)).and_then(Json::as_str);
+        *self.named.lock().unwrap_or_else(PoisonError::into_inner) = named.map(str::to_owned);
+        let body = serde_json::to_vec(&answer).map_err(|_| Error::new(ErrorKind::Protocol, "the token answer cannot be read"))?;
         let mut answer = http::Response::new(body);
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *answer.status_mut() = StatusCode::OK;
@@ -294,8 +381,8 @@ impl Sender {
     }
 }
 
-/// The verdict on a token answer, and its body in the spelling the `oauth2` crate reads.
-fn token_answer(response: &Response) -> Result<Vec<u8>> {
+/// The verdict on a token answer, and its members in the spelling the `oauth2` crate reads.
+fn token_answer(response: &Response) -> Result<Map<String, Json>> {
     let json = || serde_json::from_slice::<Map<String, Json>>(&response.body).ok();
     if let Err(error) = inspect_status(response) {
         return Err(if error.kind().is_retryable() { error } else { refusal(error, json().as_ref()) });
@@ -319,7 +406,7 @@ fn token_answer(response: &Response) -> Result<Vec<u8>> {
         answer.insert("expires_in".to_owned(), Json::from(life));
     }
     answer.entry("token_type").or_insert_with(|| Json::from("bearer"));
-    serde_json::to_vec(&answer).map_err(|_| unreadable("cannot be read"))
+    Ok(answer)
 }
 
 /// The error a refused token call stands for. Of the body only the registered `error` word is kept.
@@ -369,6 +456,6 @@ impl Kept {
         let access = self.access_token.as_deref()?;
         let expires = self.expires?;
         let good = expires > now + MARGIN && refused.is_none_or(|refused| refused.expose() != access);
-        good.then(|| Tokens { access: Secret::new(access), refresh: None, expires: Some(expires) })
+        good.then(|| Tokens { access: Secret::new(access), refresh: None, expires: Some(expires), endpoint: self.endpoint.clone() })
     }
 }

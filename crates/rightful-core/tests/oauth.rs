@@ -235,3 +235,65 @@ async fn other_entries_of_the_slot_stay() {
     let held = bench.slot.load().await.unwrap().text.unwrap();
     assert!(held.expose().contains("\"mine\":7") && held.expose().contains("refresh-1"));
 }
+
+fn instance() -> Arc<HostRule> {
+    Arc::new(HostRule { suffixes: &[".vendor.example"], configured: token_url() })
+}
+
+fn moving() -> OAuth2 {
+    consent().endpoint("instance_url", instance()).unstated_life(chrono::TimeDelta::minutes(90))
+}
+
+fn named(number: u32, instance: &str) -> Result<Response, SendError> {
+    let tokens =
+        json!({ "access_token": format!("access-{number}"), "refresh_token": format!("refresh-{number}"), "instance_url": instance });
+    json_answer(200, tokens)
+}
+
+fn hosts(bench: &Bench) -> Vec<String> {
+    bench.transport.requests().iter().map(|request| request.url.host_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// An account may be moved: the call that met the old token's end goes to the new address.
+#[tokio::test]
+async fn a_token_is_used_where_its_own_answer_says() {
+    let script = [named(1, "https://a.vendor.example"), answer(401, ""), named(2, "https://b.vendor.example/"), answer(200, "")];
+    let bench = Bench::new(script);
+    client(&bench, moving()).call(users().query("page", 2)).await.unwrap();
+    assert_eq!(hosts(&bench), ["login.example", "a.vendor.example", "login.example", "b.vendor.example"]);
+    assert_eq!(bench.transport.requests()[3].url.as_str(), "https://b.vendor.example/users?page=2");
+
+    // Another process learns the address from the slot.
+    let other = Bench::with_slot([answer(200, "")], bench.slot.clone());
+    client(&other, moving()).call(users()).await.unwrap();
+    assert_eq!(hosts(&other), ["b.vendor.example"]);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_trusted_gets_nothing_and_costs_no_grant() {
+    for address in ["https://evil.example", "http://a.vendor.example", ""] {
+        let bench = Bench::new([named(1, address)]);
+        let client = client(&bench, moving());
+        for _ in 0..2 {
+            assert_eq!(client.call(users()).await.unwrap_err().kind(), ErrorKind::Protocol, "{address}");
+        }
+        assert_eq!(hosts(&bench), ["login.example"], "{address}");
+        assert!(bench.slot.load().await.unwrap().text.unwrap().expose().contains("refresh-1"), "the new refresh token is lost");
+    }
+    let bench = Bench::new([rotated(1)]);
+    let error = client(&bench, moving()).call(users()).await.unwrap_err();
+    assert!(error.message().contains("`instance_url`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_life_that_no_answer_states_can_be_said() {
+    let bench = Bench::new([named(1, ""), answer(200, ""), answer(200, ""), named(2, ""), answer(200, "")]);
+    let client = client(&bench, consent().unstated_life(chrono::TimeDelta::minutes(90)));
+    client.call(users()).await.unwrap();
+    bench.clock.advance(Duration::from_secs(89 * 60 - 1));
+    client.call(users()).await.unwrap();
+    assert_eq!(bench.sent(), 3);
+    bench.clock.advance(Duration::from_secs(60));
+    client.call(users()).await.unwrap();
+    assert_eq!((bench.sent(), sent(&bench, 3).1), (5, "grant_type=refresh_token&refresh_token=refresh-1".to_owned()));
+}

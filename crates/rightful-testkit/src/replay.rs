@@ -201,7 +201,8 @@ pub(crate) fn example_settings(descriptor: &Descriptor, secret: impl Fn(&str) ->
     let (mut settings, mut secrets) = (Settings::default(), Secrets::default());
     for setting in descriptor.settings {
         match setting.takes {
-            SettingType::Secret if setting.required => secrets.set(setting.key, Secret::new(secret(setting.key))),
+            // Which of the optional ones are needed may follow from another setting.
+            SettingType::Secret => secrets.set(setting.key, Secret::new(secret(setting.key))),
             _ if !setting.required => {}
             SettingType::Bool => settings.set(setting.key, setting.example == "true"),
             SettingType::Integer => settings.set(setting.key, setting.example.parse::<i64>().unwrap_or_default()),

@@ -161,7 +161,9 @@ impl Composition {
     }
 
     fn resting(&self, name: &ConnectionName) -> Arc<dyn Connector> {
-        Arc::new(Resting::new(self.connections().get(name).map(|connection| (connection.descriptor.kinds)()).unwrap_or_default()))
+        Arc::new(Resting::new(
+            self.connections().get(name).map(|connection| connection.descriptor.kinds_with(&connection.settings)).unwrap_or_default(),
+        ))
     }
 
     /// Time, as this composition tells it.
@@ -196,7 +198,8 @@ impl Composition {
     /// The same of one connection: what its account was drawn on.
     pub fn spent_by(&self, connection: &ConnectionConfig) -> Spent {
         let permits = self.permits(connection);
-        let metered: BTreeSet<&'static str> = (connection.descriptor.kinds)().into_iter().flat_map(|spec| spec.quotas).collect();
+        let metered: BTreeSet<&'static str> =
+            connection.descriptor.kinds_with(&connection.settings).into_iter().flat_map(|spec| spec.quotas).collect();
         let counts = [CALLS, WAITS].into_iter().chain(metered).map(|name| (name, permits.spent(name))).collect();
         Spent { connection: connection.name.clone(), counts }
     }

@@ -46,6 +46,7 @@ pub static TOY: Descriptor = Descriptor {
     scope: &[],
     sign_in: "A key.",
     kinds: Vec::new,
+    open_kinds: None,
     connect: |_, _, _| Err(Error::new(ErrorKind::Unsupported, "a toy")),
 };
 

@@ -59,6 +59,7 @@ macro_rules! descriptors {
             scope: &[],
             sign_in: "a key in a header",
             kinds: || kinds(Flaw::$flaw),
+            open_kinds: None,
             connect: |settings, secrets, context| connect(settings, secrets, context, Flaw::$flaw),
         };)+
     };

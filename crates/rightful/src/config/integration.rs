@@ -58,7 +58,7 @@ pub fn integration(
     let source = connections.get(source?.as_str())?;
     let target = connections.get(target?.as_str())?;
     let preset = PRESETS.iter().find(|preset| job.as_deref() == Some(preset.job))?;
-    let (source_kinds, target_kinds) = ((source.descriptor.kinds)(), (target.descriptor.kinds)());
+    let (source_kinds, target_kinds) = (source.descriptor.kinds_with(&source.settings), target.descriptor.kinds_with(&target.settings));
     let source_kind = kind(section, &keys::SOURCE_KIND, source, &source_kinds, &source_kind?, problems);
     let target_kind = kind(section, &keys::TARGET_KIND, target, &target_kinds, &target_kind?, problems);
     let (source_kind, target_kind) = (source_kind?, target_kind?);
