@@ -1,0 +1,4 @@
+//! Connects Salesforce through its REST API.
+
+#[cfg(feature = "sim")]
+pub mod sim;
