@@ -113,6 +113,8 @@ struct SetApp {
     callbacks: Option<Vec<String>>,
     run_as: Option<String>,
     password: Option<String>,
+    refresh_token: Option<String>,
+    access_token: Option<String>,
     is_public: Option<bool>,
 }
 
@@ -180,6 +182,7 @@ pub(super) fn control(sim: &SalesforceSim, name: &str, body: Value, now: DateTim
         }
         "set-app" => {
             set_app(&mut state.app, parsed(body)?);
+            state.begin_grants(now);
             Ok(Value::Null)
         }
         "end-sessions" => {
@@ -311,4 +314,6 @@ fn set_app(app: &mut oauth::App, wanted: SetApp) {
     app.is_public = wanted.is_public.unwrap_or(app.is_public);
     app.public_key = wanted.public_key.or_else(|| app.public_key.clone());
     app.password = wanted.password.or_else(|| app.password.clone());
+    app.refresh_token = wanted.refresh_token.or_else(|| app.refresh_token.clone());
+    app.access_token = wanted.access_token.or_else(|| app.access_token.clone());
 }

@@ -116,6 +116,29 @@ async fn a_fixed_refresh_token_serves_again_and_sessions_stand_side_by_side() {
 }
 
 #[tokio::test]
+async fn the_app_can_be_set_while_it_is_served() {
+    let desk = Desk::usual().await;
+    let (token, refresh_token, secret) = ("00D000000000001!fixed", "a&b<c>'d", "o'hara@example.com");
+    desk.control("set-app", json!({"access_token": token, "refresh_token": refresh_token, "client_secret": secret, "password": "p&w"}));
+    desk.sim.clock().advance(Duration::days(30));
+    assert_eq!(desk.send(desk.request(Method::GET, "/services/data/v45.0/limits").bearer_auth(token)).await.status, 200);
+    let id = ("client_id", CLIENT);
+    for pairs in [
+        vec![("grant_type", "refresh_token"), id, ("client_secret", secret), ("refresh_token", refresh_token)],
+        vec![("grant_type", "client_credentials"), id, ("client_secret", secret)],
+        vec![("grant_type", "password"), id, ("client_secret", secret), ("username", "nadia.o@acme.example"), ("password", "p&w")],
+    ] {
+        assert_eq!(desk.token(&pairs).await.status, 200, "{pairs:?}");
+    }
+    assert_eq!(desk.token(&refresh(REFRESH)).await.status, 400);
+    desk.control("set-app", json!({"is_public": true}));
+    let public = [("grant_type", "refresh_token"), id, ("refresh_token", refresh_token)];
+    assert_eq!(desk.token(&public).await.status, 200);
+    let with_secret = [("grant_type", "refresh_token"), id, ("client_secret", secret), ("refresh_token", refresh_token)];
+    assert_eq!(desk.token(&with_secret).await.json()["error"], "invalid_client");
+}
+
+#[tokio::test]
 async fn a_rotated_token_is_used_once_and_its_reuse_ends_the_grant() {
     let mut desk = Desk::switched(Switches { rotation: true, ..Switches::default() }).await;
     let first = desk.token(&refresh(REFRESH)).await.json();

@@ -1,16 +1,19 @@
 //! Queries that are read and queries that are refused, in tables.
 
+use std::sync::LazyLock;
+
 use super::super::schema::{Field, Object, Schema, objects};
 use super::*;
 
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(objects("External_Id__c")));
+
 fn bound(text: &str) -> Parsed<Plan> {
-    let schema = Schema::new(objects("External_Id__c"));
     let query = parse(text)?;
     let hidden = |object: &Object, field: &Field| object.name == "Account" && field.name == "Phone";
     let absent = |object: &Object| object.name == "AccountTeamMember";
     let now = "2026-11-27T10:00:00Z".parse().unwrap();
     let caller = super::super::ids::numbered("005", 1);
-    Binder { schema: &schema, now, caller: &caller, absent: &absent, hidden: &hidden, wide_names: false }.plan(&query)
+    Binder { schema: &SCHEMA, now, caller: &caller, absent: &absent, hidden: &hidden, wide_names: false }.plan(&query)
 }
 
 #[test]
