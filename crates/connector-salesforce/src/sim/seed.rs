@@ -45,7 +45,7 @@ impl Seed {
     /// The user name of the one the app runs as.
     pub const RUN_AS: &'static str = "integration@acme.example";
 
-    /// An organisation with profiles, a role, a queue for leads and cases, and the user the app runs as.
+    /// An organisation with profiles, a role, queues for leads and cases, and the user the app runs as.
     pub fn empty() -> Self {
         let mut seed = Self { external_id: "External_Id__c".into(), rows: Vec::new(), big_table: 0 };
         seed.add(
@@ -62,10 +62,14 @@ impl Seed {
         let mut guest = user(None, "Automated Process", "autoproc@acme.example", "autoproc@example.com");
         guest.insert("UserType".into(), "AutomatedProcess".into());
         seed.rows.push(("User".into(), guest));
-        seed.add("Group", json!({"Name": "Inbound", "DeveloperName": "Inbound", "Type": "Queue"}));
+        for queue in ["Inbound", "Support", "Field"] {
+            seed.add("Group", json!({"Name": queue, "DeveloperName": queue, "Type": "Queue"}));
+        }
         seed.add("Group", json!({"Name": "Everybody", "DeveloperName": "Everybody", "Type": "Regular"}));
         for object in ["Lead", "Case"] {
-            seed.add("QueueSobject", json!({"QueueId": "@Group/1", "SobjectType": object}));
+            for queue in ["@Group/1", "@Group/2", "@Group/3"] {
+                seed.add("QueueSobject", json!({"QueueId": queue, "SobjectType": object}));
+            }
         }
         seed
     }
@@ -138,7 +142,7 @@ fn referred(state: &State, value: Value) -> Value {
 }
 
 impl Default for Seed {
-    /// A small organisation: four people (one inactive), six accounts with contacts and opportunities, two leads (one of a queue).
+    /// A small organisation: four people (one inactive), six accounts with contacts and opportunities, four leads (one of a queue).
     fn default() -> Self {
         let mut seed = Self::empty();
         for (first, last, login, active) in [
@@ -180,6 +184,8 @@ impl Default for Seed {
         }
         seed.add("Lead", json!({"LastName": "First", "Company": "Lead Company One", "OwnerId": "@User/3"}));
         seed.add("Lead", json!({"LastName": "Second", "Company": "Lead Company Two", "OwnerId": "@Group/1"}));
+        seed.add("Lead", json!({"LastName": "Third", "Company": "Lead Company Three", "OwnerId": "@User/5"}));
+        seed.add("Lead", json!({"LastName": "Zeroth", "Company": "Lead Company Zero", "OwnerId": "@User/6"}));
         seed.add("Case", json!({"Subject": "A question", "AccountId": "@Account/1", "OwnerId": "@Group/1"}));
         seed
     }

@@ -188,7 +188,10 @@ async fn polymorphic_owners_show_name_and_type() {
     assert_eq!(rows[1]["Owner"]["attributes"]["type"], "Group");
     assert_eq!(desk.query("SELECT Owner.Email FROM Lead").await.refusal(), (400, "INVALID_FIELD".into()));
     desk.switch(json!({"wide_owner_names": true}));
-    assert_eq!(desk.records("SELECT Owner.Email FROM Lead WHERE Owner.Type = 'User'").await[0]["Owner"]["Email"], "nadia.o@example.com");
+    assert_eq!(
+        desk.records("SELECT Owner.Email FROM Lead WHERE Owner.Type = 'User' ORDER BY LastName").await[0]["Owner"]["Email"],
+        "nadia.o@example.com"
+    );
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ async fn an_owner_is_one_who_may_own_it() {
     let account = desk.id("Account", "Name = 'Acorn Traders'").await;
     let lead = desk.id("Lead", "LastName = 'First'").await;
     let (lindiwe, gone, robot) = (user(&desk, "lindiwe").await, user(&desk, "tomas").await, user(&desk, "autoproc").await);
-    let queue = desk.id("Group", "Type = 'Queue'").await;
+    let queue = desk.id("Group", "DeveloperName = 'Inbound'").await;
     let group = desk.id("Group", "Type = 'Regular'").await;
     let pieter = user(&desk, "pieter").await;
     desk.control("set-reader", json!({"id": pieter, "on": false}));
