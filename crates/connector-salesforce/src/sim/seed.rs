@@ -84,6 +84,8 @@ impl Seed {
         let mut row = user(Some(first), last, username, email);
         row.insert("IsActive".into(), active.into());
         row.insert("UserRoleId".into(), "@UserRole/1".into());
+        row.insert("FederationIdentifier".into(), format!("sso|{username}").into());
+        row.insert("EmployeeNumber".into(), format!("E{:04}", self.rows.len()).into());
         self.rows.push(("User".into(), row));
     }
 
@@ -182,10 +184,16 @@ impl Default for Seed {
                     "Amount": number * 100, "OwnerId": owner}),
             );
         }
-        seed.add("Lead", json!({"LastName": "First", "Company": "Lead Company One", "OwnerId": "@User/3"}));
-        seed.add("Lead", json!({"LastName": "Second", "Company": "Lead Company Two", "OwnerId": "@Group/1"}));
-        seed.add("Lead", json!({"LastName": "Third", "Company": "Lead Company Three", "OwnerId": "@User/5"}));
-        seed.add("Lead", json!({"LastName": "Zeroth", "Company": "Lead Company Zero", "OwnerId": "@User/6"}));
+        seed.add("Lead", json!({"LastName": "First", "Email": "first@example.com", "Company": "Lead Company One", "OwnerId": "@User/3"}));
+        seed.add(
+            "Lead",
+            json!({"LastName": "Second", "Email": "second@example.com", "Company": "Lead Company Two", "OwnerId": "@Group/1"}),
+        );
+        seed.add("Lead", json!({"LastName": "Third", "Email": "third@example.com", "Company": "Lead Company Three", "OwnerId": "@User/5"}));
+        seed.add(
+            "Lead",
+            json!({"LastName": "Zeroth", "Email": "zeroth@example.com", "Company": "Lead Company Zero", "OwnerId": "@User/6"}),
+        );
         seed.add("Case", json!({"Subject": "A question", "AccountId": "@Account/1", "OwnerId": "@Group/1"}));
         seed
     }
