@@ -14,6 +14,8 @@ mod objects;
 mod preflight;
 mod read;
 mod sign_in;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod soql;
 mod wire;
 mod write;

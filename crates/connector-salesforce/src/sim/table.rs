@@ -1,0 +1,93 @@
+//! Rows of one object, by id.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// A row: cells that are not empty, by the place of their field.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    id: String,
+    cells: Vec<(usize, Value)>,
+    /// A row whose transaction ended late is seen from then on.
+    pub(super) visible_from: Option<DateTime<Utc>>,
+    /// When it went to the recycle bin.
+    pub(super) deleted: Option<DateTime<Utc>>,
+    /// Changes through the public interface.
+    pub(super) writes: u64,
+}
+
+impl Row {
+    pub(super) fn new(id: String) -> Self {
+        Self { id, cells: Vec::new(), visible_from: None, deleted: None, writes: 0 }
+    }
+
+    /// The same row under another id.
+    pub(super) fn under(mut self, id: String) -> Self {
+        self.id = id;
+        self
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    pub(super) fn is_visible(&self, now: DateTime<Utc>) -> bool {
+        self.visible_from.is_none_or(|from| from <= now)
+    }
+
+    /// The cell of a field; null where it is empty.
+    pub(super) fn cell(&self, field: usize) -> &Value {
+        self.cells.binary_search_by_key(&field, |(place, _)| *place).map_or(&Value::Null, |found| &self.cells[found].1)
+    }
+
+    pub(super) fn set(&mut self, field: usize, value: Value) {
+        match (self.cells.binary_search_by_key(&field, |(place, _)| *place), value) {
+            (Ok(found), Value::Null) => drop(self.cells.remove(found)),
+            (Ok(found), value) => self.cells[found].1 = value,
+            (Err(_), Value::Null) => {}
+            (Err(place), value) => self.cells.insert(place, (field, value)),
+        }
+    }
+}
+
+/// All rows of an object, ids ascending.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    rows: BTreeMap<String, Row>,
+    last_number: u64,
+}
+
+impl Table {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    pub(super) fn row(&self, id: &str) -> Option<&Row> {
+        self.rows.get(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The number of the next new row; never given twice.
+    pub(super) fn fresh_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Stores a row and gives back what stood there.
+    pub(super) fn put(&mut self, row: Row) -> Option<Row> {
+        self.rows.insert(row.id.clone(), row)
+    }
+
+    pub(super) fn remove(&mut self, id: &str) {
+        self.rows.remove(id);
+    }
+}
