@@ -96,7 +96,7 @@ impl Case {
             Self::RefusedSignIn => "a step that fails with unauthenticated, or a preflight whose finding `sign-in` fails",
             Self::PartialFailure => "a write that gives one outcome done and another not-done",
             Self::UnknownFate => "a write with a response `\"lost\": \"after-acting\"`",
-            Self::MalformedAnswer => "a step that fails with protocol",
+            Self::MalformedAnswer => "a step that fails with protocol, or a write outcome that does",
             Self::Empty => "a read that gives no records",
         }
     }
@@ -207,6 +207,11 @@ impl Step {
             let done = outcomes.iter().any(|outcome| matches!(outcome, OutcomePattern::Done(_) | OutcomePattern::Created(_)));
             let refused = outcomes.iter().any(|outcome| matches!(outcome, OutcomePattern::NotDone(_)));
             shows(Case::PartialFailure, done && refused);
+            let unreadable = |outcome: &OutcomePattern| match outcome {
+                OutcomePattern::NotDone(pattern) | OutcomePattern::Unknown(pattern) => pattern.kind == ErrorKind::Protocol,
+                OutcomePattern::Done(_) | OutcomePattern::Created(_) | OutcomePattern::Unchanged => false,
+            };
+            shows(Case::MalformedAnswer, outcomes.iter().any(unreadable));
             let sign_in = gives.findings.as_ref().and_then(|findings| findings.get("sign-in"));
             shows(Case::RefusedSignIn, sign_in.is_some_and(FindingPattern::fails));
         }

@@ -177,7 +177,7 @@ pub(super) async fn unknown_fate_holds(contract: &Contract) -> Found {
     let of_the_vendor = contract.text.write_faults.iter().map(String::as_str);
     let once = MISHAPS.into_iter().chain(of_the_vendor).map(|fault| (fault, ""));
     let mishaps: Vec<(&str, &str)> = once.chain(OUTAGES.map(|fault| (fault, "-"))).collect();
-    for spec in contract.kinds(Check::UnknownFate).into_iter().filter(|spec| changes_by_id(spec)) {
+    for spec in contract.kinds(Check::UnknownFate).into_iter().filter(changes_by_id) {
         for (fault, on) in &mishaps {
             let mut effects = 0;
             for request in 0..REQUESTS {
