@@ -58,8 +58,8 @@ fn capabilities() -> Result<String> {
             connector["about"].as_str().unwrap_or_default(),
             connector["sign_in"].as_str().unwrap_or_default()
         );
-        text.push_str("| kind | people | writes | changes | states totals | batch | roles | keys | lost answers |\n");
-        text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+        text.push_str("| kind | people | read | writes | changes | states totals | batch | roles | keys | lost answers |\n");
+        text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
         for kind in connector["kinds"].as_array().into_iter().flatten() {
             let roles: Vec<String> = kind["roles"]
                 .as_array()
@@ -79,9 +79,10 @@ fn capabilities() -> Result<String> {
             let yes = |field: &str| if kind[field] == true { "yes" } else { "no" };
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 kind["kind"].as_str().unwrap_or_default(),
                 yes("people"),
+                if kind["unreadable"].is_string() { "no" } else { "yes" },
                 words(&kind["verbs"]),
                 kind["changes"].as_str().unwrap_or_default(),
                 yes("totals"),

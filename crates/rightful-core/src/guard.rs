@@ -78,6 +78,10 @@ fn everyone_unknown(batch: &[Write], error: &Error) -> Vec<Outcome> {
 }
 
 fn check_scan(spec: &KindSpec, scan: &Scan) -> Result<()> {
+    if let Some(why) = spec.unreadable {
+        return Err(Error::new(ErrorKind::Unsupported, format!("`{}` cannot be read: {why}", spec.kind))
+            .hint("what it holds is known from what was written to it and from what a person states"));
+    }
     match &scan.rows {
         Rows::All | Rows::Ids(_) => {}
         Rows::Since(_) if spec.changes == Changes::None => {
@@ -162,12 +166,18 @@ fn check_batch(spec: &KindSpec, batch: &[Write]) -> Result<()> {
 fn check_write(spec: &KindSpec, write: &Write) -> Result<()> {
     let verb = match write.target {
         Target::New => Verb::Create,
+        Target::Id(_) if spec.verbs.contains(&Verb::Upsert) => Verb::Upsert,
         Target::Id(_) => Verb::Update,
+        Target::Removed(_) => Verb::Remove,
     };
     if !spec.verbs.contains(&verb) {
         let can: Vec<&str> = spec.verbs.iter().map(|verb| verb_word(*verb)).collect();
         let hint = if can.is_empty() { "it is read only".to_owned() } else { format!("it takes: {}", can.join(", ")) };
         return Err(Error::new(ErrorKind::Unsupported, format!("`{}` takes no {}", spec.kind, verb_word(verb))).hint(hint));
+    }
+    if verb == Verb::Remove && !(write.owners.is_empty() && write.values.is_empty()) {
+        return Err(Error::new(ErrorKind::Rejected, format!("a write that removes a `{}` changes nothing else", spec.kind))
+            .hint("leave its owners and fields out"));
     }
     for (index, change) in write.owners.iter().enumerate() {
         let role = &change.role;
@@ -216,6 +226,7 @@ fn verb_word(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "create",
         Verb::Update => "update",
+        Verb::Upsert => "upsert",
         Verb::Remove => "remove",
         Verb::Deactivate => "deactivate",
     }

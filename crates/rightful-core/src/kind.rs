@@ -12,6 +12,8 @@ pub enum Verb {
     Create,
     /// Change fields or owners.
     Update,
+    /// Make it or change it, whichever is needed: the id is ours, and the vendor does not say which it was.
+    Upsert,
     /// Delete it.
     Remove,
     /// Set it inactive.
@@ -84,6 +86,9 @@ pub struct KindSpec {
     pub kind: Kind,
     /// Is a record of it a person?
     pub people: bool,
+    /// Why no read of it exists at all, as a sentence for people. `None`: it can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<&'static str>,
     /// Writes it takes. Empty: read only.
     pub verbs: Vec<Verb>,
     /// Incremental reads.
@@ -118,6 +123,7 @@ impl KindSpec {
         Self {
             kind,
             people: false,
+            unreadable: None,
             verbs: Vec::new(),
             changes: Changes::None,
             totals: false,

@@ -7,10 +7,12 @@ use crate::{Error, FieldName, RecordId, Role, Value};
 /// The record a write is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
-    /// An existing record.
+    /// The record with this id; where the kind takes an upsert it need not be there yet.
     Id(RecordId),
     /// One to create.
     New,
+    /// An existing record, to be deleted: the write has neither owners nor fields.
+    Removed(RecordId),
 }
 
 /// Who owned and who shall own.
@@ -53,7 +55,7 @@ pub enum Outcome {
     Done {
         /// The record's id.
         id: RecordId,
-        /// Was it created by this write?
+        /// Was it created by this write? False also for an upsert: the vendor does not say.
         created: bool,
     },
     /// It already was so; nothing was sent for it.

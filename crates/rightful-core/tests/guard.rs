@@ -35,7 +35,14 @@ impl Desk {
             ..KindSpec::read_only(Kind::fixed("customer"))
         };
         let user = KindSpec { people: true, changes: Changes::Since, open_fields: true, ..KindSpec::read_only(Kind::fixed("user")) };
-        Self { kinds: vec![customer, user], asked: Mutex::new(0), page: Page::default(), outcomes: 1, fails: None }
+        let activity = KindSpec {
+            unreadable: Some("its vendor has no reads"),
+            verbs: vec![Verb::Upsert, Verb::Remove],
+            fields: vec![field("amount", true)],
+            settle: Settle::Repeat,
+            ..KindSpec::read_only(Kind::fixed("activity"))
+        };
+        Self { kinds: vec![customer, user, activity], asked: Mutex::new(0), page: Page::default(), outcomes: 1, fails: None }
     }
 
     fn guarded(self) -> (Arc<Self>, Guarded) {
@@ -87,7 +94,7 @@ async fn undeclared_reads_are_refused_unasked_with_the_nearest_thing() {
     let with = |rows| Scan { kind: Kind::fixed("customer"), rows, fields: Vec::new() };
     let table = [
         (Scan::all("custmer"), "did you mean `customer`?"),
-        (Scan::all("invoice"), "kinds: customer, user"),
+        (Scan::all("invoice"), "kinds: customer, user, activity"),
         (with(Rows::Since(Mark("m".to_owned()))), "read all of it; the store finds out what changed"),
         (with(Rows::Keys(KeyName::fixed("cod"), Vec::new())), "did you mean `code`?"),
         (Scan::all("customer").with_fields(vec![FieldName::fixed("regoin")]), "did you mean `region`?"),
@@ -137,6 +144,37 @@ async fn undeclared_writes_are_refused_unasked() {
 
     let good = Write { owners: owners("assigned", &["a", "b"]), values: set("region"), ..write() };
     assert_eq!(guard.write(&customer, &[good]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_unasked_with_the_reason() {
+    let (desk, guard) = Desk::new().guarded();
+    for rows in [Rows::All, Rows::Ids(vec!["7".into()]), Rows::Since(Mark("m".to_owned()))] {
+        let error = guard.read(&Scan { kind: Kind::fixed("activity"), rows, fields: Vec::new() }, None).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::Unsupported, "`activity` cannot be read: its vendor has no reads"),
+            "{error:?}"
+        );
+    }
+    assert_eq!(*desk.asked.lock().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_upsert_names_its_id_and_a_removal_nothing_else() {
+    let (desk, guard) = Desk::new().guarded();
+    let activity = Kind::fixed("activity");
+    let removal = |values| Write { target: Target::Removed("7".into()), values, ..write() };
+    let created = guard.write(&activity, &[Write { target: Target::New, ..write() }]).await.unwrap_err();
+    assert_eq!((created.kind(), created.mend()), (ErrorKind::Unsupported, Some("it takes: upsert, remove")));
+    let loaded = guard.write(&activity, &[removal(set("amount"))]).await.unwrap_err();
+    assert_eq!((loaded.kind(), loaded.mend()), (ErrorKind::Rejected, Some("leave its owners and fields out")));
+    let undeclared = guard.write(&Kind::fixed("customer"), &[removal(Vec::new())]).await.unwrap_err();
+    assert_eq!((undeclared.kind(), undeclared.mend()), (ErrorKind::Unsupported, Some("it takes: update")));
+    assert_eq!(*desk.asked.lock().unwrap(), 0);
+    for good in [Write { values: set("amount"), ..write() }, removal(Vec::new())] {
+        assert_eq!(guard.write(&activity, &[good]).await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]

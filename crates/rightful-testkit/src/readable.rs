@@ -2,7 +2,7 @@
 
 use rightful_core::{
     Decimal, FieldChange, FieldName, Finding, Kind, Owner, OwnerChange, Person, Record, RecordId, Reference, Role, State, Target, Value,
-    Verdict, Write,
+    Verb, Verdict, Write,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
@@ -176,6 +176,9 @@ pub struct WriteText {
     /// The record; a new one unless said.
     #[serde(default)]
     pub id: Option<RecordId>,
+    /// Is the record to be deleted?
+    #[serde(default)]
+    pub remove: bool,
     /// Owner changes by role.
     #[serde(default)]
     pub owners: Map<String, Json>,
@@ -196,6 +199,15 @@ struct OwnerText {
 }
 
 impl WriteText {
+    /// What it does to the record; an upsert is spelled as an update.
+    pub(crate) fn verb(&self) -> Verb {
+        match (&self.id, self.remove) {
+            (_, true) => Verb::Remove,
+            (Some(_), false) => Verb::Update,
+            (None, false) => Verb::Create,
+        }
+    }
+
     /// The write it stands for, at that place of its batch (counted from 0).
     ///
     /// # Errors
@@ -216,12 +228,13 @@ impl WriteText {
             ));
         }
         values.extend(self.clear.iter().map(|field| (field.clone(), FieldChange::Clear)));
-        Ok(Write {
-            key: self.key.clone().unwrap_or_else(|| format!("w{}", place + 1)),
-            target: self.id.clone().map_or(Target::New, Target::Id),
-            owners,
-            values,
-        })
+        let target = match (self.id.clone(), self.remove) {
+            (Some(id), true) => Target::Removed(id),
+            (Some(id), false) => Target::Id(id),
+            (None, false) => Target::New,
+            (None, true) => return Err("what is removed is named by its id".to_owned()),
+        };
+        Ok(Write { key: self.key.clone().unwrap_or_else(|| format!("w{}", place + 1)), target, owners, values })
     }
 }
 

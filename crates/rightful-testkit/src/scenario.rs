@@ -96,9 +96,13 @@ impl Case {
             Self::RefusedSignIn => "a step that fails with unauthenticated, or a preflight whose finding `sign-in` fails",
             Self::PartialFailure => "a write that gives one outcome done and another not-done",
             Self::UnknownFate => "a write with a response `\"lost\": \"after-acting\"`",
-            Self::MalformedAnswer => "a step that fails with protocol",
+            Self::MalformedAnswer => "a step that fails with protocol, or a write outcome that does",
             Self::Empty => "a read that gives no records",
         }
+    }
+
+    fn needs_reading(self) -> bool {
+        matches!(self, Self::HappyPath | Self::SecondPage | Self::Empty)
     }
 
     fn needs_writing(self) -> bool {
@@ -113,6 +117,10 @@ pub(crate) struct Coverage {
     pub written: BTreeSet<(String, Verb)>,
     /// Fields that came with a value, by kind.
     pub fields: BTreeSet<(String, String)>,
+    /// Fields that were set by a write that was done, by kind.
+    pub set: BTreeSet<(String, String)>,
+    /// Kinds whose reading was refused as unsupported.
+    pub unread: BTreeSet<String>,
     pub cases: BTreeSet<Case>,
 }
 
@@ -128,10 +136,12 @@ pub(crate) fn scenarios(fixtures: &Path) -> Result<Vec<PathBuf>, String> {
 pub(crate) fn coverage_of_all(folders: &[PathBuf]) -> Result<Coverage, String> {
     let mut all = Coverage::default();
     for folder in folders {
-        let Coverage { read, written, fields, cases } = coverage(folder)?;
+        let Coverage { read, written, fields, set, unread, cases } = coverage(folder)?;
         all.read.extend(read);
         all.written.extend(written);
         all.fields.extend(fields);
+        all.set.extend(set);
+        all.unread.extend(unread);
         all.cases.extend(cases);
     }
     Ok(all)
@@ -147,6 +157,11 @@ fn coverage(folder: &Path) -> Result<Coverage, String> {
         if loses && step.write.is_some() {
             coverage.cases.insert(Case::UnknownFate);
         }
+        if let (Some(read), Some(pattern)) = (&step.read, &step.fails)
+            && pattern.kind == ErrorKind::Unsupported
+        {
+            coverage.unread.insert(read.kind.to_string());
+        }
         let Some(gives) = &step.gives else { continue };
         if let Some(read) = &step.read {
             coverage.read.insert(read.kind.to_string());
@@ -155,10 +170,11 @@ fn coverage(folder: &Path) -> Result<Coverage, String> {
         }
         if let (Some(write), Some(outcomes)) = (&step.write, &gives.outcomes) {
             for (text, outcome) in write.batch.iter().zip(outcomes) {
-                let verb = if text.id.is_some() { Verb::Update } else { Verb::Create };
-                if matches!(outcome, OutcomePattern::Done(_) | OutcomePattern::Created(_)) {
-                    coverage.written.insert((write.kind.to_string(), verb));
+                if !matches!(outcome, OutcomePattern::Done(_) | OutcomePattern::Created(_)) {
+                    continue;
                 }
+                coverage.written.insert((write.kind.to_string(), text.verb()));
+                coverage.set.extend(text.set.keys().map(|field| (write.kind.to_string(), field.clone())));
             }
         }
     }
@@ -191,6 +207,11 @@ impl Step {
             let done = outcomes.iter().any(|outcome| matches!(outcome, OutcomePattern::Done(_) | OutcomePattern::Created(_)));
             let refused = outcomes.iter().any(|outcome| matches!(outcome, OutcomePattern::NotDone(_)));
             shows(Case::PartialFailure, done && refused);
+            let unreadable = |outcome: &OutcomePattern| match outcome {
+                OutcomePattern::NotDone(pattern) | OutcomePattern::Unknown(pattern) => pattern.kind == ErrorKind::Protocol,
+                OutcomePattern::Done(_) | OutcomePattern::Created(_) | OutcomePattern::Unchanged => false,
+            };
+            shows(Case::MalformedAnswer, outcomes.iter().any(unreadable));
             let sign_in = gives.findings.as_ref().and_then(|findings| findings.get("sign-in"));
             shows(Case::RefusedSignIn, sign_in.is_some_and(FindingPattern::fails));
         }
@@ -341,18 +362,25 @@ pub(crate) fn uncovered(descriptor: &Descriptor, covered: &Coverage, waived: imp
     let mut missing = Vec::new();
     let kinds = (descriptor.kinds)();
     for spec in &kinds {
-        if !covered.read.contains(spec.kind.as_str()) && !waived(spec.kind.as_str()) {
+        if spec.unreadable.is_some() {
+            if !covered.unread.contains(spec.kind.as_str()) && !waived(spec.kind.as_str()) {
+                missing.push(format!("no scenario shows that reading kind `{}` is refused", spec.kind));
+            }
+        } else if !covered.read.contains(spec.kind.as_str()) && !waived(spec.kind.as_str()) {
             missing.push(format!("no scenario reads kind `{}`", spec.kind));
         }
         for verb in &spec.verbs {
             let name = format!("{}:{}", spec.kind, format!("{verb:?}").to_lowercase());
-            if !covered.written.contains(&(spec.kind.to_string(), *verb)) && !waived(spec.kind.as_str()) && !waived(&name) {
+            // A scenario's write with an id is an upsert where the kind says so.
+            let shown = if *verb == Verb::Upsert { Verb::Update } else { *verb };
+            if !covered.written.contains(&(spec.kind.to_string(), shown)) && !waived(spec.kind.as_str()) && !waived(&name) {
                 missing.push(format!("no scenario shows that `{}` can be written ({verb:?})", spec.kind));
             }
         }
     }
     let writes = kinds.iter().any(|spec| !spec.verbs.is_empty());
-    let cases = Case::ALL.into_iter().filter(|case| writes || !case.needs_writing());
+    let reads = kinds.is_empty() || kinds.iter().any(|spec| spec.unreadable.is_none());
+    let cases = Case::ALL.into_iter().filter(|case| (writes || !case.needs_writing()) && (reads || !case.needs_reading()));
     let open = cases.filter(|case| !covered.cases.contains(case) && !waived(case.name()));
     missing.extend(open.map(|case| format!("no scenario shows the case {}: {}", case.name(), case.shown_by())));
     missing

@@ -34,6 +34,7 @@ macro_rules! vendors {
 vendors! {
     #[cfg(feature = "sage-intacct")] connector_sage_intacct::DESCRIPTOR,
     #[cfg(feature = "skynamo")] connector_skynamo::DESCRIPTOR,
+    #[cfg(feature = "salesscreen")] connector_salesscreen::DESCRIPTOR,
 }
 
 /// The connector of a vendor; what is unknown or left out is told: what is wrong, and what to do.

@@ -270,6 +270,7 @@ impl Connector for Vendor {
             .map(|write| match &write.target {
                 Target::Id(id) => id.as_str(),
                 Target::New => "new",
+                Target::Removed(_) => panic!("this job never removes"),
             })
             .collect();
         tell(Exchange {

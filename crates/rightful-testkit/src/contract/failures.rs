@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use futures::future::join_all;
-use rightful_core::{Connector, Error, ErrorKind, Purpose, RecordId, Scan, Secret};
+use rightful_core::{Connector, Error, ErrorKind, KindSpec, Outcome, Purpose, RecordId, Scan, Secret, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::stage::Stage;
+use super::writes::changes_by_id;
 use super::{Check, Contract, Found, samples};
 use crate::scenario::read_whole;
 
@@ -29,26 +30,24 @@ pub(super) async fn errors_hold(contract: &Contract) -> Found {
             problems.push(format!("errors.json has no kind for `{needed}`"));
         }
     }
-    let kind = contract.usual_kind();
-    let scan = Scan::all(kind.clone());
-    let unfaulted = ids(&*Stage::open(contract).await?.connect()?, &scan)
-        .await
-        .map_err(|error| format!("reading `{kind}` failed without faults: {error:?}"))?;
+    let deed = Deed::usual(contract).await?;
+    let stage = Stage::open(contract).await?;
+    let unfaulted = deed.ids(&*stage.connect()?).await.map_err(|error| format!("the {deed} failed without faults: {error:?}"))?;
     for (fault, expected) in &contract.errors {
         let stage = Stage::open(contract).await?;
         stage.faults(&format!("*:{fault}"))?;
-        let result = ids(&*stage.connect()?, &scan).await;
+        let result = deed.ids(&*stage.connect()?).await;
         match result {
             Ok(found) if expected == SURVIVES => {
                 if found != unfaulted {
-                    problems.push(format!("`{fault}` on every request: {} rows were read, {} without it", found.len(), unfaulted.len()));
+                    problems.push(format!("`{fault}` on every request: {} rows were met, {} without it", found.len(), unfaulted.len()));
                 }
             }
-            Ok(_) => problems.push(format!("`{fault}` on every request: expected {expected}, but the read succeeded")),
+            Ok(_) => problems.push(format!("`{fault}` on every request: expected {expected}, but the {deed} succeeded")),
             Err(error) => problems.extend(kind_problem(fault, expected, &error)),
         }
         if expected == "rate-limited" || expected == "unavailable" {
-            problems.extend(passing_is_survived(contract, &scan, fault, &unfaulted).await?);
+            problems.extend(passing_is_survived(contract, &deed, fault, &unfaulted).await?);
         }
     }
     Ok(problems)
@@ -63,35 +62,81 @@ fn kind_problem(fault: &str, expected: &str, error: &Error) -> Option<String> {
 }
 
 /// A failure that passes, once, at the first or second request: the read gets over it.
-async fn passing_is_survived(contract: &Contract, scan: &Scan, fault: &str, unfaulted: &BTreeSet<RecordId>) -> Found {
+async fn passing_is_survived(contract: &Contract, deed: &Deed, fault: &str, unfaulted: &BTreeSet<RecordId>) -> Found {
     let mut problems = Vec::new();
     for number in [1, 2] {
         let stage = Stage::open(contract).await?;
         stage.faults(&format!("{number}:{fault}"))?;
-        match ids(&*stage.connect()?, scan).await {
+        match deed.ids(&*stage.connect()?).await {
             Ok(found) if found == *unfaulted => {}
-            Ok(found) => problems.push(format!(
-                "`{fault}` on request {number} alone: {} rows were read, {} without it",
-                found.len(),
-                unfaulted.len()
-            )),
-            Err(error) => problems.push(format!("`{fault}` on request {number} alone: a read must get over it, got {error:?}")),
+            Ok(found) => {
+                problems.push(format!("`{fault}` on request {number} alone: {} rows were met, {} without it", found.len(), unfaulted.len()))
+            }
+            Err(error) => problems.push(format!("`{fault}` on request {number} alone: a {deed} must get over it, got {error:?}")),
         }
     }
     Ok(problems)
 }
 
-async fn ids(connector: &dyn Connector, scan: &Scan) -> Result<BTreeSet<RecordId>, Error> {
-    Ok(read_whole(connector, scan, 4).await?.records.into_iter().map(|record| record.id).collect())
+/// What is done where any call would do: a whole read, or for a kind that cannot be read a sample write.
+enum Deed {
+    Read(Scan),
+    Write(Box<KindSpec>, Box<Write>),
+}
+
+impl std::fmt::Display for Deed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Read(_) => "read",
+            Self::Write(..) => "write",
+        })
+    }
+}
+
+impl Deed {
+    async fn usual(contract: &Contract) -> Result<Self, String> {
+        let kind = contract.usual_kind();
+        let unreadable = (contract.descriptor.kinds)().into_iter().find(|spec| spec.kind == kind && spec.unreadable.is_some());
+        let Some(spec) = unreadable else { return Ok(Self::Read(Scan::all(kind))) };
+        let sample = samples::upserts(&Stage::open(contract).await?, &spec, 1)?.pop();
+        let write = sample.map(|sample| sample.write).ok_or("a sample is needed")?;
+        Ok(Self::Write(Box::new(spec), Box::new(write)))
+    }
+
+    /// Does it once, as little of it as shows whether it succeeds.
+    async fn once(&self, connector: &dyn Connector) -> Result<(), Error> {
+        match self {
+            Self::Read(scan) => connector.read(scan, None).await.map(drop),
+            Self::Write(..) => self.ids(connector).await.map(drop),
+        }
+    }
+
+    /// Does it to its end: the records met.
+    async fn ids(&self, connector: &dyn Connector) -> Result<BTreeSet<RecordId>, Error> {
+        match self {
+            Self::Read(scan) => Ok(read_whole(connector, scan, 4).await?.records.into_iter().map(|record| record.id).collect()),
+            Self::Write(spec, write) => {
+                let mut ids = BTreeSet::new();
+                for outcome in connector.write(&spec.kind, std::slice::from_ref(write)).await? {
+                    match outcome {
+                        Outcome::Done { id, .. } => drop(ids.insert(id)),
+                        Outcome::Unchanged => {}
+                        Outcome::NotDone(error) | Outcome::Unknown(error) => return Err(error),
+                    }
+                }
+                Ok(ids)
+            }
+        }
+    }
 }
 
 pub(super) async fn sign_in_holds(contract: &Contract) -> Found {
     let mut problems = Vec::new();
-    let scan = Scan::all(contract.usual_kind());
+    let deed = Deed::usual(contract).await?;
     if let Some(pointer) = &contract.text.sign_ins {
         let stage = Stage::open(contract).await?;
         let connector = stage.connect()?;
-        for result in join_all((0..SIDE_BY_SIDE).map(|_| connector.read(&scan, None))).await {
+        for result in join_all((0..SIDE_BY_SIDE).map(|_| deed.once(&*connector))).await {
             if let Err(error) = result {
                 problems.push(format!("a read side by side with others failed: {error:?}"));
             }
@@ -106,24 +151,24 @@ pub(super) async fn sign_in_holds(contract: &Contract) -> Found {
     let stage = Stage::open(contract).await?;
     let connector = with_wrong_secret(contract, &stage)?;
     for attempt in 1..=3 {
-        match connector.read(&scan, None).await {
-            Ok(_) => problems.push(format!("read {attempt} with a wrong secret succeeded")),
+        match deed.once(&*connector).await {
+            Ok(()) => problems.push(format!("{deed} {attempt} with a wrong secret succeeded")),
             Err(error) if error.kind() != ErrorKind::Unauthenticated => {
-                problems.push(format!("read {attempt} with a wrong secret: expected unauthenticated, got {error:?}"))
+                problems.push(format!("{deed} {attempt} with a wrong secret: expected unauthenticated, got {error:?}"))
             }
             Err(error) if error.mend().is_none() => {
-                problems.push(format!("read {attempt} with a wrong secret: the error does not say how to mend it: {error:?}"))
+                problems.push(format!("{deed} {attempt} with a wrong secret: the error does not say how to mend it: {error:?}"))
             }
             Err(_) => {}
         }
     }
     if stage.asked() != 1 {
-        problems.push(format!("a wrong secret was tried {} times in three reads; once is what locks nobody out", stage.asked()));
+        problems.push(format!("a wrong secret was tried {} times in three {deed}s; once is what locks nobody out", stage.asked()));
     }
     if contract.text.sign_ins.is_some() {
         let stage = Stage::open(contract).await?;
         let connector = with_wrong_secret(contract, &stage)?;
-        let accepted = join_all((0..SIDE_BY_SIDE).map(|_| connector.read(&scan, None))).await.into_iter().filter(Result::is_ok).count();
+        let accepted = join_all((0..SIDE_BY_SIDE).map(|_| deed.once(&*connector))).await.into_iter().filter(Result::is_ok).count();
         if accepted > 0 || stage.asked() != 1 {
             let asked = stage.asked();
             problems.push(format!(
@@ -178,26 +223,26 @@ async fn everything_said(contract: &Contract) -> Result<String, String> {
     for spec in (contract.descriptor.kinds)() {
         let scan = Scan::all(spec.kind.clone());
         said.push_str(&format!("{:?}\n", connector.read(&scan, None).await.map(|page| page.next)));
-        if spec.verbs.contains(&rightful_core::Verb::Update)
+        if changes_by_id(&spec)
             && !contract.waived(Check::PartialWrites, Some(&spec.kind))
-            && let Ok(samples) = samples::updates(contract, &*connector, &spec, 2).await
+            && let Ok(samples) = samples::updates(&stage, &*connector, &spec, 2).await
         {
             let batch: Vec<_> = samples.iter().map(|sample| sample.write.clone()).collect();
             said.push_str(&format!("{:?}\n", samples::write(&*connector, &spec, &batch).await));
         }
         said.push_str(&format!("{:?}\n", connector.preflight(&Purpose::Read(vec![spec.kind.clone()])).await));
     }
-    let scan = Scan::all(contract.usual_kind());
+    let deed = Deed::usual(contract).await?;
     for fault in contract.errors.keys().map(String::as_str).chain(["drop-after"]) {
         let stage = Stage::open(contract).await?;
         stage.faults(&format!("*:{fault}"))?;
-        if let Err(error) = stage.connect()?.read(&scan, None).await {
+        if let Err(error) = deed.once(&*stage.connect()?).await {
             said.push_str(&told(&error));
         }
     }
     let stage = Stage::open(contract).await?;
     let refused = with_wrong_secret(contract, &stage)?;
-    if let Err(error) = refused.read(&scan, None).await {
+    if let Err(error) = deed.once(&*refused).await {
         said.push_str(&told(&error));
     }
     said.push_str(&format!(

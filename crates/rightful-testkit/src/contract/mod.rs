@@ -143,6 +143,31 @@ pub(crate) struct WriteSample {
     /// Records that can be created, for kinds that declare it.
     #[serde(default)]
     pub create: Vec<WriteText>,
+    /// Upserts the vendor takes, for kinds that cannot be read: three or more, each with an id of its own.
+    #[serde(default)]
+    pub upsert: Vec<WriteText>,
+    /// An upsert the vendor refuses, for kinds that cannot be read.
+    #[serde(default)]
+    pub refused: Option<WriteText>,
+    /// Where the simulator's dump shows the records, for kinds that cannot be read.
+    #[serde(default)]
+    pub seen: Option<SeenText>,
+}
+
+/// Where the simulator's dump shows the records of a kind that cannot be read. All are JSON pointers, those after the first within a row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeenText {
+    /// The list of rows, within the dump.
+    pub rows: String,
+    /// A row's id.
+    pub id: String,
+    /// The person in a role.
+    #[serde(default)]
+    pub owners: BTreeMap<String, String>,
+    /// A field's value.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
 }
 
 /// A change made through the simulator's controls.

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use rightful_core::{
-    Changes, Connector, FieldName, Key, KeyName, Kind, KindSpec, Mark, Owner, Record, RecordId, Rows, Scan, Target, Value, Verb, Write,
+    Changes, Connector, FieldName, Key, KeyName, Kind, KindSpec, Mark, Owner, Record, RecordId, Rows, Scan, Settle, Target, Value, Verb,
+    Write,
 };
 use serde_json::Value as Json;
 
 use super::stage::Stage;
+use super::writes::changes_by_id;
 use super::{Check, Contract, Found, samples};
 use crate::scenario::{Coverage, WholeScan, coverage_of_all, read_whole, scenarios};
 
@@ -25,6 +27,11 @@ pub(super) async fn declared_holds(contract: &Contract) -> Found {
     for spec in contract.kinds(Check::Declared) {
         if connector.kinds().iter().all(|known| known.kind != spec.kind) {
             problems.push(format!("kind `{}` is declared by the descriptor but not offered by the connection", spec.kind));
+            continue;
+        }
+        if spec.unreadable.is_some() {
+            let found = declared_unreadable_holds(&spec, &shown);
+            problems.extend(found.into_iter().map(|problem| format!("kind `{}`: {problem}", spec.kind)));
             continue;
         }
         let mut found = declared_kind_holds(&*connector, &spec).await;
@@ -80,6 +87,28 @@ async fn declared_kind_holds(connector: &dyn Connector, spec: &KindSpec) -> Vec<
     for name in &spec.readable_keys {
         problems.extend(key_reads(connector, spec, name, &page.items, first).await);
     }
+    problems
+}
+
+/// A kind that cannot be read: nothing of a read is declared, and a scenario sets each field.
+fn declared_unreadable_holds(spec: &KindSpec, shown: &Coverage) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (what, declared) in [
+        ("totals", spec.totals),
+        ("incremental reads", spec.changes != Changes::None),
+        ("readable keys", !spec.readable_keys.is_empty()),
+        ("open fields", spec.open_fields),
+        ("to be settled by reading", spec.settle == Settle::ReadBack),
+    ] {
+        if declared {
+            problems.push(format!("it cannot be read, yet it declares {what}"));
+        }
+    }
+    if spec.verbs.is_empty() {
+        problems.push("it can be neither read nor written".to_owned());
+    }
+    let never = spec.fields.iter().filter(|field| !shown.set.contains(&(spec.kind.to_string(), field.name.to_string())));
+    problems.extend(never.map(|field| format!("field `{}` is declared, but no scenario sets it", field.name)));
     problems
 }
 
@@ -167,11 +196,18 @@ async fn undeclared_is_refused(contract: &Contract, stage: &Stage<'_>, connector
             scans.push(Scan::all(spec.kind.clone()).with_fields(vec![FieldName::fixed("no_such_field")]));
         }
         scans.push(Scan { kind: spec.kind.clone(), rows: Rows::Keys(KeyName::fixed("no-such-key"), vec!["1".into()]), fields: Vec::new() });
+        if spec.unreadable.is_some() {
+            scans.push(Scan::all(spec.kind.clone()));
+            scans.push(Scan::ids(spec.kind.clone(), vec!["1".into()]));
+        }
         if spec.changes == Changes::None {
             scans.push(Scan { kind: spec.kind.clone(), rows: Rows::Since(Mark("1".into())), fields: Vec::new() });
         }
-        if !spec.verbs.contains(&Verb::Update) {
+        if !changes_by_id(&spec) {
             writes.push((spec.kind.clone(), an_update()));
+        }
+        if !spec.verbs.contains(&Verb::Remove) {
+            writes.push((spec.kind.clone(), Write { target: Target::Removed("1".into()), ..an_update() }));
         }
         if !spec.verbs.contains(&Verb::Create) {
             writes.push((spec.kind.clone(), Write { target: Target::New, ..an_update() }));
@@ -203,7 +239,7 @@ fn an_update() -> Write {
 
 pub(super) async fn paging_holds(contract: &Contract) -> Found {
     let mut problems = Vec::new();
-    for spec in contract.kinds(Check::Paging) {
+    for spec in contract.kinds(Check::Paging).into_iter().filter(|spec| spec.unreadable.is_none()) {
         let stage = Stage::open(contract).await?;
         let connector = stage.connect()?;
         let scan = Scan::all(spec.kind.clone());
@@ -315,7 +351,7 @@ impl Change {
                     .write(&spec.kind, std::slice::from_ref(&sample.write))
                     .await
                     .map_err(|error| format!("changing {} failed: {error:?}", self.id))?;
-                let now = sample.now(connector, spec).await?;
+                let now = sample.now(stage, connector, spec).await?;
                 match sample.untruth(outcomes.first(), &now) {
                     None if sample.is_wanted(&now) => Ok(()),
                     None => Err(format!("changing {} had no effect: {outcomes:?}", self.id)),
@@ -345,7 +381,7 @@ async fn changes_to_make(
             kind = spec.kind
         ));
     }
-    let samples = samples::updates(stage.contract, connector, spec, 3).await?;
+    let samples = samples::updates(stage, connector, spec, 3).await?;
     Ok(samples.into_iter().map(|sample| Change { id: sample.id.clone(), by: By::Write(Box::new(sample)) }).collect())
 }
 

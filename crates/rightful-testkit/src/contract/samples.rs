@@ -6,9 +6,12 @@ use rightful_core::{
     Connector, FieldChange, FieldName, KindSpec, Outcome, Owner, OwnerChange, Record, RecordId, Role, Rows, Scan, Target, Value, Write,
 };
 
-use super::{Contract, WriteSample};
+use serde_json::Value as Json;
+
+use super::stage::Stage;
+use super::{Contract, SeenText, WriteSample};
 use crate::expectation::shown;
-use crate::readable::parse_value;
+use crate::readable::{WriteText, parse_value};
 use crate::scenario::read_whole;
 
 /// What of a record a sample write touches: owners and values, to be compared before and after.
@@ -30,7 +33,11 @@ pub(super) struct Sample {
 }
 
 /// Sample updates of a kind, each to another record, each a real change.
-pub(super) async fn updates(contract: &Contract, connector: &dyn Connector, spec: &KindSpec, count: usize) -> Result<Vec<Sample>, String> {
+pub(super) async fn updates(stage: &Stage<'_>, connector: &dyn Connector, spec: &KindSpec, count: usize) -> Result<Vec<Sample>, String> {
+    let contract = stage.contract;
+    if spec.unreadable.is_some() {
+        return upserts(stage, spec, count);
+    }
     let text = contract.text.writes.get(spec.kind.as_str()).cloned().unwrap_or_default();
     let fields: Vec<FieldName> = text.values.keys().map(|field| FieldName::new(field.clone())).collect();
     let roles: Vec<&rightful_core::RoleSpec> = spec.roles.iter().filter(|role| role.writable).collect();
@@ -81,6 +88,85 @@ pub(super) async fn updates(contract: &Contract, connector: &dyn Connector, spec
         samples.push(Sample { id: record.id.clone(), write, before, wanted, roles, fields: fields.clone() });
     }
     Ok(samples)
+}
+
+/// Sample upserts of a kind that cannot be read: as written in `contract.json`, judged by the simulator's dump.
+pub(super) fn upserts(stage: &Stage<'_>, spec: &KindSpec, count: usize) -> Result<Vec<Sample>, String> {
+    let kind = spec.kind.as_str();
+    let texts = stage.contract.text.writes.get(kind).map(|text| text.upsert.as_slice()).unwrap_or_default();
+    if texts.len() < count {
+        return Err(format!("`{kind}` cannot be read: give {count} or more writes.{kind}.upsert in contract.json"));
+    }
+    texts.iter().take(count).enumerate().map(|(place, text)| upsert(stage, spec, text, place)).collect()
+}
+
+/// The upsert of `contract.json` that the vendor refuses.
+pub(super) fn refused(stage: &Stage<'_>, spec: &KindSpec) -> Result<Sample, String> {
+    let kind = spec.kind.as_str();
+    let text = stage.contract.text.writes.get(kind).and_then(|text| text.refused.as_ref());
+    let text = text.ok_or_else(|| format!("`{kind}` cannot be read: give writes.{kind}.refused in contract.json"))?;
+    upsert(stage, spec, text, 1_000)
+}
+
+fn upsert(stage: &Stage<'_>, spec: &KindSpec, text: &WriteText, place: usize) -> Result<Sample, String> {
+    let kind = spec.kind.as_str();
+    let write = Write { key: format!("contract-{kind}-{place}"), ..text.write(place)? };
+    let Target::Id(id) = &write.target else { return Err(format!("each of writes.{kind}.upsert needs an `id`")) };
+    let mut wanted = Touched { owners: BTreeMap::new(), values: Vec::new() };
+    for change in &write.owners {
+        wanted.owners.insert(change.role.to_string(), Some(change.to.clone()));
+    }
+    for (field, change) in &write.values {
+        wanted.values.push(match change {
+            FieldChange::Set(value) => spelled(value),
+            FieldChange::Clear => return Err(format!("writes.{kind}.upsert clears `{field}`: set it, so that the dump shows it")),
+        });
+    }
+    let mut sample = Sample {
+        id: id.clone(),
+        before: wanted.clone(),
+        wanted,
+        roles: write.owners.iter().map(|change| change.role.clone()).collect(),
+        fields: write.values.iter().map(|(field, _)| field.clone()).collect(),
+        write,
+    };
+    sample.before = sample.seen(stage, spec)?;
+    if sample.before == sample.wanted {
+        return Err(format!("writes.{kind}.upsert: {} is so already; a sample is a real change", sample.id));
+    }
+    Ok(sample)
+}
+
+/// The row of a record in the simulator's dump, for kinds that cannot be read.
+pub(super) fn row_of(stage: &Stage<'_>, spec: &KindSpec, id: &RecordId) -> Result<Option<Json>, String> {
+    let SeenText { rows, id: id_at, .. } = seen_text(stage, spec)?;
+    let dump = stage.sim.dump();
+    let rows = dump.pointer(rows).and_then(Json::as_array);
+    let rows = rows.ok_or_else(|| format!("writes.{}.seen.rows points at no list in the simulator's dump", spec.kind))?;
+    Ok(rows.iter().find(|row| row.pointer(id_at).and_then(Json::as_str) == Some(id.as_str())).cloned())
+}
+
+fn seen_text<'a>(stage: &'a Stage<'_>, spec: &KindSpec) -> Result<&'a SeenText, String> {
+    let text = stage.contract.text.writes.get(spec.kind.as_str()).and_then(|text| text.seen.as_ref());
+    text.ok_or_else(|| format!("`{kind}` cannot be read: say in writes.{kind}.seen where the dump shows it", kind = spec.kind))
+}
+
+/// A value as a dump can show it: what JSON has no type for is text.
+fn spelled(value: &Value) -> Value {
+    match value {
+        Value::Decimal(_) | Value::Date(_) | Value::Instant(_) => Value::Text(value.to_string()),
+        other => other.clone(),
+    }
+}
+
+/// A value as a dump shows it: what is not there is empty.
+fn dumped(shown: Option<&Json>) -> Value {
+    match shown {
+        Some(Json::Bool(flag)) => Value::Bool(*flag),
+        Some(Json::Number(number)) => number.as_i64().map_or_else(|| Value::Text(number.to_string()), Value::Integer),
+        Some(Json::String(text)) => Value::Text(text.clone()),
+        _ => Value::Null,
+    }
 }
 
 /// The id that looks valid and does not exist.
@@ -172,8 +258,29 @@ pub(super) async fn write(connector: &dyn Connector, spec: &KindSpec, batch: &[W
 }
 
 impl Sample {
+    /// How the record looks in the simulator's dump.
+    fn seen(&self, stage: &Stage<'_>, spec: &KindSpec) -> Result<Touched, String> {
+        let text = seen_text(stage, spec)?;
+        let row = row_of(stage, spec, &self.id)?.unwrap_or_default();
+        let unnamed = |what: &str, name: &str| format!("writes.{}.seen.{what} has no pointer for `{name}`", spec.kind);
+        let mut touched = Touched { owners: BTreeMap::new(), values: Vec::new() };
+        for role in &self.roles {
+            let at = text.owners.get(role.as_str()).ok_or_else(|| unnamed("owners", role.as_str()))?;
+            let person = row.pointer(at).and_then(Json::as_str).map(|person| vec![person.to_owned()]);
+            touched.owners.insert(role.to_string(), person);
+        }
+        for field in &self.fields {
+            let at = text.values.get(field.as_str()).ok_or_else(|| unnamed("values", field.as_str()))?;
+            touched.values.push(dumped(row.pointer(at)));
+        }
+        Ok(touched)
+    }
+
     /// How the record looks now.
-    pub async fn now(&self, connector: &dyn Connector, spec: &KindSpec) -> Result<Touched, String> {
+    pub async fn now(&self, stage: &Stage<'_>, connector: &dyn Connector, spec: &KindSpec) -> Result<Touched, String> {
+        if spec.unreadable.is_some() {
+            return self.seen(stage, spec);
+        }
         let scan = Scan::ids(spec.kind.clone(), vec![self.id.clone()]).with_fields(self.fields.clone());
         let whole =
             read_whole(connector, &scan, 1).await.map_err(|error| format!("reading {} {} back failed: {error:?}", spec.kind, self.id))?;

@@ -109,3 +109,65 @@ fn sign_ins_are_counted_where_there_are_any() {
     let astray = verdict(&toy::SHARES_SESSION, astray.path().to_str().unwrap(), Check::SignIn);
     assert!(astray.contains("points at no number"), "{astray}");
 }
+
+/// The contract of a toy without reads: samples with ids of their own, judged by the simulator's dump.
+fn without_reads(change: impl FnOnce(&mut serde_json::Value)) -> tempfile::TempDir {
+    changed(|contract, _| {
+        let row = |id: &str, region: &str| serde_json::json!({ "id": id, "owners": { "assigned": { "to": ["u2"] } }, "set": { "Region": region } });
+        *contract = serde_json::json!({
+            "settings": contract["settings"], "secrets": contract["secrets"],
+            "writes": { "customer": {
+                "upsert": [row("c1", "South"), row("c2", "South"), row("c3", "South")],
+                "refused": row("c99", "South"),
+                "seen": { "rows": "/tables/customers", "id": "/id", "owners": { "assigned": "/owners/0" }, "values": { "Region": "/region" } }
+            } }
+        });
+        change(contract);
+    })
+}
+
+#[test]
+fn a_vendor_without_reads_is_held_to_what_its_simulator_shows() {
+    let folder = without_reads(|_| {});
+    let folder = folder.path().to_str().unwrap();
+    for check in
+        [Check::Settings, Check::Paging, Check::Incremental, Check::PartialWrites, Check::UnknownFate, Check::SignIn, Check::LogSecrecy]
+    {
+        assert_eq!(verdict(&toy::CANNOT_READ, folder, check), "it holds", "{check}");
+    }
+    for (descriptor, check, words) in [
+        (&toy::CANNOT_READ_CLAIMS_ALL_DONE, Check::PartialWrites, "c99: a write the vendor refuses must be not done, got done c99"),
+        (&toy::CANNOT_READ_CLAIMS_ALL_DONE, Check::UnknownFate, "meets `html`"),
+        (&toy::CANNOT_READ_KEEPS_ALL, Check::PartialWrites, "c1 was said to be removed and is there"),
+        (&toy::CANNOT_READ_READS_BACK, Check::Declared, "it cannot be read, yet it declares to be settled by reading"),
+        (&toy::CANNOT_READ, Check::Declared, "field `Region` is declared, but no scenario sets it"),
+        (&toy::CANNOT_READ, Check::Coverage, "no scenario shows that reading kind `customer` is refused"),
+        (&toy::CANNOT_READ, Check::Coverage, "no scenario shows that `customer` can be written (Upsert)"),
+        (&toy::CANNOT_READ, Check::Coverage, "no scenario shows that `customer` can be written (Remove)"),
+    ] {
+        let verdict = verdict(descriptor, folder, check);
+        assert!(verdict.contains(words), "{check}: expected `{words}`, got:\n{verdict}");
+    }
+    let coverage = verdict(&toy::CANNOT_READ, folder, Check::Coverage);
+    assert!(!coverage.contains("second-page") && !coverage.contains("case empty"), "a case of reads is asked for:\n{coverage}");
+}
+
+#[test]
+fn what_the_contract_of_a_vendor_without_reads_leaves_out_is_told() {
+    type Change = fn(&mut serde_json::Value);
+    let cases: [(Change, Check, &str); 4] = [
+        (|customer| drop(customer.as_object_mut().unwrap().remove("upsert")), Check::SignIn, "give 1 or more writes.customer.upsert"),
+        (|customer| drop(customer.as_object_mut().unwrap().remove("refused")), Check::PartialWrites, "give writes.customer.refused"),
+        (|customer| drop(customer.as_object_mut().unwrap().remove("seen")), Check::UnknownFate, "say in writes.customer.seen"),
+        (
+            |customer| customer["upsert"][0] = serde_json::json!({ "id": "c1", "set": { "Region": "North" } }),
+            Check::PartialWrites,
+            "c1 is so already",
+        ),
+    ];
+    for (change, check, words) in cases {
+        let folder = without_reads(|contract| change(&mut contract["writes"]["customer"]));
+        let verdict = verdict(&toy::CANNOT_READ, folder.path().to_str().unwrap(), check);
+        assert!(verdict.contains(words), "expected `{words}`, got:\n{verdict}");
+    }
+}

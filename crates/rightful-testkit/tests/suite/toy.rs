@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use rightful_core::{
     Authorizer, Bearer, BodySession, Call, Changes, Client, Connector, Context, Cursor, Descriptor, Error, ErrorKind, FieldChange,
     FieldSpec, Finding, Key, KeySpec, Kind, KindSpec, Mark, Method, Outcome, Owner, Page, Person, Purpose, Record, Request, Response,
-    Result, RoleSpec, Rows, Scan, Secret, Secrets, Session, SessionScheme, Setting, SettingType, Settings, State, Target, Url, Value,
-    VendorId, Verb, Verdict, Write, async_trait, inspect_status,
+    Result, RoleSpec, Rows, Scan, Secret, Secrets, Session, SessionScheme, Setting, SettingType, Settings, Settle, State, Target, Url,
+    Value, VendorId, Verb, Verdict, Write, async_trait, inspect_status,
 };
 use rightful_sim::{SimClock, SimRequest, SimResponse, Simulator};
 use serde_json::{Value as Json, json};
@@ -33,6 +33,20 @@ pub enum Flaw {
     SharesSession,
     /// Signs in for each call.
     SignsInEachTime,
+    /// Not wrong: has no reads at all.
+    CannotRead,
+    /// Has no reads, and claims that everything it sends is done.
+    CannotReadClaimsAllDone,
+    /// Has no reads, and does not send removals.
+    CannotReadKeepsAll,
+    /// Has no reads, and would settle a lost answer by reading.
+    CannotReadReadsBack,
+}
+
+impl Flaw {
+    fn cannot_read(self) -> bool {
+        matches!(self, Self::CannotRead | Self::CannotReadClaimsAllDone | Self::CannotReadKeepsAll | Self::CannotReadReadsBack)
+    }
 }
 
 const BASE_URL: Setting = Setting {
@@ -79,6 +93,10 @@ descriptors!(
     DECLARES_GHOST = DeclaresGhost,
     SHARES_SESSION = SharesSession,
     SIGNS_IN_EACH_TIME = SignsInEachTime,
+    CANNOT_READ = CannotRead,
+    CANNOT_READ_CLAIMS_ALL_DONE = CannotReadClaimsAllDone,
+    CANNOT_READ_KEEPS_ALL = CannotReadKeepsAll,
+    CANNOT_READ_READS_BACK = CannotReadReadsBack,
 );
 
 fn kinds(flaw: Flaw) -> Vec<KindSpec> {
@@ -99,6 +117,19 @@ fn kinds(flaw: Flaw) -> Vec<KindSpec> {
         fields: vec![FieldSpec { name: "Region".into(), label: "Region".into(), writable: true }],
         ..KindSpec::read_only("customer".into())
     };
+    if flaw.cannot_read() {
+        let settle = if flaw == Flaw::CannotReadReadsBack { Settle::ReadBack } else { Settle::Repeat };
+        let verbs = vec![Verb::Upsert, Verb::Remove];
+        return vec![KindSpec {
+            unreadable: Some("the toy has no reads"),
+            verbs,
+            changes: Changes::None,
+            totals: false,
+            readable_keys: Vec::new(),
+            settle,
+            ..customer
+        }];
+    }
     let ghost = KindSpec::read_only("ghost".into());
     if flaw == Flaw::DeclaresGhost { vec![customer, user, ghost] } else { vec![customer, user] }
 }
@@ -253,7 +284,7 @@ impl Connector for Toy {
 impl Toy {
     async fn write_one(&self, kind: &Kind, write: &Write) -> Outcome {
         let mut body = json!({});
-        if let Target::Id(id) = &write.target {
+        if let Target::Id(id) | Target::Removed(id) = &write.target {
             body["id"] = json!(id);
         }
         for change in &write.owners {
@@ -265,7 +296,12 @@ impl Toy {
                 FieldChange::Clear => Json::Null,
             };
         }
-        let method = if write.target == Target::New { Method::POST } else { Method::PATCH };
+        let method = match &write.target {
+            Target::New => Method::POST,
+            Target::Id(_) => Method::PATCH,
+            Target::Removed(id) if self.flaw == Flaw::CannotReadKeepsAll => return Outcome::Done { id: id.clone(), created: false },
+            Target::Removed(_) => Method::DELETE,
+        };
         let call = match Call::new("write", method, self.address(&format!("{kind}s"))).json(&body) {
             Ok(call) => call,
             Err(error) => return Outcome::NotDone(error),
@@ -275,8 +311,8 @@ impl Toy {
                 let id = response.json::<Json>().ok().and_then(|answer| answer["id"].as_str().map(str::to_owned)).unwrap_or_default();
                 Outcome::Done { id: id.into(), created: write.target == Target::New }
             }
-            Err(_) if self.flaw == Flaw::ClaimsAllDone => match &write.target {
-                Target::Id(id) => Outcome::Done { id: id.clone(), created: false },
+            Err(_) if matches!(self.flaw, Flaw::ClaimsAllDone | Flaw::CannotReadClaimsAllDone) => match &write.target {
+                Target::Id(id) | Target::Removed(id) => Outcome::Done { id: id.clone(), created: false },
                 Target::New => Outcome::Unchanged,
             },
             Err(error) if error.is_fate_unknown() && self.flaw != Flaw::ClaimsNotDone => Outcome::Unknown(error),
@@ -344,6 +380,11 @@ impl Simulator for ToyVendor {
         let now = clock.now().timestamp();
         match request.method.as_str() {
             "GET" => page(rows, request, now),
+            "DELETE" => {
+                let asked: Json = serde_json::from_slice(&request.body).unwrap_or_default();
+                rows.retain(|row| row["id"] != asked["id"]);
+                SimResponse::json(200, &json!({ "id": asked["id"] }))
+            }
             "PATCH" | "POST" => {
                 let Ok(Json::Object(body)) = serde_json::from_slice(&request.body) else {
                     return SimResponse::json(400, &json!({ "message": "no JSON" }));

@@ -83,7 +83,8 @@ pub fn integration(
         .collect();
     // The people whom a code names come first: the code is one of their keys.
     let named = source_kind.roles.first().map(|role| role.people.clone());
-    let mut source_people: Vec<Kind> = source_kinds.iter().filter(|spec| spec.people).map(|spec| spec.kind.clone()).collect();
+    let mut source_people: Vec<Kind> =
+        source_kinds.iter().filter(|spec| spec.people && spec.unreadable.is_none()).map(|spec| spec.kind.clone()).collect();
     source_people.sort_by_key(|kind| Some(kind) != named.as_ref());
     let policy = Policy {
         source: Side { connection: source.name.clone(), kind: source_kind.kind.clone(), key: key(source_key, source_kind) },
@@ -140,6 +141,17 @@ fn kind<'a>(
                 None => format!("set {} to one of: {}", setting.key, known.join(", ")),
             },
         });
+    }
+    if let Some(why) = found.and_then(|spec| spec.unreadable) {
+        problems.push(Problem {
+            line: section.leaves.iter().find(|leaf| leaf.key == setting.key).map(|leaf| leaf.line).or(Some(section.line)),
+            message: format!(
+                "kind `{wanted}` of connection `{}` cannot be read, so nothing can be compared with it: {why}",
+                connection.name
+            ),
+            mend: "choose a connection whose kinds can be read: rightful connectors".to_owned(),
+        });
+        return None;
     }
     found
 }

@@ -233,3 +233,14 @@ fn the_master_key_is_a_reference_like_any_secret() {
     let head = ConfigFile::new("store = \"a.db\"\nnonsense = 1\n[connections.x]\n", Path::new("x/rightful.toml")).head().unwrap();
     assert_eq!(head.store, Path::new("x/a.db"));
 }
+
+#[cfg(feature = "salesscreen")]
+#[test]
+fn a_kind_that_cannot_be_read_is_refused_with_the_reason() {
+    let screen = "[connections.screen]\nvendor = \"salesscreen\"\ncompany = \"acme\"\napi_key = { env = \"SALESSCREEN_API_KEY\" }\n";
+    let text = format!("{screen}{}", good()).replace("target = \"field\"", "target = \"screen\"\ntarget_kind = \"record\"");
+    let problems: String =
+        parse(&text).unwrap_err().problems.iter().map(|problem| format!("{} {}\n", problem.message, problem.mend)).collect();
+    assert!(problems.contains("kind `record` of connection `screen` cannot be read, so nothing can be compared with it"), "{problems}");
+    assert!(problems.contains("choose a connection whose kinds can be read"), "{problems}");
+}

@@ -62,7 +62,8 @@ fn detailed(descriptor: &Descriptor) -> String {
     text.push_str(&output::table(
         ["kind", "can", "changed since", "batch", "owners", "keys", "fields"],
         kinds.iter().map(|spec| {
-            let verbs = std::iter::once("read".to_owned()).chain(spec.verbs.iter().map(|verb| format!("{verb:?}").to_lowercase()));
+            let read = spec.unreadable.is_none().then(|| "read".to_owned());
+            let verbs = read.into_iter().chain(spec.verbs.iter().map(|verb| format!("{verb:?}").to_lowercase()));
             [
                 spec.kind.to_string(),
                 words(verbs.collect()),
