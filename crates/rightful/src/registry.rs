@@ -35,6 +35,7 @@ vendors! {
     #[cfg(feature = "sage-intacct")] connector_sage_intacct::DESCRIPTOR,
     #[cfg(feature = "skynamo")] connector_skynamo::DESCRIPTOR,
     #[cfg(feature = "salesscreen")] connector_salesscreen::DESCRIPTOR,
+    #[cfg(feature = "salesforce")] connector_salesforce::DESCRIPTOR,
 }
 
 /// The connector of a vendor; what is unknown or left out is told: what is wrong, and what to do.

@@ -133,7 +133,9 @@ impl Served {
     fn connection(&self) -> Vec<(&'static str, String)> {
         let credentials = self.stand_in.credentials.iter().map(|one| (one.key, self.credentials.value(one.key).to_owned()));
         let settings = self.stand_in.settings.iter().map(|(key, value)| (*key, (*value).to_owned()));
-        std::iter::once(("base_url", self.running.base_url())).chain(credentials).chain(settings).collect()
+        let address =
+            self.descriptor.settings.iter().find(|setting| setting.takes == SettingType::Url).map_or("base_url", |setting| setting.key);
+        std::iter::once((address, self.running.base_url())).chain(credentials).chain(settings).collect()
     }
 
     /// A line for the shell that shows a first answer.

@@ -100,5 +100,5 @@ async fn connectors_are_an_array_of_objects_with_an_id() {
     let stage = Stage::new().await;
     let listed = stage.rightful(&["connectors", "--json"]).await.exits(0).json();
     let ids: Vec<&str> = listed.as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
-    assert_eq!(ids, ["sage-intacct", "skynamo", "salesscreen"]);
+    assert_eq!(ids, ["sage-intacct", "skynamo", "salesscreen", "salesforce"]);
 }

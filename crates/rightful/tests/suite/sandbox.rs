@@ -79,7 +79,7 @@ fn status(answer: &str) -> &str {
 #[test]
 fn a_program_learns_addresses_credentials_and_a_configuration_and_is_told_when_all_is_ready() {
     let sandbox = Sandbox::start(&[]);
-    assert_eq!(sandbox.vendors.len(), 3);
+    assert_eq!(sandbox.vendors.len(), 4);
     for (vendor, path, keys) in [("sage-intacct", "/ia/xml/xmlgw.phtml", 5), ("skynamo", "/v1", 2), ("salesscreen", "/api/v1", 1)] {
         let line = sandbox.vendor(vendor);
         assert!(
