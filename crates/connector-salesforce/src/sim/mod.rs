@@ -79,7 +79,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            client_id: "3MVG9.sandbox.consumer.key".into(),
+            client_id: "3MVG9.example.consumer.key".into(),
             client_secret: "sandbox-salesforce-secret".into(),
             run_as: Seed::RUN_AS.into(),
             callbacks: vec!["http://localhost:1717/OauthRedirect".into()],

@@ -13,7 +13,7 @@ use super::{Options, SalesforceSim, Seed};
 pub static STAND_IN: StandIn = StandIn {
     vendor: "salesforce",
     credentials: &[
-        Credential { key: "client_id", secret: false, default: "3MVG9.sandbox.consumer.key" },
+        Credential { key: "client_id", secret: false, default: "3MVG9.example.consumer.key" },
         Credential { key: "client_secret", secret: true, default: "sandbox-salesforce-secret" },
     ],
     settings: &[],

@@ -16,7 +16,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use rightful_sim::{RunningSim, SimClock, SimHost, SimOptions};
 use serde_json::{Value, json};
 
-pub(crate) const CLIENT: &str = "3MVG9.sandbox.consumer.key";
+pub(crate) const CLIENT: &str = "3MVG9.example.consumer.key";
 pub(crate) const SECRET: &str = "sandbox-salesforce-secret";
 
 /// A simulator behind a socket, and a client in front of it that follows nothing.
