@@ -80,16 +80,16 @@ impl Ready {
         };
         Ok(((ticks(11) + ticks(12)) / 100.0, size("VmHWM:"), size("VmRSS:")))
     }
+}
 
-    fn text<'a>(of: &'a Json, name: &str) -> &'a str {
-        of[name].as_str().unwrap_or_default()
-    }
+fn text<'a>(of: &'a Json, name: &str) -> &'a str {
+    of[name].as_str().unwrap_or_default()
 }
 
 /// Appends both connections and the integration over one world.
-fn configure(text: &mut String, name: &str, vendor: &Json) {
+fn configure(config: &mut String, name: &str, vendor: &Json) {
     let _ = write!(
-        text,
+        config,
         r#"
 [connections.erp-{name}]
 vendor = "sage-intacct"
@@ -115,8 +115,8 @@ source = "erp-{name}"
 target = "field-{name}"
 schedule = "hourly"
 "#,
-        Ready::text(vendor, "intacct"),
-        Ready::text(vendor, "skynamo"),
+        text(vendor, "intacct"),
+        text(vendor, "skynamo"),
     );
 }
 
@@ -216,12 +216,12 @@ impl Scene {
         let (many, one) = (Ready::vendors(small, self.integrations).await?, Ready::vendors(wide, 1).await?);
         let vendors = many.said.as_array().ok_or("the vendors named no addresses")?;
         let names: Vec<String> = (0..vendors.len()).map(|number| format!("i{number:04}")).collect();
-        let mut text = "store = \"rightful.db\"\n".to_owned();
+        let mut config = "store = \"rightful.db\"\n".to_owned();
         for (name, vendor) in names.iter().zip(vendors) {
-            configure(&mut text, name, vendor);
+            configure(&mut config, name, vendor);
         }
-        configure(&mut text, WIDE, &one.said[0]);
-        std::fs::write(self.folder.join("rightful.toml"), text).map_err(|error| error.to_string())?;
+        configure(&mut config, WIDE, &one.said[0]);
+        std::fs::write(self.folder.join("rightful.toml"), config).map_err(|error| error.to_string())?;
         let store = SqliteStore::open(&self.folder.join("rightful.db")).map_err(|error| failed("the store")(&error))?;
         for name in &names {
             save_table(&store, name, small).await?;
@@ -240,13 +240,13 @@ impl Scene {
             round(&store, &server, &names, "second round: nothing changed").await?,
         ];
         for vendor in vendors {
-            let url = format!("{}/_sim/control/change", Ready::text(vendor, "intacct_origin"));
+            let url = format!("{}/_sim/control/change", text(vendor, "intacct_origin"));
             let answer = http.post(url).header("content-type", "application/json").body("{}").send().await;
             answer.and_then(reqwest::Response::error_for_status).map_err(|error| failed("`change`")(&error))?;
         }
         rounds.push(round(&store, &server, &names, "third round: 5 % of the customers changed rep").await?);
         for vendor in vendors {
-            let url = format!("{}/_sim/dump", Ready::text(vendor, "skynamo_origin"));
+            let url = format!("{}/_sim/dump", text(vendor, "skynamo_origin"));
             let dump =
                 http.get(url).send().await.map_err(|error| failed("a dump")(&error))?.bytes().await.map_err(|error| error.to_string())?;
             let dump: Json = serde_json::from_slice(&dump).map_err(|error| error.to_string())?;
@@ -256,8 +256,8 @@ impl Scene {
         }
 
         let wide_round = round(&store, &server, &[WIDE.to_owned()], "the wide integration's first run").await?;
-        let cookie = sign_in(&http, Ready::text(&server.said, "link")).await?;
-        let base = format!("{}/integrations/{WIDE}", Ready::text(&server.said, "console"));
+        let cookie = sign_in(&http, text(&server.said, "link")).await?;
+        let base = format!("{}/integrations/{WIDE}", text(&server.said, "console"));
         let last = wide.codes.div_ceil(50).max(1);
         let shown = vec![
             pages(&http, &cookie, "a page of the table", |at| format!("{base}?page={}", at % last + 1)).await?,

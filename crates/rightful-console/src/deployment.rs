@@ -72,7 +72,7 @@ pub struct DeployedConnection {
 pub trait Deployment: Debug + Send + Sync + 'static {
     /// Every integration, by name.
     fn integrations(&self) -> Vec<Deployed>;
-    /// What views of an integration stand on. Its connectors state their kinds also where they cannot be used.
+    /// What views of an integration stand on: the store. Its connectors state their kinds and call nobody.
     ///
     /// # Errors
     /// `NotFound` where there is no such integration.

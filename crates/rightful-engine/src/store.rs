@@ -17,23 +17,35 @@ use crate::{
     TableVersion,
 };
 
-/// What stands under an error of a store that will answer again by itself: its disk is full, or another process keeps it locked. Holds the
-/// database's own words.
+/// What stands under an error of a store that will answer again by itself. Each holds the database's own words.
 #[derive(Debug)]
-pub struct Blocked(pub String);
+pub enum Blocked {
+    /// Another process keeps it locked.
+    Locked(String),
+    /// Its disk is full.
+    Full(String),
+    /// Its disk does not take what is written, whatever the cause.
+    Disk(String),
+}
 
 impl std::fmt::Display for Blocked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Locked(words) | Self::Full(words) | Self::Disk(words)) = self;
+        f.write_str(words)
     }
 }
 
 impl std::error::Error for Blocked {}
 
+/// How the store is blocked, where that is what an error says.
+pub fn blocked(error: &Error) -> Option<&Blocked> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
 /// Does an error say that the store cannot be written to for now? Nothing is wrong with the run or the vendors then: what was cut off by it
 /// is taken up where it stood.
 pub fn is_blocked(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<Blocked>())
+    blocked(error).is_some()
 }
 
 /// Which stored copy: one connection, one kind, these fields, joined by this key.

@@ -54,7 +54,7 @@ fn written(error: Error) -> Error {
     let words = error.vendor_words().unwrap_or_default();
     Error::new(ErrorKind::Unavailable, "the disk that the backup is written to is full, or does not take what is written")
         .hint("make room there, or name a file on another disk; no half of a backup was left")
-        .source(Blocked(words))
+        .source(Blocked::Disk(words))
 }
 
 /// Puts a backup in the place of a store, whole or not at all. `force` replaces a store that is there.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rightful_core::{Error, ErrorKind, Instant, Result};
-use rightful_engine::{Blocked, is_blocked};
+use rightful_engine::{Blocked, blocked, is_blocked};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 /// Migrations in order; the database's `user_version` is how many it has had.
@@ -51,10 +51,10 @@ enum Trouble {
 impl Trouble {
     /// What an error tells of.
     fn of(error: &Error) -> Self {
-        match () {
-            () if !is_blocked(error) => Self::None,
-            () if error.message() == LOCKED => Self::Locked,
-            () => Self::Disk,
+        match blocked(error) {
+            None => Self::None,
+            Some(Blocked::Locked(_)) => Self::Locked,
+            Some(Blocked::Full(_) | Blocked::Disk(_)) => Self::Disk,
         }
     }
 }
@@ -150,7 +150,7 @@ impl Database {
                 let was_full = database.had(Trouble::Disk);
                 if was_full {
                     has_room(&database.path).map_err(|error| {
-                        let words = Blocked(error.to_string());
+                        let words = error.to_string();
                         if is_full(&error) { full(words) } else { not_taken(words) }
                     })?;
                 }
@@ -343,7 +343,7 @@ pub(crate) fn create_private(path: &Path) -> Result<()> {
     }
     options.open(path).map(drop).map_err(|error| {
         if is_full(&error) {
-            return full(Blocked(error.to_string())).context(path.display().to_string());
+            return full(error.to_string()).context(path.display().to_string());
         }
         Error::new(ErrorKind::Config, "the store cannot be opened")
             .context(path.display().to_string())
@@ -354,21 +354,19 @@ pub(crate) fn create_private(path: &Path) -> Result<()> {
 
 /// Does an error say that a file is no database, or one whose pages are not as SQLite wrote them?
 pub(crate) fn is_damage(error: &Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
-    matches!(cause.and_then(rusqlite::Error::sqlite_error_code), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+    matches!(code_of(error), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
-const LOCKED: &str = "the store is locked by another process";
-const FULL: &str = "the disk that holds the store is full";
-
-fn full(words: Blocked) -> Error {
-    Error::new(ErrorKind::Unavailable, FULL).hint("make room; nothing was half-written").source(words)
+fn full(words: String) -> Error {
+    Error::new(ErrorKind::Unavailable, "the disk that holds the store is full")
+        .hint("make room; nothing was half-written")
+        .source(Blocked::Full(words))
 }
 
-fn not_taken(words: Blocked) -> Error {
+fn not_taken(words: String) -> Error {
     Error::new(ErrorKind::Unavailable, "the disk that holds the store does not take what is written")
         .hint("look whether it is full, over a quota or a limit of a file's size, or failing; nothing was half-written")
-        .source(words)
+        .source(Blocked::Disk(words))
 }
 
 /// Does an error say that another process keeps the store locked?
@@ -379,13 +377,10 @@ pub(crate) fn is_locked(error: &Error) -> bool {
 /// Says which store. An error of the disk that SQLite leaves unnamed is told as what it is where that shows.
 fn placed(error: Error, path: &Path) -> Error {
     let place = path.display().to_string();
-    let unnamed = match error.kind() {
-        ErrorKind::Unavailable => Trouble::of(&error) == Trouble::Disk && error.message() != FULL,
-        _ => error.message() == NOT_WRITABLE,
-    };
+    let unnamed = matches!(blocked(&error), Some(Blocked::Disk(_))) || code_of(&error).is_some_and(is_unwritable);
     if unnamed && has_room(path).is_err_and(|error| is_full(&error)) {
         let words = error.vendor_words().unwrap_or_default();
-        return full(Blocked(words)).context(place);
+        return full(words).context(place);
     }
     error.context(place)
 }
@@ -404,26 +399,33 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-const NOT_WRITABLE: &str = "the store cannot be written to";
+/// The code of SQLite's error under ours.
+fn code_of(error: &Error) -> Option<ErrorCode> {
+    std::error::Error::source(error)?.downcast_ref::<rusqlite::Error>()?.sqlite_error_code()
+}
+
+fn is_unwritable(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
+}
 
 /// What an error of SQLite means to the caller.
 pub(crate) fn told(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error_code();
     match code {
         _ if is_busy(&error) => {
-            return Error::new(ErrorKind::Unavailable, LOCKED)
+            return Error::new(ErrorKind::Unavailable, "the store is locked by another process")
                 .hint("wait for it to end, or stop it; nothing was written")
-                .source(Blocked(error.to_string()));
+                .source(Blocked::Locked(error.to_string()));
         }
-        Some(ErrorCode::DiskFull) => return full(Blocked(error.to_string())),
+        Some(ErrorCode::DiskFull) => return full(error.to_string()),
         // A quota that is used up, a limit of the file's size, and no room for the file beside the log that readers share.
-        Some(ErrorCode::SystemIoFailure) => return not_taken(Blocked(error.to_string())),
+        Some(ErrorCode::SystemIoFailure) => return not_taken(error.to_string()),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             Error::new(ErrorKind::Config, "the store's file is no database of this program")
                 .hint("restore it from a backup, or name another file")
         }
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            Error::new(ErrorKind::Config, NOT_WRITABLE).hint("check the rights of the file and its folder")
+        Some(code) if is_unwritable(code) => {
+            Error::new(ErrorKind::Config, "the store cannot be written to").hint("check the rights of the file and its folder")
         }
         _ => Error::new(ErrorKind::Protocol, "the store could not do that").hint("report this with the log of the run"),
     }

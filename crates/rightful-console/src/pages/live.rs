@@ -23,7 +23,7 @@ use super::{Shown, words};
 use crate::access::Who;
 use crate::problem::Problem;
 use crate::sessions::digest;
-use crate::told::{counted, number};
+use crate::told::{counted, number, without_commands};
 use crate::{Console, Deployed};
 
 /// How often the store is asked whether the run ended.
@@ -82,7 +82,7 @@ impl Progress {
             Event::Planned { pairs, total, changes } => self.planned = Some((pairs, total, changes)),
             Event::Applied { settled, total } => self.applied = Some((settled, total)),
             Event::Note(note) => {
-                self.notes.push(note);
+                self.notes.push(without_commands(&note));
                 if self.notes.len() > NOTES {
                     self.notes.remove(0);
                 }

@@ -17,6 +17,7 @@ use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::codes::{Became, save};
+use crate::operations::told;
 use crate::problem::Problem;
 use crate::told::counted;
 
@@ -108,7 +109,7 @@ pub async fn import(
     let rows = match table_file::rows(&shown.text) {
         Ok(rows) => rows,
         Err(error) => {
-            shown.wrong = Some(format!("{}; {}", error.message(), error.mend().unwrap_or_default()));
+            shown.wrong = Some(told(&error));
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
         }
     };
@@ -117,7 +118,8 @@ pub async fn import(
     shown.bad = shown.verdicts.len() - shown.good;
     let leave = shown.whole.then(|| table.rows.iter().map(|row| row.row.code.as_str()));
     let edits = table_file::edits(&rows, &shown.verdicts, leave.into_iter().flatten());
-    if shown.may_save() {
+    let saves = fields.has("save") && !shown.reason.is_empty();
+    if shown.may_save() && !saves {
         shown.preview = Some(Previewed::of(preview(&ports, &deployed.integration, &edits, PREVIEWED).await?, console.now()));
     }
     if !fields.has("save") {

@@ -85,7 +85,7 @@ impl Launch for Scripted {
         let ended = match script {
             Script::Cannot(why) => Err(Error::new(ErrorKind::Config, why).hint("mend it").into()),
             Script::Blocked => {
-                let words = Blocked("database or disk is full".to_owned());
+                let words = Blocked::Full("database or disk is full".to_owned());
                 Err(Error::new(ErrorKind::Unavailable, "the disk that holds the store is full").source(words).into())
             }
             Script::Breaks => panic!("a run breaks down"),

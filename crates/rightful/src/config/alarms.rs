@@ -25,10 +25,10 @@ pub struct AlarmsConfig {
 }
 
 impl AlarmsConfig {
-    /// Its secrets, each with the key that names it.
+    /// Its secrets, each with its key below `alarms`.
     pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretReference)> {
-        let webhook = self.webhook.iter().map(|webhook| ("alarms.webhook.secret", &webhook.secret));
-        let mail = self.mail.iter().filter_map(|mail| mail.login.as_ref()).map(|(_, password)| ("alarms.mail.password", password));
+        let webhook = self.webhook.iter().map(|webhook| (keys::WEBHOOK_SECRET.key, &webhook.secret));
+        let mail = self.mail.iter().filter_map(|mail| mail.login.as_ref()).map(|(_, password)| (keys::MAIL_PASSWORD.key, password));
         webhook.chain(mail)
     }
 }

@@ -71,7 +71,7 @@ pub async fn check(global: &Global) -> Ended {
         failures.extend(store.check_sealed().await.err());
     }
     for (key, reference) in config.alarms.secrets() {
-        failures.extend(reference.fetch(config.folder()).await.err().map(|error| error.context(format!("`{key}`"))));
+        failures.extend(reference.fetch(config.folder()).await.err().map(|error| error.context(format!("`alarms.{key}`"))));
     }
     let (mut connected, transports) = (Vec::new(), Transports::default());
     for connection in config.connections.values() {
