@@ -163,6 +163,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     sign_in: "A sender id and a Web Services user, each with a password, for a session that all calls share.",
     kinds: || kinds(100),
     open_kinds: None,
+    people_file: None,
     connect: |settings, secrets, context| Ok(Arc::new(SageIntacctConnector::connect(settings, secrets, context)?)),
 };
 

@@ -258,6 +258,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     sign_in: "An External Client App: client credentials, a refresh token, or an assertion signed with a private key.",
     kinds: || objects::standard(Name::known("AccountNumber")).iter().map(|object| object.spec(COLLECTION)).collect(),
     open_kinds: Some(OpenKinds { setting: OBJECTS.key, spec: objects::named_spec }),
+    people_file: None,
     connect: |settings, secrets, context| Ok(Arc::new(SalesforceConnector::connect(settings, secrets, context)?)),
 };
 

@@ -13,10 +13,18 @@
 
 use std::collections::BTreeMap;
 
-use rightful_core::{Error, ErrorKind, Result, nearest};
+use rightful_core::{Error, ErrorKind, FieldName, PersonRow, PersonVerdict, RecordId, Result, Settings, Value, nearest};
 
 /// The columns, in the order of the table above.
 pub const COLUMNS: [&str; 7] = ["email", "first_name", "last_name", "team_key", "status", "licence", "mappings"];
+
+/// Fields of a user by which the file's facts are known; the first ones are also what `User/Add` takes.
+const EMAIL: FieldName = FieldName::fixed("email");
+const FIRST_NAME: FieldName = FieldName::fixed("firstname");
+const LAST_NAME: FieldName = FieldName::fixed("lastname");
+pub(crate) const TEAM: FieldName = FieldName::fixed("team.key");
+pub(crate) const STATUS: FieldName = FieldName::fixed("status");
+pub(crate) const LICENCE: FieldName = FieldName::fixed("licence");
 
 /// The largest file, in bytes.
 const LARGEST: usize = 32 * 1024 * 1024;
@@ -38,6 +46,17 @@ pub enum Status {
     Spectating,
     /// Cannot own records, and never will (SS-28).
     Supporter,
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Spectating => "spectating",
+            Self::Supporter => "supporter",
+        }
+    }
 }
 
 /// A user's id in another system (SS-13).
@@ -115,6 +134,29 @@ pub fn parse(text: &str) -> Result<Vec<Verdict>> {
         verdicts.push(Verdict { line, row, remarks });
     }
     Ok(verdicts)
+}
+
+/// The same as people of one connection: each is named by the id that the connection's external system knows them by.
+///
+/// # Errors
+/// As [`parse`].
+pub fn people(settings: &Settings, text: &str) -> Result<Vec<PersonVerdict>> {
+    let system = settings.text(&crate::EXTERNAL_SYSTEM)?.trim().to_lowercase();
+    let person = |row: Row| {
+        let id = row.mappings.iter().map(Mapping::normal).find(|mapping| mapping.system == system).map(|mapping| RecordId::new(mapping.id));
+        let name = format!("{} {}", row.first_name, row.last_name).trim().to_owned();
+        let facts = vec![
+            (EMAIL, Value::text(row.email.clone())),
+            (FIRST_NAME, Value::text(row.first_name)),
+            (LAST_NAME, Value::text(row.last_name)),
+            (TEAM, Value::text(row.team_key.unwrap_or_default())),
+            (STATUS, Value::text(row.status.word())),
+            (LICENCE, Value::Bool(row.licence)),
+        ];
+        PersonRow { id, name: if name.is_empty() { row.email.clone() } else { name }, email: row.email, facts }
+    };
+    let verdicts = parse(text)?.into_iter();
+    Ok(verdicts.map(|Verdict { line, row, remarks }| PersonVerdict { line, row: row.map(person), remarks }).collect())
 }
 
 fn wrong(message: String) -> Error {

@@ -8,7 +8,6 @@
 mod api;
 mod connector;
 pub mod export;
-mod figure;
 mod inspect;
 mod map;
 mod preflight;
@@ -22,12 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rightful_core::{
-    BaseUrl, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, HeaderKeys, HeaderName, KeyName, KindSpec, Result,
-    RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
+    BaseUrl, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, GateSpec, HeaderKeys, HeaderName, KeyName, KindSpec, Opens,
+    PeopleFile, Result, RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
 };
 
 pub use connector::SalesScreenConnector;
-pub use figure::record_id;
 
 use connector::NO_READS;
 use map::{OWNER, RECORD, Rules, TeamPlace, USER};
@@ -59,6 +57,15 @@ const API_KEY: Setting = Setting {
     default: None,
     about: "A key from Settings, Api Keys.",
     example: "{ env = \"SALESSCREEN_API_KEY\" }",
+};
+
+const EXTERNAL_SYSTEM: Setting = Setting {
+    key: "external_system",
+    takes: SettingType::Text,
+    required: false,
+    default: Some("Salesforce"),
+    about: "The system that the key's ids come from, as Settings, Mappings names it.",
+    example: "Salesforce",
 };
 
 const TEAM_KEYS: Setting = Setting {
@@ -178,6 +185,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
         BASE_URL,
         COMPANY,
         API_KEY,
+        EXTERNAL_SYSTEM,
         TEAM_KEYS,
         ALLOW_TEAM_CREATION,
         REMOVE_RECORDS,
@@ -196,6 +204,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     sign_in: "A key per account, sent in a header with every call.",
     kinds: || kinds(&Reach { batch: 100, removal: true, more_values: true, record_team: true }),
     open_kinds: None,
+    people_file: Some(PeopleFile { columns: &export::COLUMNS, read: export::people }),
     connect: |settings, secrets, context| Ok(Arc::new(SalesScreenConnector::connect(settings, secrets, context)?)),
 };
 
@@ -235,7 +244,7 @@ fn kinds(reach: &Reach) -> Vec<KindSpec> {
     }
     let removal = reach.removal.then_some(Verb::Remove);
     vec![
-        KindSpec { people: true, fields: user.into_iter().chain(team).map(field).collect(), ..base(USER) },
+        KindSpec { people: true, fields: user.into_iter().chain(team).map(field).collect(), gates: gates(), ..base(USER) },
         KindSpec {
             verbs: std::iter::once(Verb::Upsert).chain(removal).collect(),
             batch: reach.batch,
@@ -243,6 +252,40 @@ fn kinds(reach: &Reach) -> Vec<KindSpec> {
             fields: record.into_iter().map(field).collect(),
             after: vec![USER],
             ..base(RECORD)
+        },
+    ]
+}
+
+/// What SalesScreen ignores records for, without an error: <https://help.salesscreen.wiki/en/articles/8305-how-do-i-assign-a-user-to-a-team-in-salesscreen>,
+/// <https://help.salesscreen.wiki/en/articles/8300-how-can-i-deactivate-a-user>, <https://help.salesscreen.wiki/en/articles/4733155-what-is-a-supporter>.
+fn gates() -> Vec<GateSpec> {
+    vec![
+        GateSpec {
+            name: "status",
+            field: export::STATUS,
+            opens: Opens::Is("active"),
+            open_unknown: true,
+            reason: "inactive",
+            until: "is an active user",
+            mend: "reactivate the user in SalesScreen, then import the users' file",
+        },
+        GateSpec {
+            name: "licence",
+            field: export::LICENCE,
+            opens: Opens::True,
+            open_unknown: true,
+            reason: "no-licence",
+            until: "has a licence",
+            mend: "give the user a licence in SalesScreen, then import the users' file",
+        },
+        GateSpec {
+            name: "team",
+            field: export::TEAM,
+            opens: Opens::Filled,
+            open_unknown: false,
+            reason: "no-team",
+            until: "is on a team",
+            mend: "put the user on a team: rightful users team",
         },
     ]
 }

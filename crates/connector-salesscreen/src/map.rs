@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rightful_core::{Error, ErrorKind, FieldChange, Kind, Result, Role, Value, Write, nearest};
+use rightful_core::{Error, ErrorKind, FieldChange, Kind, Result, Role, Value, Write, figure_parts, nearest};
 use serde_json::value::RawValue;
 
-use crate::figure;
 use crate::wire;
 
 /// People.
@@ -168,7 +167,7 @@ pub fn user(id: &str, write: &Write, rules: &Rules) -> Result<wire::User> {
 pub fn record(id: &str, write: &Write, rules: &Rules) -> Result<wire::Record> {
     let fields = Fields(write);
     if rules.figure_ids {
-        figure::parts(id)?;
+        figure_parts(id)?;
     }
     let user = credited(write)?;
     let team = fields.team(rules)?;

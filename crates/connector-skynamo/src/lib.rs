@@ -101,6 +101,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     sign_in: "An access token per instance, sent in a header with the instance's name.",
     kinds: || kinds(100),
     open_kinds: None,
+    people_file: None,
     connect: |settings, secrets, context| Ok(Arc::new(SkynamoConnector::connect(settings, secrets, context)?)),
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Connector, Context, Kind, KindSpec, Result, Secrets, Setting, Settings, VendorId};
+use crate::{Connector, Context, Kind, KindSpec, PeopleFile, Result, Secrets, Setting, Settings, VendorId};
 
 /// Static facts of one connector. Each connector crate has one `pub static DESCRIPTOR: Descriptor`.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Descriptor {
     pub kinds: fn() -> Vec<KindSpec>,
     /// Further kinds that a setting names, where the vendor lets its customers make kinds of their own.
     pub open_kinds: Option<OpenKinds>,
+    /// The file in which an administrator gives its people, where they cannot be read.
+    pub people_file: Option<PeopleFile>,
     /// Checks settings and makes a connector. Sends nothing.
     pub connect: fn(&Settings, &Secrets, Context) -> Result<Arc<dyn Connector>>,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{FieldName, KeyName, Kind, Role};
+use crate::{FieldName, GateSpec, KeyName, Kind, Role};
 
 /// Something that can be done to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -113,6 +113,8 @@ pub struct KindSpec {
     pub after: Vec<Kind>,
     /// How unknown fate is settled.
     pub settle: Settle,
+    /// What a person of the kind has to meet before records are credited to them.
+    pub gates: Vec<GateSpec>,
     /// Names of the account's quotas its calls draw from.
     pub quotas: Vec<&'static str>,
 }
@@ -136,6 +138,7 @@ impl KindSpec {
             open_fields: false,
             after: Vec::new(),
             settle: Settle::ReadBack,
+            gates: Vec::new(),
             quotas: Vec::new(),
         }
     }

@@ -86,6 +86,7 @@ mod tests {
             role: "assigned".into(),
             before: Vec::new(),
             after: Vec::new(),
+            carry: None,
             why: Why::default(),
             intended_at: Instant::UNIX_EPOCH,
             state: EntryState::Intended,

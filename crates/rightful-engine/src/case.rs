@@ -1,9 +1,9 @@
 //! Cases (the work list) and holds (wanted states that wait).
 
-use rightful_core::{Instant, Kind, OwnerChange, RecordId};
+use rightful_core::{ConnectionName, Instant, Kind, OwnerChange, RecordId};
 use serde::{Deserialize, Serialize};
 
-use crate::{CaseId, HoldId, RunId, Why};
+use crate::{Carry, CaseId, Credit, CreditState, Consequence, HoldId, RunId, Why};
 
 /// Something a person has to look at. The same (reason, subject) is one case however often it is seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +35,17 @@ pub struct Case {
     pub closed: Option<Instant>,
 }
 
+/// What a hold of a record that we carry over would write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The target connection.
+    pub connection: ConnectionName,
+    /// Whom it would be credited to; empty where that is not known.
+    pub owner: String,
+    /// What.
+    pub carry: Carry,
+}
+
 /// The latest wanted state of one target record, kept until something is ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewHold {
@@ -46,12 +57,15 @@ pub struct NewHold {
     pub code: String,
     /// The record's name.
     pub name: String,
-    /// What is awaited: `no-match`, `no-owner`.
+    /// What is awaited: `no-match`, `no-owner`, `unmapped-owner`, `no-team`, ...
     pub reason: String,
     /// What would release it.
     pub waits_for: String,
     /// The wanted change where it is known.
     pub wanted: Option<OwnerChange>,
+    /// What would be carried over; dropping the hold lets exactly this go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry: Option<Held>,
     /// Why.
     pub why: Why,
 }
@@ -69,4 +83,22 @@ pub struct Hold {
     pub since: Instant,
     /// The run that saw it last.
     pub run: Option<RunId>,
+}
+
+impl Hold {
+    /// What dropping it makes true: exactly this state is not sent any more, a later one is.
+    pub fn let_go(&self, at: Instant) -> Option<Consequence> {
+        let Held { connection, owner, carry } = self.hold.carry.as_ref()?;
+        Some(Consequence::Credit(Credit {
+            connection: connection.clone(),
+            target: self.hold.target.clone(),
+            integration: self.integration.clone(),
+            kind: carry.from.clone(),
+            source: carry.record.clone(),
+            owner: owner.clone(),
+            values: carry.values.clone(),
+            state: CreditState::LetGo,
+            at,
+        }))
+    }
 }

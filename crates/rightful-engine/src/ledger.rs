@@ -3,7 +3,7 @@
 use rightful_core::{ConnectionName, Instant, Kind, RecordId, Role};
 use serde::{Deserialize, Serialize};
 
-use crate::{EntryId, PlanId, RunId, Why};
+use crate::{Carry, EntryId, PlanId, RunId, Why};
 
 /// What became of an intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,9 @@ pub struct Entry {
     pub before: Vec<String>,
     /// Who shall stand there.
     pub after: Vec<String>,
+    /// What is carried over, where the target's record is made by us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry: Option<Carry>,
     /// Why.
     pub why: Why,
     /// When the intent was written.

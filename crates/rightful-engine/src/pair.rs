@@ -253,7 +253,7 @@ mod tests {
             changed_at: None,
             state: State::Active,
         };
-        Row { record, digest: Digest(0), newcomers: Vec::new() }
+        Row { record, digest: Digest(0), newcomers: Vec::new(), changed: false }
     }
 
     fn spell(joined: &Joined) -> String {

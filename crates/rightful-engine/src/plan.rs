@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rightful_core::{Error, ErrorKind, Instant, Kind, OwnerChange, RecordId, Result};
+use rightful_core::{Error, ErrorKind, FieldName, Instant, Kind, OwnerChange, RecordId, Result, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, PlanId, RunId};
+use crate::{Digest, LinkEvidence, PlanId, RunId};
 
 /// Why a change is wanted: enough to explain it years later without the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +43,47 @@ pub struct SourceRow {
 pub enum Action {
     /// Owners change, and somebody owns it afterwards.
     OwnerMove,
-    /// Nobody owns it afterwards.
+    /// Nobody owns it afterwards, or it is no longer there.
     Removal,
+    /// A person gets an account, or one that is there is linked to them.
+    Account,
+    /// An activity is credited, or what was credited follows its record.
+    Credit,
+    /// A wanted state is let go: nothing is sent.
+    LetGo,
+}
+
+/// How a record is written that we carry over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Means {
+    /// Made, or changed where it is there.
+    Upsert,
+    /// Deleted.
+    Remove,
+    /// Nothing is sent.
+    Note,
+}
+
+/// What is carried over into a record whose id is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carry {
+    /// How.
+    pub means: Means,
+    /// The source kind that `Change::source` is of; the people kind for an account.
+    pub from: Kind,
+    /// The source record.
+    pub record: RecordId,
+    /// What is written.
+    pub values: Vec<(FieldName, Value)>,
+    /// What was sent before; `None`: nothing.
+    pub before: Option<Vec<(FieldName, Value)>>,
+    /// The source person whose link it stands on, or whom an account is for.
+    pub person: Option<RecordId>,
+    /// For an account: why it is this person's.
+    pub evidence: Option<LinkEvidence>,
+    /// For an account: whom the target knew them as before.
+    pub was: Option<RecordId>,
 }
 
 /// One line of a plan.
@@ -66,8 +105,11 @@ pub struct Change {
     pub owners: OwnerChange,
     /// The source row it stands on; none for an undo.
     pub source: Option<SourceRow>,
-    /// The target row's digest when planned.
+    /// The target row's digest when planned; zero where there was none.
     pub target_digest: Digest,
+    /// What is carried over, where the target's record is made by us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry: Option<Carry>,
     /// Why.
     pub why: Why,
 }
@@ -122,6 +164,15 @@ pub struct PlanCounts {
     pub removals: u64,
     /// Changes to following kinds (visit frequencies).
     pub follows: u64,
+    /// Accounts made or linked.
+    #[serde(default)]
+    pub accounts: u64,
+    /// Activities credited, or changed with the same owner.
+    #[serde(default)]
+    pub credits: u64,
+    /// Wanted states let go.
+    #[serde(default)]
+    pub let_go: u64,
     /// Holds written.
     pub holds: u64,
     /// Cases by reason.
@@ -133,7 +184,7 @@ pub struct PlanCounts {
 impl PlanCounts {
     /// How many changes it has.
     pub fn changes(&self) -> u64 {
-        self.owner_moves + self.removals + self.follows
+        self.owner_moves + self.removals + self.follows + self.accounts + self.credits + self.let_go
     }
 }
 

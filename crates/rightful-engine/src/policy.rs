@@ -1,9 +1,9 @@
 //! What one integration shall do: one table of settings, no code per preset.
 
-use rightful_core::{ConnectionName, FieldName, KeyName, Kind, Role};
+use rightful_core::{ConnectionName, FieldName, Instant, KeyName, Kind, Role};
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Digest, PeopleMode, Workflow};
 
 /// What happens to a record whose owner leads to nobody in the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +32,22 @@ pub enum Assignment {
 }
 
 /// A way from a source owner to target people. Tried in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MatchRule {
     /// Through the code table.
     Code,
+    /// Through a link between the two people.
+    Link,
+    /// Through the same value of a key of both people.
+    ExternalId {
+        /// The source person's key; `id` is the record's own id.
+        source: KeyName,
+        /// The target person's key; `id` is the record's own id.
+        target: KeyName,
+    },
+    /// Through the same e-mail address, which makes a link once.
+    Email,
 }
 
 /// A bound on one plan. Exceeded when the number is above `floor` and above either `count` or `percent` of the paired records.
@@ -60,6 +71,8 @@ pub struct Caps {
     pub owner_moves: Cap,
     /// Records that lose an owner without getting another (owners cleared).
     pub removals: Cap,
+    /// Accounts that are made or linked in the target.
+    pub accounts: Cap,
     /// The most percent by which the source's active records may shrink between runs.
     pub source_shrink_percent: u8,
 }
@@ -69,6 +82,7 @@ impl Default for Caps {
         Self {
             owner_moves: Cap { count: None, percent: Some(20), floor: 20 },
             removals: Cap { count: None, percent: Some(5), floor: 5 },
+            accounts: Cap { count: Some(200), percent: None, floor: 0 },
             source_shrink_percent: 20,
         }
     }
@@ -85,13 +99,44 @@ pub struct Side {
     pub key: KeyName,
 }
 
-/// The field of the source record that holds the code, and how people call it.
+/// Where a source record names its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodeFrom {
+    /// In this field, as the source's vendor spells it.
+    Field(FieldName),
+    /// By who has this role.
+    Owner(Role),
+}
+
+/// Where a source record names its owner, and how people call that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeField {
-    /// The field, as the source's vendor spells it.
-    pub field: FieldName,
+    /// Where.
+    pub from: CodeFrom,
     /// Its label: a code is shown as "Rep Code - R05".
     pub label: String,
+}
+
+/// Credits activities to people of a target that takes users and records and gives none back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// How source people get accounts.
+    pub people: PeopleMode,
+    /// Must there be an active workflow before accounts are made by themselves (SS-10)?
+    pub auto_sync_requires_workflow: bool,
+    /// Gates by name that a person has to pass.
+    pub gates: Vec<String>,
+    /// Is what cannot be sent yet held, and sent once when it can be? Else it is let go, as the vendor does (SS-9).
+    pub replay: bool,
+    /// How long it is held, in days.
+    pub hold_days: u32,
+    /// Records last changed before this are not credited the first time.
+    pub since: Option<Instant>,
+    /// How many licences there are; `None`: not known, and not counted (SS-26).
+    pub licences: Option<u32>,
+    /// Which records are activities.
+    pub workflows: Vec<Workflow>,
 }
 
 /// What one integration shall do. Its digest binds saved plans: a moved policy refuses them.
@@ -125,6 +170,8 @@ pub struct Policy {
     pub full_read_hours: u32,
     /// Source people kinds that are read to explain who stands behind a code.
     pub source_people: Vec<Kind>,
+    /// Where activities are credited instead of owners of paired records kept right.
+    pub activity: Option<Activity>,
 }
 
 impl Policy {

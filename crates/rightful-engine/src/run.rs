@@ -75,6 +75,15 @@ pub enum RunTask {
         /// The plan.
         plan: PlanId,
     },
+    /// Plan and apply from what is known already, without reading: holds whose gate opened go out, picks become accounts.
+    Release,
+    /// Put a person of the target on a team, then as [`RunTask::Release`].
+    Team {
+        /// The person, by the target's id.
+        person: String,
+        /// The team's key.
+        team: String,
+    },
     /// Plan and apply the inverse of a run.
     Undo {
         /// The run.

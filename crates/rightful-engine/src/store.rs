@@ -1,7 +1,5 @@
 //! The engine's port to whatever remembers: SQLite today, PostgreSQL later, the same schema and the same tests.
 
-use std::fmt::Debug;
-
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rightful_core::{
@@ -12,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    Authorship, Carried, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Digest, Entry, EntryId, EntryState, Hold, HoldId,
-    ImageId, NewCase, NewHold, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved,
+    Authorship, Carried, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Credit, Digest, Entry, EntryId, EntryState, Hold,
+    HoldId, ImageId, Link, NewCase, NewFacts, NewHold, PeopleStore, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved,
     TableVersion,
 };
 
@@ -162,6 +160,8 @@ pub struct Row {
     pub digest: Digest,
     /// Owners who appeared lately.
     pub newcomers: Vec<Newcomer>,
+    /// Did it change since it was first read?
+    pub changed: bool,
 }
 
 impl Row {
@@ -231,6 +231,21 @@ pub struct Settled {
     pub note: Option<String>,
     /// Put `after` of the entry into the image as what stands there now (fact: sent).
     pub into_image: bool,
+    /// What else is true from now on, in the same transaction.
+    pub consequences: Vec<Consequence>,
+}
+
+/// What a settled entry makes true, where the target cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// This is what the target holds of a figure.
+    Credit(Credit),
+    /// The target no longer holds this record.
+    Uncredit(ConnectionName, RecordId),
+    /// This is known of a person of the target.
+    Facts(ConnectionName, Kind, NewFacts),
+    /// Two people are one; a link that stands is not replaced.
+    Link(Link),
 }
 
 /// Which ledger entries.
@@ -300,7 +315,7 @@ pub struct CaseFilter {
 /// Everything the engine must remember. Every method is one transaction. Methods with a [`Fence`] fail with `Conflict` when the lease was lost.
 #[allow(clippy::too_many_arguments, reason = "what ends a run is one transaction")]
 #[async_trait]
-pub trait Store: Debug + Send + Sync + 'static {
+pub trait Store: PeopleStore {
     // --- leases and integration state -------------------------------------------------------------------------------------------
 
     /// Takes the integration's lease. A dead holder's lease is taken over at once on the same machine, by expiry elsewhere.

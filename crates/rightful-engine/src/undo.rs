@@ -46,6 +46,7 @@ pub fn inverse(entry: &Entry, now: Option<&Row>, later: Option<RunId>, people: &
         owners: OwnerChange { role: entry.role.clone(), from: Some(present.clone()), to: before },
         source: None,
         target_digest: row.digest,
+        carry: None,
         why: Why {
             rule: "undo".to_owned(),
             code_label: entry.why.code_label.clone(),
@@ -115,6 +116,7 @@ mod tests {
             role: "assigned".into(),
             before: owners(before),
             after: owners(after),
+            carry: None,
             why: Why::default(),
             intended_at: DateTime::UNIX_EPOCH,
             state,
@@ -135,7 +137,7 @@ mod tests {
             changed_at: None,
             state: State::Active,
         };
-        Row { record, digest: Digest(5), newcomers: Vec::new() }
+        Row { record, digest: Digest(5), newcomers: Vec::new(), changed: false }
     }
 
     #[test]

@@ -168,6 +168,7 @@ fn entry(number: usize) -> Entry {
         role: Role::fixed("assigned"),
         before: vec!["4".into()],
         after: vec![(number % 200).to_string()],
+        carry: None,
         why: Why { rule: "code".into(), code: Some(format!("R{:04}", number % 1_000)), table_version: Some(3), ..Why::default() },
         intended_at: Instant::from_timestamp(1_700_000_000, 0).unwrap(),
         state: EntryState::Done,
@@ -237,7 +238,7 @@ async fn ledger() {
                 let entries: Vec<Entry> =
                     (size + first..size + first + 100).map(entry).map(|entry| Entry { run: RunId(next.0 + 1_000_000), ..entry }).collect();
                 let ids = store.intend(&fence, &entries).await.unwrap();
-                let settled = |id| Settled { entry: id, state: EntryState::Done, note: None, into_image: true };
+                let settled = |id| Settled { entry: id, state: EntryState::Done, note: None, into_image: true, consequences: Vec::new() };
                 let settled: Vec<Settled> = ids.into_iter().map(settled).collect();
                 store.settle(&fence, image, &settled, &[], Instant::from_timestamp(1_700_000_002, 0).unwrap()).await.unwrap();
             }

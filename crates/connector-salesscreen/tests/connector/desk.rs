@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use connector_salesscreen::sim::{Options, SalesScreenSim, Switches};
-use connector_salesscreen::{DESCRIPTOR, record_id};
+use connector_salesscreen::DESCRIPTOR;
+use rightful_core::figure_id;
 use rightful_core::{
     Clock, Context, Error, ErrorKind, FieldChange, Guarded, Kind, ManualClock, OwnerChange, Permits, Request, Response, Role, Secret,
     Secrets, SendError, Settings, Target, Transport, Value, Write, async_trait,
@@ -168,7 +169,7 @@ pub fn user(id: &str, email: &str, last: &str, team: Option<&str>) -> Write {
 }
 
 pub fn record(id: &str, owner: &str, amount: i64) -> Write {
-    let id = record_id(id, "deals");
+    let id = figure_id(id, "deals");
     let fields = [
         ("activityTypeName", Value::text("Deals won")),
         ("activity.key", Value::text("new")),

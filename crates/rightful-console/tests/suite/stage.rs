@@ -47,6 +47,7 @@ pub static TOY: Descriptor = Descriptor {
     sign_in: "A key.",
     kinds: Vec::new,
     open_kinds: None,
+    people_file: None,
     connect: |_, _, _| Err(Error::new(ErrorKind::Unsupported, "a toy")),
 };
 

@@ -61,7 +61,7 @@ fn row(value: Option<Value>, owner: Owner) -> Row {
         changed_at: None,
         state: State::Active,
     };
-    Row { record, digest: Digest(0), newcomers: Vec::new() }
+    Row { record, digest: Digest(0), newcomers: Vec::new(), changed: false }
 }
 
 fn source(code: &str) -> Row {

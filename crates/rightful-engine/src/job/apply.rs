@@ -110,6 +110,7 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
             role: change.owners.role.clone(),
             before: change.owners.from.clone().unwrap_or_default(),
             after: change.owners.to.clone(),
+            carry: change.carry.clone(),
             why: change.why.clone(),
             intended_at: now,
             state: EntryState::Intended,
@@ -265,10 +266,10 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
     for (item, outcome) in batch.into_iter().zip(outcomes) {
         match outcome {
             Outcome::Done { .. } => {
-                settled.push(Settled { entry: item.entry.id, state: EntryState::Done, note: None, into_image: true });
+                settled.push(Settled { entry: item.entry.id, state: EntryState::Done, note: None, into_image: true, consequences: Vec::new() });
             }
             Outcome::Unchanged => {
-                settled.push(Settled { entry: item.entry.id, state: EntryState::Unchanged, note: None, into_image: true });
+                settled.push(Settled { entry: item.entry.id, state: EntryState::Unchanged, note: None, into_image: true, consequences: Vec::new() });
             }
             Outcome::Unknown(error) => {
                 rest.wait = rest.wait.max(error.wait());

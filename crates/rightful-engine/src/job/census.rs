@@ -113,10 +113,10 @@ impl<'a> Counting<'a> {
             let tally = match self.tallies.get_mut(&*code) {
                 Some(tally) => tally,
                 None if known >= CODES => {
-                    let field = &self.policy.code.field;
+                    let label = &self.policy.code.label;
                     return Err(Error::new(
                         ErrorKind::Config,
-                        format!("field `{field}` holds more than {CODES} different values: it is no code"),
+                        format!("{label} holds more than {CODES} different values: it is no code"),
                     )
                     .hint("name the field that holds the owner code in the integration's `code`"));
                 }

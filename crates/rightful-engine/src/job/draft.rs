@@ -31,9 +31,12 @@ impl<'a> Draft<'a> {
         self.number += 1;
         change.number = self.number;
         match change.action {
-            _ if change.kind != self.job.layout.target.kind => self.counts.follows += 1,
+            _ if change.carry.is_none() && change.kind != self.job.layout.target.kind => self.counts.follows += 1,
             Action::OwnerMove => self.counts.owner_moves += 1,
             Action::Removal => self.counts.removals += 1,
+            Action::Account => self.counts.accounts += 1,
+            Action::Credit => self.counts.credits += 1,
+            Action::LetGo => self.counts.let_go += 1,
         }
         self.changes.push(change);
     }

@@ -119,6 +119,7 @@ fn following(kind: &Followed<'_>, rows: &[Row], candidates: &HashMap<String, Can
             owners: OwnerChange { role: kind.role.clone(), from: Some(owners.clone()), to: vec![succession.to.clone()] },
             source: Some(candidate.source.clone()),
             target_digest: row.digest,
+            carry: None,
             why: candidate.why.clone(),
         })));
     }

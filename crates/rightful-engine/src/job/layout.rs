@@ -3,7 +3,7 @@
 use rightful_core::{ConnectionName, Connector, Error, ErrorKind, KeyName, Kind, KindSpec, Result, Role, Verb};
 
 use super::Ports;
-use crate::{ImageSpec, MatchRule, Policy};
+use crate::{CodeFrom, ImageSpec, MatchRule, Policy};
 
 /// A target kind whose single owner follows a successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +61,22 @@ impl Layout {
         let target_kind = kind_spec(target_side, &target.kind, &target.connection)?;
         declared_key(source_kind, &source.key, &source.connection)?;
         declared_key(target_kind, &target.key, &target.connection)?;
-        if source_kind.field(&policy.code.field).is_none() && !source_kind.open_fields {
-            let known = source_kind.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>();
-            return Err(lacks("field", policy.code.field.as_str(), &source.kind, &source.connection, &known));
-        }
+        let fields = match &policy.code.from {
+            CodeFrom::Field(field) => {
+                if source_kind.field(field).is_none() && !source_kind.open_fields {
+                    let known = source_kind.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>();
+                    return Err(lacks("field", field.as_str(), &source.kind, &source.connection, &known));
+                }
+                vec![field.clone()]
+            }
+            CodeFrom::Owner(role) => {
+                if source_kind.role(role).is_none() {
+                    let known = source_kind.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>();
+                    return Err(lacks("role", role.as_str(), &source.kind, &source.connection, &known));
+                }
+                Vec::new()
+            }
+        };
         let role = target_kind.role(&policy.role).ok_or_else(|| {
             let known = target_kind.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>();
             lacks("role", policy.role.as_str(), &target.kind, &target.connection, &known)
@@ -107,7 +119,7 @@ impl Layout {
             source: ImageSpec {
                 connection: source.connection.clone(),
                 kind: source.kind.clone(),
-                fields: vec![policy.code.field.clone()],
+                fields,
                 key: source.key.clone(),
             },
             target: ImageSpec {

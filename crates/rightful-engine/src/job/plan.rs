@@ -252,6 +252,7 @@ impl Planner<'_> {
                     reason: reason.to_owned(),
                     waits_for,
                     wanted: None,
+                    carry: None,
                     why: self.why(&decision, reason),
                 });
             }
@@ -271,6 +272,7 @@ impl Planner<'_> {
                     owners: OwnerChange { role: policy.role.clone(), from: Some(from), to: to.clone() },
                     source: Some(SourceRow { id: source.record.id.clone(), digest: source.digest }),
                     target_digest: target.digest,
+                    carry: None,
                     why: self.why(&decision, rule),
                 });
             }

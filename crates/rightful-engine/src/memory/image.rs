@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use rightful_core::{Cursor, Error, ErrorKind, Instant, Mark, Owner, Record, RecordId, Result, Rows, State};
 
-use crate::{Digest, Entry, Image, ImageId, ImageSpec, OpenRead, PageIn, ReadEnd, Row, Stored};
+use crate::{Digest, Entry, GONE_KEPT, Image, ImageId, ImageSpec, OpenRead, PageIn, ReadEnd, Row, Stored};
 
 /// Rows in one chunk of an ordered stream.
 const CHUNK: usize = 500;
@@ -15,6 +15,8 @@ pub(super) struct Stock {
     pub spec: ImageSpec,
     /// Rows that are not gone.
     rows: BTreeMap<RecordId, Row>,
+    /// Rows that went, and when.
+    gone: BTreeMap<RecordId, (Row, Instant)>,
     mark: Option<Mark>,
     complete_at: Option<Instant>,
     fresh_at: Option<Instant>,
@@ -34,7 +36,7 @@ struct Reading {
 
 impl Stock {
     pub fn new(id: ImageId, spec: ImageSpec) -> Self {
-        Self { id, spec, rows: BTreeMap::new(), mark: None, complete_at: None, fresh_at: None, reading: None }
+        Self { id, spec, rows: BTreeMap::new(), gone: BTreeMap::new(), mark: None, complete_at: None, fresh_at: None, reading: None }
     }
 
     pub fn image(&self) -> Image {
@@ -81,10 +83,11 @@ impl Stock {
             self.mark = reading.mark.or(self.mark.take());
             if reading.rows == Rows::All {
                 self.complete_at = Some(now);
-                let before = self.rows.len();
-                self.rows.retain(|id, _| reading.seen.contains(id));
-                gone = (before - self.rows.len()) as u64;
+                let absent: Vec<RecordId> = self.rows.keys().filter(|id| !reading.seen.contains(*id)).cloned().collect();
+                gone = absent.len() as u64;
+                absent.iter().for_each(|id| self.goes(id, None, now));
             }
+            self.gone.retain(|_, (_, since)| now - *since <= GONE_KEPT);
         }
         let rows = self.rows.len() as u64;
         Ok(ReadEnd { complete, distinct, total: reading.total, whole: reading.whole, rows, gone })
@@ -94,9 +97,10 @@ impl Stock {
         let mut stored = Stored::default();
         for record in items {
             if record.state == State::Gone {
-                self.rows.remove(&record.id);
+                self.goes(&record.id.clone(), Some(record), now);
                 continue;
             }
+            self.gone.remove(&record.id);
             let digest = digest(&record);
             let known = self.rows.get(&record.id);
             match known {
@@ -111,12 +115,33 @@ impl Stock {
                 Some(known) if self.complete_at.is_some() => known.newcomers_in(&record, now),
                 _ => Vec::new(),
             };
-            self.rows.insert(record.id.clone(), Row { record, digest, newcomers });
+            let changed = known.is_some();
+            self.rows.insert(record.id.clone(), Row { record, digest, newcomers, changed });
         }
         for id in missing {
-            self.rows.remove(id);
+            self.goes(id, None, now);
         }
         stored
+    }
+
+    /// A row goes: it is kept as it stood, or as the vendor shows it gone.
+    fn goes(&mut self, id: &RecordId, shown: Option<Record>, now: Instant) {
+        let known = self.rows.remove(id);
+        let row = match (shown, known) {
+            (Some(record), known) => {
+                let digest = digest(&record);
+                Some(Row { record, digest, newcomers: Vec::new(), changed: known.is_some_and(|known| known.changed) })
+            }
+            (None, known) => known,
+        };
+        if let Some(row) = row {
+            self.gone.entry(id.clone()).or_insert((row, now));
+        }
+    }
+
+    pub fn gone_rows(&self, after: Option<&RecordId>, limit: usize) -> Vec<Row> {
+        let rows = self.gone.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+        rows.take(limit).map(|(_, (row, _))| row.clone()).collect()
     }
 
     /// Puts what we wrote into the image.

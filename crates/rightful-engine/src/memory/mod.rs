@@ -1,6 +1,7 @@
 //! A store that lives as long as the process: for tests and trials, and the shortest telling of what every store must do.
 
 mod image;
+mod people;
 mod serve;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -12,6 +13,7 @@ use rightful_core::{ConnectionName, Error, ErrorKind, Exchange, Instant, Kind, R
 use serde_json::Value as Json;
 
 use self::image::Stock;
+use self::people::People;
 use crate::{
     Authorship, Carried, Case, CaseFilter, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, EXCHANGE_RUNS, Entry, EntryFilter,
     EntryId, EntryState, Episode, Fence, Hold, HoldId, Holder, Image, ImageId, ImageSpec, IntegrationState, Leased, NewCase, NewHold,
@@ -48,6 +50,7 @@ struct State {
     holds: Vec<(Hold, PlanId)>,
     next_hold: i64,
     exchanges: Vec<(String, Carried)>,
+    people: People,
 }
 
 #[derive(Debug)]
@@ -533,6 +536,7 @@ impl Store for MemoryStore {
             if one.into_image {
                 state.image(image)?.write_owners(&entry);
             }
+            state.people.take(&one.consequences);
         }
         state.exchanges.extend(carried.iter().map(|one| (fence.integration.clone(), one.clone())));
         Ok(())
@@ -613,10 +617,11 @@ impl Store for MemoryStore {
         Ok(holds.map(|(hold, plan)| Hold { run: run_of(*plan), ..hold.clone() }).collect())
     }
 
-    async fn drop_hold(&self, hold: HoldId, _by: &Authorship) -> Result<bool> {
+    async fn drop_hold(&self, hold: HoldId, by: &Authorship) -> Result<bool> {
         let mut state = self.state();
-        let before = state.holds.len();
-        state.holds.retain(|(known, _)| known.id != hold);
-        Ok(state.holds.len() < before)
+        let Some(at) = state.holds.iter().position(|(known, _)| known.id == hold) else { return Ok(false) };
+        let (hold, _) = state.holds.remove(at);
+        state.people.take(&hold.let_go(by.at).into_iter().collect::<Vec<_>>());
+        Ok(true)
     }
 }

@@ -227,7 +227,7 @@ proptest! {
         block_on(async {
             let mut world = world(&data, false).await;
             let cap = Cap { count: Some(count), percent: Some(percent), floor };
-            world.integration.policy.caps = Caps { owner_moves: cap, removals: cap, source_shrink_percent: 20 };
+            world.integration.policy.caps = Caps { owner_moves: cap, removals: cap, accounts: cap, source_shrink_percent: 20 };
             let before = world.owners();
             let report = world.run().await;
             let after = world.owners();

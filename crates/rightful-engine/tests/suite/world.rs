@@ -364,7 +364,7 @@ impl World {
             target: Side { connection: "field".into(), kind: CUSTOMER, key: "code".into() },
             role: ROLE,
             rules: vec![MatchRule::Code],
-            code: CodeField { field: CODE_FIELD, label: "Rep Code".into() },
+            code: CodeField { from: CodeFrom::Field(CODE_FIELD), label: "Rep Code".into() },
             follow: vec![FREQUENCY],
             assignment: Assignment::Replace,
             no_match: NoOwner::Leave,
@@ -372,12 +372,14 @@ impl World {
             caps: Caps {
                 owner_moves: Cap { count: None, percent: Some(100), floor: 20 },
                 removals: Cap { count: None, percent: Some(100), floor: 5 },
+                accounts: Cap { count: Some(200), percent: None, floor: 0 },
                 source_shrink_percent: 20,
             },
             include_inactive: false,
             newcomer_hours: 24,
             full_read_hours: 24,
             source_people: vec![EMPLOYEE],
+            activity: None,
         };
         let now = Instant::from_timestamp(1_800_000_000, 0).expect("a valid time");
         let stand = Arc::new(Stand::new());

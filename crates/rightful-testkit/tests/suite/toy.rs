@@ -74,6 +74,7 @@ macro_rules! descriptors {
             sign_in: "a key in a header",
             kinds: || kinds(Flaw::$flaw),
             open_kinds: None,
+            people_file: None,
             connect: |settings, secrets, context| connect(settings, secrets, context, Flaw::$flaw),
         };)+
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rightful_core::{ConnectionName, FieldName, KeyName, Kind, KindSpec, Role, Setting, Verb, nearest};
-use rightful_engine::{Assignment, Cap, Caps, CodeField, Integration, MatchRule, NoOwner, Policy, Schedule, Side};
+use rightful_engine::{Assignment, Cap, Caps, CodeField, CodeFrom, Integration, MatchRule, NoOwner, Policy, Schedule, Side};
 use serde_json::Value as Json;
 
 use super::document::{Leaf, Section, unknown_keys};
@@ -41,6 +41,7 @@ pub fn integration(
     let caps = Caps {
         owner_moves: reader.cap(&keys::MOVES_COUNT, &keys::MOVES_PERCENT, &keys::MOVES_FLOOR),
         removals: reader.cap(&keys::REMOVALS_COUNT, &keys::REMOVALS_PERCENT, &keys::REMOVALS_FLOOR),
+        accounts: Cap { count: Some(200), percent: None, floor: 0 },
         source_shrink_percent: reader.percent(&keys::SHRINK_PERCENT).unwrap_or_default(),
     };
     let include_inactive = reader.truth(&keys::INCLUDE_INACTIVE);
@@ -48,7 +49,7 @@ pub fn integration(
     let full_read_hours = reader.hours(&keys::FULL_READ_HOURS);
     let text = |setting: &Setting, problems: &mut Problems| text_of(&section.leaves, setting, problems);
     let code = CodeField {
-        field: FieldName::new(text(&keys::CODE_FIELD, problems).unwrap_or_default()),
+        from: CodeFrom::Field(FieldName::new(text(&keys::CODE_FIELD, problems).unwrap_or_default())),
         label: text(&keys::CODE_LABEL, problems).unwrap_or_default(),
     };
     let (source_kind, target_kind) = (text(&keys::SOURCE_KIND, problems), text(&keys::TARGET_KIND, problems));
@@ -101,6 +102,7 @@ pub fn integration(
         newcomer_hours,
         full_read_hours,
         source_people,
+        activity: None,
     };
     (problems.len() == before).then(|| Integration { name: section.name.clone(), policy })
 }

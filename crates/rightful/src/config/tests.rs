@@ -39,7 +39,7 @@ fn parse(text: &str) -> Result<Config, Unusable> {
 fn a_sound_configuration_is_a_policy_with_the_documented_defaults() {
     let config = parse(&good()).unwrap();
     let policy = &config.integrations["rep-codes"].policy;
-    assert_eq!((policy.code.field.as_str(), policy.code.label.as_str()), ("CUSTREPID", "Rep Code"));
+    assert_eq!((&policy.code.from, policy.code.label.as_str()), (&CodeFrom::Field("CUSTREPID".into()), "Rep Code"));
     assert_eq!((policy.assignment, &policy.no_match, &policy.no_owner), (Assignment::Replace, &NoOwner::Leave, &NoOwner::Leave));
     assert_eq!(policy.caps, rightful_engine::Caps::default());
     assert_eq!((policy.newcomer_hours, policy.full_read_hours, policy.include_inactive), (24, 168, false));

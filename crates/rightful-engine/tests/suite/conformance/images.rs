@@ -147,7 +147,7 @@ async fn sk_17_whoever_appears_after_a_complete_read_is_a_newcomer_of_that_time_
     let run = bench.begin_run().await;
     let wrote = Entry { after: vec!["4".into(), "5".into()], ..entry(run, PlanId(1), 1) };
     let ids = store.intend(fence, &[wrote]).await.unwrap();
-    let settled = Settled { entry: ids[0], state: EntryState::Done, note: None, into_image: true };
+    let settled = Settled { entry: ids[0], state: EntryState::Done, note: None, into_image: true, consequences: Vec::new() };
     store.settle(fence, image, &[settled], &[], minute(9)).await.unwrap();
     let row = bench.row(image, "c1").await.unwrap();
     assert_eq!((row.record, row.newcomers), (customer("c1", &["4", "5"]), vec![newcomer("4", 5)]));

@@ -54,7 +54,7 @@ async fn whoever_lost_the_lease_writes_nothing_at_all() {
 
     bench.stand.bury(&bench.holder);
     let next = held(store.lease(INTEGRATION, &bench.stand.holder(), minute(1), minute(60)).await);
-    let settled = Settled { entry: ids[0], state: EntryState::Done, note: None, into_image: true };
+    let settled = Settled { entry: ids[0], state: EntryState::Done, note: None, into_image: true, consequences: Vec::new() };
     let counts = RunCounts::default();
     is_conflict(store.renew(&lost, minute(99)).await, "renew");
     is_conflict(store.release(&lost).await, "release");

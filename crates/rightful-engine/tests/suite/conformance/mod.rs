@@ -133,6 +133,7 @@ pub fn change(number: i64) -> Change {
         owners: OwnerChange { role: ROLE, from: None, to: vec!["1".into(), "2".into()] },
         source: Some(SourceRow { id: format!("s{number}").into(), digest: Digest(7) }),
         target_digest: Digest(u64::MAX - 1),
+        carry: None,
         why: why(),
     }
 }
@@ -154,6 +155,7 @@ pub fn hold(target: &str) -> NewHold {
         reason: "no-match".into(),
         waits_for: "a user".into(),
         wanted: None,
+        carry: None,
         why: why(),
     }
 }
@@ -173,6 +175,7 @@ pub fn entry(run: RunId, plan: PlanId, number: i64) -> Entry {
         role: ROLE,
         before: vec!["9".into()],
         after: vec!["1".into()],
+        carry: None,
         why: why(),
         intended_at: minute(1),
         state: EntryState::Intended,
