@@ -59,6 +59,43 @@ pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: Opt
     refusals
 }
 
+/// Every cap and guard that a plan of activities exceeds. `before`: source records at the last run whose source was believed.
+pub fn activity_refusals(caps: &Caps, counts: &PlanCounts, before: Option<u64>, plan: Option<PlanId>) -> Vec<Refusal> {
+    let plan = plan.map_or_else(|| "PLAN".to_owned(), |plan| plan.to_string());
+    let mut refusals = Vec::new();
+    let percent = u64::from(caps.source_shrink_percent);
+    if let Some(before) = before
+        && let lost = before.saturating_sub(counts.source_records)
+        && lost > SMALL
+        && lost * 100 > percent * before
+        && percent < 100
+    {
+        refusals.push(Refusal {
+            guard: if counts.source_records == 0 { "source-empty" } else { "source-shrunk" }.to_owned(),
+            evidence: format!("the source shows {} records, the last run saw {before}; the guard allows {percent} % fewer", counts.source_records),
+            remedy: "check the source connection's permissions (rightful preflight); if the loss is meant, set caps.source_shrink_percent = 100 for one run".to_owned(),
+            may_pass: false,
+        });
+    }
+    for (guard, cap, number, what) in [
+        ("owner-moves", &caps.owner_moves, counts.owner_moves, "be credited to somebody else"),
+        ("removals", &caps.removals, counts.removals, "be removed"),
+        ("accounts", &caps.accounts, counts.accounts, "be made or linked as accounts"),
+    ] {
+        if let Some(bound) = exceeded(cap, number, counts.paired) {
+            refusals.push(Refusal {
+                guard: guard.to_owned(),
+                evidence: format!("{number} would {what}; the cap is {bound}"),
+                remedy: format!(
+                    "look at the plan; if it is right, let this one plan through: rightful apply {plan} --over-cap --reason TEXT"
+                ),
+                may_pass: true,
+            });
+        }
+    }
+    refusals
+}
+
 impl Cap {
     /// The most changes that it lets through of so many pairs; `None`: it has no bound.
     pub fn allowed(&self, paired: u64) -> Option<u64> {

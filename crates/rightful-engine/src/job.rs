@@ -1,6 +1,7 @@
 //! What a caller gives a job and what it gets back. The bodies are in the modules below.
 
 mod apply;
+mod activity;
 mod aside;
 mod census;
 mod context;
@@ -27,7 +28,7 @@ pub use journal::Journaled;
 pub use layout::{Follow, Layout};
 pub use pages::*;
 pub use preview::*;
-pub use run::{BODY_VERSION, run_job};
+pub use run::{BODY_VERSION, effective, run_job};
 pub use views::*;
 
 use std::fmt;

@@ -3,12 +3,14 @@
 //! `decide`-side modules are pure; `job` runs them over the ports `Connector`, [`Store`] and [`Steps`].
 
 mod access;
+mod accounts;
 mod audit;
 mod cap;
 mod carried;
 mod case;
 mod codes;
 mod connections;
+mod consequence;
 mod credit;
 mod decide;
 mod due;
@@ -38,12 +40,14 @@ mod watch;
 mod workflow;
 
 pub use access::*;
+pub use accounts::*;
 pub use audit::*;
 pub use cap::*;
 pub use carried::*;
 pub use case::*;
 pub use codes::*;
 pub use connections::*;
+pub use consequence::*;
 pub use credit::*;
 pub use decide::*;
 pub use due::*;

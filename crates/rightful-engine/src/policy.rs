@@ -3,7 +3,7 @@
 use rightful_core::{ConnectionName, FieldName, Instant, KeyName, Kind, Role};
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, PeopleMode, Workflow};
+use crate::{Digest, From, PeopleMode, Workflow};
 
 /// What happens to a record whose owner leads to nobody in the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,8 @@ pub struct Activity {
     pub people: PeopleMode,
     /// Must there be an active workflow before accounts are made by themselves (SS-10)?
     pub auto_sync_requires_workflow: bool,
+    /// What an account is made of: the target's fields.
+    pub account: Vec<(FieldName, From)>,
     /// Gates by name that a person has to pass.
     pub gates: Vec<String>,
     /// Is what cannot be sent yet held, and sent once when it can be? Else it is let go, as the vendor does (SS-9).

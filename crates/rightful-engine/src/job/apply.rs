@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::StreamExt;
-use rightful_core::{Error, ErrorKind, Kind, Outcome, Result, Target, Write, overheard};
+use rightful_core::{Error, ErrorKind, FieldChange, Kind, Outcome, Result, Target, Write, overheard};
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
 use super::settle::{dispute, moved, pending, record, refuse, remark, settle};
-use crate::{Change, Digest, Entry, EntryId, EntryState, PlanId, Settled};
+use crate::{Change, Consequence, Digest, Entry, EntryId, EntryState, Means, PlanId, Settled, consequences};
 
 /// How often one change is sent at most.
 const ATTEMPTS: u32 = 3;
@@ -54,6 +54,11 @@ pub(crate) async fn apply_slice(job: Job, plan: PlanId, after: i64) -> Result<Sl
     let Some(last) = changes.last().map(|change| change.number) else {
         return Ok(Sliced { last: after, end: true, stopped: None });
     };
+    // Records may stand on accounts: what is of another kind than the first waits for the next slice.
+    let cut = changes.iter().position(|change| change.carry.is_some() && change.kind != changes[0].kind);
+    let whole = changes.len() < limit && cut.is_none();
+    let changes: Vec<Change> = changes.into_iter().take(cut.unwrap_or(usize::MAX)).collect();
+    let last = changes.last().map_or(last, |change| change.number);
     let by_number: HashMap<i64, Change> = changes.iter().map(|change| (change.number, change.clone())).collect();
 
     // What was under way when the process ended.
@@ -80,7 +85,7 @@ pub(crate) async fn apply_slice(job: Job, plan: PlanId, after: i64) -> Result<Sl
     }
     let stopped = send(&job, items).await?;
     job.failpoint("after-slice");
-    Ok(Sliced { last, end: changes.len() < limit, stopped })
+    Ok(Sliced { last, end: whole, stopped })
 }
 
 /// Writes the intents of these changes; those that moved since the plan are settled as stale at once.
@@ -132,13 +137,43 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
             .map(|entry| remark(entry, EntryState::Stale, "the record moved since the plan"))
             .collect();
         record(job, kind, settled, Vec::new()).await?;
+        let noted = entries.iter().filter(|entry| entry.kind == *kind && !stale.contains(&entry.change) && is_noted(entry));
+        let noted = noted.map(|entry| Settled { consequences: true_of(job, entry), ..remark(entry, EntryState::Unchanged, "let go: nothing is sent") });
+        record(job, kind, noted.collect(), Vec::new()).await?;
     }
     Ok(entries
         .into_iter()
         .zip(changes)
-        .filter(|(entry, _)| !stale.contains(&entry.change))
+        .filter(|(entry, _)| !stale.contains(&entry.change) && !is_noted(entry))
         .map(|(entry, change)| Item { entry, change: (*change).clone() })
         .collect())
+}
+
+/// Is nothing sent for it?
+fn is_noted(entry: &Entry) -> bool {
+    entry.carry.as_ref().is_some_and(|carry| carry.means == Means::Note)
+}
+
+/// What is true once an entry is done, besides who owns its record.
+fn true_of(job: &Job, entry: &Entry) -> Vec<Consequence> {
+    let Some(activity) = &job.layout.activity else { return Vec::new() };
+    consequences(entry, &job.integration.policy.source.connection, &activity.people, job.now())
+}
+
+/// One change as the connector takes it.
+fn write_of(job: &Job, item: &Item) -> Write {
+    let key = write_key(&item.entry);
+    let target = item.change.target.clone();
+    let Some(carry) = &item.change.carry else {
+        return Write { key, target: Target::Id(target), owners: vec![item.change.owners.clone()], values: Vec::new() };
+    };
+    if carry.means == Means::Remove {
+        return Write { key, target: Target::Removed(target), owners: Vec::new(), values: Vec::new() };
+    }
+    let is_account = job.layout.activity.as_ref().is_some_and(|activity| activity.people == item.change.kind);
+    let owners = if is_account { Vec::new() } else { vec![item.change.owners.clone()] };
+    let values = carry.values.iter().map(|(field, value)| (field.clone(), FieldChange::Set(value.clone()))).collect();
+    Write { key, target: Target::Id(target), owners, values }
 }
 
 /// Sends items in batches side by side until each has its fate. Answers why nothing more may be written, if so.
@@ -229,15 +264,7 @@ fn write_key(entry: &Entry) -> String {
 
 async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
     let kind = batch[0].change.kind.clone();
-    let writes: Vec<Write> = batch
-        .iter()
-        .map(|item| Write {
-            key: write_key(&item.entry),
-            target: Target::Id(item.change.target.clone()),
-            owners: vec![item.change.owners.clone()],
-            values: Vec::new(),
-        })
-        .collect();
+    let writes: Vec<Write> = batch.iter().map(|item| write_of(job, item)).collect();
     job.failpoint("before-write");
     let (outcomes, heard) = overheard(job.target().write(&kind, &writes)).await;
     job.failpoint("after-write");
@@ -266,10 +293,22 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
     for (item, outcome) in batch.into_iter().zip(outcomes) {
         match outcome {
             Outcome::Done { .. } => {
-                settled.push(Settled { entry: item.entry.id, state: EntryState::Done, note: None, into_image: true, consequences: Vec::new() });
+                settled.push(Settled {
+                    entry: item.entry.id,
+                    state: EntryState::Done,
+                    note: None,
+                    into_image: item.change.carry.is_none(),
+                    consequences: true_of(job, &item.entry),
+                });
             }
             Outcome::Unchanged => {
-                settled.push(Settled { entry: item.entry.id, state: EntryState::Unchanged, note: None, into_image: true, consequences: Vec::new() });
+                settled.push(Settled {
+                    entry: item.entry.id,
+                    state: EntryState::Unchanged,
+                    note: None,
+                    into_image: item.change.carry.is_none(),
+                    consequences: true_of(job, &item.entry),
+                });
             }
             Outcome::Unknown(error) => {
                 rest.wait = rest.wait.max(error.wait());

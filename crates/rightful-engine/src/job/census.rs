@@ -30,6 +30,13 @@ impl Earlier {
     }
 }
 
+impl Earlier {
+    /// Source records at the last run whose source was believed.
+    pub fn records(&self) -> Option<u64> {
+        self.last.as_ref().map(|counts| counts.source_records)
+    }
+}
+
 async fn has_written(store: &dyn Store, integration: &str) -> Result<bool> {
     const LOOKED_AT: usize = 100;
     let runs = store.runs(Some(integration), LOOKED_AT).await?;

@@ -23,7 +23,12 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub fn new(job: &'a Job, plan: PlanId) -> Self {
-        Self { job, plan, number: 0, changes: Vec::new(), holds: Vec::new(), cases: Vec::new(), counts: PlanCounts::default() }
+        Self::after(job, plan, 0)
+    }
+
+    /// A plan whose changes are numbered from above another of the same run.
+    pub fn after(job: &'a Job, plan: PlanId, number: i64) -> Self {
+        Self { job, plan, number, changes: Vec::new(), holds: Vec::new(), cases: Vec::new(), counts: PlanCounts::default() }
     }
 
     /// Adds a change and gives it its number. Changes to other kinds than the paired one count as follows.

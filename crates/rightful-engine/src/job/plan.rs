@@ -13,7 +13,7 @@ use super::follow::{Candidate, Followers, Following};
 use super::moves::Moves;
 use super::pairs::Pairs;
 use crate::{
-    Action, Authorship, Change, Decision, Facts, ImageId, Joined, NewCase, NewHold, PeopleIndex, Plan, PlanCounts, PlanId, PlanState,
+    Action, Authorship, Change, Decision, Facts, ImageId, Joined, Link, NewCase, NewHold, PeopleIndex, Plan, PlanCounts, PlanId, PlanState,
     Refusal, Resolved, Row, SourceRow, Stream, Verdict, Why, ambiguous, decide, is_planned, refusals, resolve, source_only, target_only,
 };
 
@@ -25,6 +25,9 @@ pub(crate) struct Planned {
     pub counts: PlanCounts,
     pub refusals: Vec<Refusal>,
     pub notes: Vec<String>,
+    /// Links that were found, to be saved before the first write.
+    #[serde(default)]
+    pub links: Vec<Link>,
 }
 
 /// What a plan is made from.
@@ -114,7 +117,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         codes.sort_unstable();
         store.put_code_counts(&job.fence, &codes).await?;
     }
-    Ok(Planned { plan, table_version, counts, refusals, notes })
+    Ok(Planned { plan, table_version, counts, refusals, notes, links: Vec::new() })
 }
 
 struct Planner<'a> {

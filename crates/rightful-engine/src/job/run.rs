@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rightful_core::{Connector, Error, ErrorKind, Kind, Result};
 use tracing::Instrument as _;
 
+use super::activity::{found_links, plan_activity, plan_team};
 use super::apply::{apply_slice, told};
 use super::context::Job;
 use super::journal::Journaled;
@@ -15,8 +16,8 @@ use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
-    Authorship, EntryState, Fence, ImageSpec, Leased, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps,
-    is_blocked, step,
+    AUTOMATIC, Authorship, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run, RunCounts, RunId,
+    RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
 };
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
@@ -31,6 +32,7 @@ const PLANS: u32 = 3;
 /// [`JobError::Busy`] where another living process holds the lease; [`JobError::Failed`] where the run could not begin (paused, a policy that the
 /// connections do not fit, the store) or lost its lease; [`JobError::CutOff`] where it had to end. Any other run that began ends in a report.
 pub async fn run_job(ports: &Ports, integration: &Integration, task: RunTask, options: RunOptions) -> Result<RunReport, JobError> {
+    let integration = &effective(&*ports.store, integration).await?;
     let layout = Arc::new(Layout::of(ports, &integration.policy)?);
     let now = ports.clock.now();
     let fence = match ports.store.lease(&integration.name, &ports.holder, now, now + LEASE).await? {
@@ -234,6 +236,8 @@ async fn body(job: &Job, steps: &dyn Steps, task: &RunTask, ended: &mut Ended) -
         ended.notes.push(format!("{} that an earlier run left open: settled by reading back", counted(settled, "write")));
     }
     match task {
+        RunTask::Full if job.layout.activity.is_some() => full_activity(job, steps, true, ended).await,
+        RunTask::Plan { .. } if job.layout.activity.is_some() => full_activity(job, steps, false, ended).await,
         RunTask::Full => full(job, steps, None, true, ended).await,
         RunTask::Plan { only } => full(job, steps, only.clone(), false, ended).await,
         RunTask::Apply { plan } => saved(job, steps, *plan, ended).await,
@@ -415,6 +419,16 @@ async fn saved(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) ->
         return Ok(());
     }
     job.adopt_plan(plan);
+    if job.layout.activity.is_some() {
+        read_activity(job, steps, ended).await?;
+        ended.counts.planned = check.changes;
+        let found = {
+            let job = job.clone();
+            step(steps, "found-links", move || found_links(job)).await?
+        };
+        save_links(job, steps, found).await?;
+        return write(job, steps, plan, ended).await;
+    }
     let source = read(job, steps, "read-source", SOURCE, &job.layout.source, false).await?;
     ended.counts.source_rows = source.rows;
     ended.notes.extend(source.notes);
@@ -447,7 +461,7 @@ async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
         .await?
         .filter(|plan| plan.integration == job.name())
         .ok_or_else(|| Error::new(ErrorKind::Config, format!("integration `{}` has no {number}", job.name())).hint(again()))?;
-    let changes = plan.counts.owner_moves + plan.counts.removals + plan.counts.follows;
+    let changes = plan.counts.changes();
     let mut checked = Checked { stale: None, refusals: Vec::new(), follows: plan.counts.follows > 0, changes };
     match plan.state {
         PlanState::Drafting => {
@@ -487,10 +501,144 @@ async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
     Ok(checked)
 }
 
-/// Plans and applies from what is known already, without reading.
-async fn release(job: &Job, _steps: &dyn Steps, _team: Option<(&String, &String)>, _ended: &mut Ended) -> Result<()> {
-    Err(Error::new(ErrorKind::Config, format!("integration `{}` credits no activities: nothing waits to be released", job.name()))
-        .hint(format!("run it: rightful run {}", job.name())))
+/// The integration as it is switched: workflows on and off, and accounts that are made by themselves.
+///
+/// # Errors
+/// As the store.
+pub async fn effective(store: &dyn Store, integration: &Integration) -> Result<Integration> {
+    let mut effective = integration.clone();
+    if let Some(activity) = &mut effective.policy.activity {
+        for switch in store.switches(&integration.name).await? {
+            if switch.name == AUTOMATIC && !switch.on && activity.people == PeopleMode::Automatic {
+                activity.people = PeopleMode::OnDemand;
+            }
+            for workflow in activity.workflows.iter_mut().filter(|workflow| workflow_switch(&workflow.name) == switch.name) {
+                workflow.active = switch.on;
+            }
+        }
+    }
+    Ok(effective)
+}
+
+/// Reads the source's people and every kind that a workflow looks at. Is all of it known?
+async fn read_activity(job: &Job, steps: &dyn Steps, ended: &mut Ended) -> Result<Known> {
+    let Some(activity) = &job.layout.activity else { return Ok(Known { complete: false, blind: true }) };
+    let doubted = {
+        let job = job.clone();
+        step(steps, "doubts", move || async move { is_doubted(&job).await }).await?
+    };
+    let mut known = Known { complete: true, blind: false };
+    let mut reads = vec![("read-source-people".to_owned(), &job.layout.source)];
+    reads.extend(activity.objects.iter().map(|object| (format!("read-source-{}", object.image.kind), &object.image)));
+    for (name, image) in reads {
+        let done = read(job, steps, &name, SOURCE, image, doubted).await?;
+        ended.counts.source_rows += done.rows;
+        known.complete &= done.complete;
+        known.blind |= done.never_complete;
+        ended.notes.extend(done.notes);
+    }
+    if !known.complete {
+        ended.is_partial();
+    }
+    Ok(known)
+}
+
+/// How much is known of a source.
+struct Known {
+    /// Nothing is missing.
+    complete: bool,
+    /// There never was a complete read of something.
+    blind: bool,
+}
+
+/// Reads the source, plans what is to be credited, and applies it where asked to.
+async fn full_activity(job: &Job, steps: &dyn Steps, apply: bool, ended: &mut Ended) -> Result<()> {
+    let known = read_activity(job, steps, ended).await?;
+    if known.blind {
+        ended.is_partial();
+        ended.notes.push("nothing was planned: there is no complete read of the source to stand on; run again".to_owned());
+        return Ok(());
+    }
+    credit_known(job, steps, known.complete, apply, ended).await
+}
+
+/// Plans from what is stored, and applies it where asked to.
+async fn credit_known(job: &Job, steps: &dyn Steps, complete: bool, apply: bool, ended: &mut Ended) -> Result<()> {
+    let planned = {
+        let job = job.clone();
+        step(steps, "plan-1", move || plan_activity(job, complete)).await?
+    };
+    job.adopt_plan(planned.plan);
+    ended.notes.extend(planned.notes.clone());
+    ended.counts.holds = planned.counts.holds;
+    ended.counts.planned += planned.counts.changes();
+    if !planned.refusals.is_empty() {
+        ended.refusals = planned.refusals;
+        ended.outcome = RunOutcome::Refused;
+        return Ok(());
+    }
+    if !apply {
+        return Ok(());
+    }
+    save_links(job, steps, planned.links).await?;
+    write_named(job, steps, planned.plan, "apply", ended).await
+}
+
+/// Saves links that were found, before anything is credited through them.
+async fn save_links(job: &Job, steps: &dyn Steps, links: Vec<Link>) -> Result<()> {
+    if links.is_empty() {
+        return Ok(());
+    }
+    let job = job.clone();
+    step(steps, "links", move || async move {
+        let made = job.store().put_links(&job.fence, &links).await?;
+        Ok(made.iter().filter(|made| **made == Linked::Made).count())
+    })
+    .await
+    .map(drop)
+}
+
+/// Plans and applies from what is known already, without reading; first puts a person on a team, where one is named.
+async fn release(job: &Job, steps: &dyn Steps, team: Option<(&String, &String)>, ended: &mut Ended) -> Result<()> {
+    super::activity::activity(job)?;
+    if let Some((person, team)) = team {
+        let planned = {
+            let (job, person, team) = (job.clone(), person.clone(), team.clone());
+            step(steps, "plan-team", move || plan_team(job, person, team)).await?
+        };
+        job.adopt_plan(planned.plan);
+        ended.counts.planned += planned.counts.changes();
+        write_named(job, steps, planned.plan, "apply-team", ended).await?;
+        if ended.stopped {
+            return Ok(());
+        }
+        let job = job.clone();
+        step(steps, "end-team", move || async move {
+            job.store().set_plan_state(&job.fence, planned.plan, PlanState::Applied, None, Some(job.run)).await
+        })
+        .await?;
+    }
+    let known = {
+        let job = job.clone();
+        step(steps, "known", move || async move { is_known(&job).await }).await?
+    };
+    if !known {
+        ended.notes.push("nothing was released: the source was never read wholly; run the integration first".to_owned());
+        ended.is_partial();
+        return Ok(());
+    }
+    credit_known(job, steps, true, true, ended).await
+}
+
+/// Was everything of the source read wholly once?
+async fn is_known(job: &Job) -> Result<bool> {
+    let objects = job.layout.activity.iter().flat_map(|activity| &activity.objects).map(|object| &object.image);
+    for spec in objects.chain(std::iter::once(&job.layout.source)) {
+        if job.store().image(spec).await?.complete_at.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Undoes a run.
@@ -519,9 +667,14 @@ async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) ->
 
 /// Applies a plan slice by slice.
 async fn write(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) -> Result<()> {
+    write_named(job, steps, plan, "apply", ended).await
+}
+
+/// The same under steps of this name: a run may apply more than one plan.
+async fn write_named(job: &Job, steps: &dyn Steps, plan: PlanId, name: &str, ended: &mut Ended) -> Result<()> {
     {
         let job = job.clone();
-        step(steps, "begin-apply", move || async move {
+        step(steps, &format!("begin-{name}"), move || async move {
             job.store().set_plan_state(&job.fence, plan, PlanState::Applying, None, Some(job.run)).await?;
             job.failpoint("after-begin-apply");
             Ok(())
@@ -532,7 +685,7 @@ async fn write(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) ->
     loop {
         let sliced = {
             let job = job.clone();
-            step(steps, &format!("apply-{after}"), move || apply_slice(job, plan, after)).await?
+            step(steps, &format!("{name}-{after}"), move || apply_slice(job, plan, after)).await?
         };
         after = sliced.last;
         if let Some(why) = sliced.stopped {

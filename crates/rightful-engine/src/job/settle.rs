@@ -6,7 +6,7 @@ use rightful_core::{Cursor, Error, ErrorKind, Kind, Owner, Record, RecordId, Res
 
 use super::context::Job;
 use super::plan::people_index;
-use crate::{Carried, Change, Entry, EntryFilter, EntryState, NewCase, Settled, same_set};
+use crate::{Carried, Change, Digest, Entry, EntryFilter, EntryState, Means, NewCase, Settled, same_set};
 
 /// Pages of a read-back beyond which its connector is broken.
 const PAGES: usize = 10_000;
@@ -56,6 +56,12 @@ pub(crate) async fn settle_leftovers(job: &Job) -> Result<u64> {
         record(job, &kind, vec![decided], Vec::new()).await?;
     }
     for entry in unseen {
+        // A record under an id of ours may be sent again at any time.
+        if entry.carry.is_some() && entry.connection == job.layout.target.connection {
+            let note = "its answer was lost with the run that sent it; the next plan sends it again under the same id";
+            record(job, &entry.kind.clone(), vec![remark(&entry, EntryState::NotDone, note)], Vec::new()).await?;
+            continue;
+        }
         let note = "its answer was lost with the run that sent it; the next plan decides anew".to_owned();
         dispute(job, &entry.kind.clone(), vec![(&entry, note)]).await?;
     }
@@ -139,6 +145,9 @@ pub(crate) async fn moved(job: &Job, kind: &Kind, changes: &[&Change]) -> Result
     if changes.is_empty() {
         return Ok(HashSet::new());
     }
+    if job.layout.activity.is_some() {
+        return moved_carried(job, changes).await;
+    }
     let store = job.store();
     let targets: Vec<RecordId> = changes.iter().map(|change| change.target.clone()).collect();
     let sources: Vec<RecordId> = changes.iter().filter_map(|change| change.source.as_ref().map(|source| source.id.clone())).collect();
@@ -154,6 +163,38 @@ pub(crate) async fn moved(job: &Job, kind: &Kind, changes: &[&Change]) -> Result
         })
         .map(|change| change.number)
         .collect())
+}
+
+/// Numbers of the changes whose source record, or what was sent of it, is no longer what it was when planned, or whose link is gone.
+async fn moved_carried(job: &Job, changes: &[&Change]) -> Result<HashSet<i64>> {
+    let Some(activity) = &job.layout.activity else { return Ok(HashSet::new()) };
+    let (store, policy) = (job.store(), &job.integration.policy);
+    let mut rows: HashMap<(Kind, RecordId), Digest> = HashMap::new();
+    for object in &activity.objects {
+        let of_object = |change: &&&Change| change.carry.as_ref().is_some_and(|carry| carry.from == object.image.kind);
+        let ids: Vec<RecordId> = changes.iter().filter(of_object).filter_map(|change| Some(change.source.as_ref()?.id.clone())).collect();
+        if !ids.is_empty() {
+            let found = store.rows(job.image_id(&object.image).await?, &ids).await?;
+            rows.extend(found.into_iter().map(|row| ((object.image.kind.clone(), row.record.id), row.digest)));
+        }
+    }
+    let targets: Vec<RecordId> = changes.iter().map(|change| change.target.clone()).collect();
+    let credits = store.credits_by_target(&policy.target.connection, &targets).await?;
+    let credits: HashMap<RecordId, Digest> = credits.into_iter().map(|credit| (credit.target.clone(), credit.digest())).collect();
+    let links = store.links(&policy.source.connection, &policy.target.connection).await?;
+    let links: HashMap<RecordId, String> = links.into_iter().map(|link| (link.person, link.owner)).collect();
+    let stands = |change: &Change| {
+        let Some(carry) = &change.carry else { return true };
+        if change.kind == activity.people {
+            return carry.person.as_ref().is_none_or(|person| links.get(person).is_none_or(|owner| change.target == **owner));
+        }
+        let source = change.source.as_ref().is_none_or(|source| rows.get(&(carry.from.clone(), source.id.clone())) == Some(&source.digest));
+        let sent = credits.get(&change.target).copied().unwrap_or(Digest(0)) == change.target_digest;
+        let linked = carry.means != Means::Upsert
+            || carry.person.as_ref().is_none_or(|person| links.get(person).is_some_and(|owner| change.owners.to == [owner.clone()]));
+        source && sent && linked
+    };
+    Ok(changes.iter().filter(|change| !stands(change)).map(|change| change.number).collect())
 }
 
 /// Records by id, through the vendor's strongest read.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures::StreamExt;
-use rightful_core::{Instant, Kind, Owner, RecordId, Result, State, nearest};
+use rightful_core::{Error, ErrorKind, Instant, Kind, Owner, RecordId, Result, State, nearest};
 use serde::{Deserialize, Serialize};
 
 use super::facts::facts;
 use super::{Integration, Layout, Ports};
 use crate::{
-    Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Present, Problem, Resolution, Row,
+    Accounts, Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Present, Problem, Resolution, Row,
     Situation, SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
 };
 
@@ -113,8 +113,38 @@ pub struct PeopleOverview {
     pub people: Vec<PersonLine>,
 }
 
+/// Everyone of an activity's source and how they stand.
+pub(crate) async fn accounts<'a>(store: &dyn Store, integration: &'a Integration, layout: &'a Layout) -> Result<Accounts<'a>> {
+    let policy = &integration.policy;
+    let (Some(activity), Some(credited)) = (&policy.activity, &layout.activity) else {
+        return Err(Error::new(ErrorKind::Config, format!("integration `{}` credits no activities", integration.name))
+            .hint("name one that does: its job is crm-users or crm-activity"));
+    };
+    let image = store.image(&layout.source).await?;
+    let mut rows = store.ordered(image.id);
+    let mut people = Vec::new();
+    while let Some(chunk) = rows.next().await {
+        people.extend(chunk?.into_iter().map(|row| row.record));
+    }
+    let links = store.links(&policy.source.connection, &policy.target.connection).await?;
+    let picks = store.picks(&integration.name).await?;
+    let known = store.known_people(&policy.target.connection, &credited.people).await?;
+    Ok(Accounts::new(activity, &policy.rules, &credited.gates, &layout.source.fields, people, links, picks, known))
+}
+
 /// The target's people, indexed.
 pub(crate) async fn people_index(store: &dyn Store, layout: &Layout) -> Result<PeopleIndex> {
+    if let Some(activity) = &layout.activity {
+        let known = store.known_people(&layout.target.connection, &activity.people).await?;
+        return Ok(PeopleIndex::new(known.iter().map(|known| TargetPerson {
+            owner: known.id.to_string(),
+            name: known.name(),
+            user_name: None,
+            emails: known.email().map(str::to_owned).into_iter().collect(),
+            active: known.text("status").is_none_or(|status| status == "active"),
+            service: false,
+        })));
+    }
     let image = store.image(&layout.people).await?;
     let mut rows = store.ordered(image.id);
     let mut people = Vec::new();
