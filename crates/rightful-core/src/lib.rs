@@ -35,6 +35,7 @@ mod slot;
 mod status;
 mod transport;
 mod value;
+mod web_sign_in;
 mod write;
 
 pub use addresses::*;
@@ -69,6 +70,7 @@ pub use slot::*;
 pub use status::*;
 pub use transport::*;
 pub use value::*;
+pub use web_sign_in::*;
 pub use write::*;
 
 pub use async_trait::async_trait;
