@@ -47,7 +47,7 @@ const CALLS: &[&[&str]] = &[
 ];
 
 /// They print lines as things happen, or need somebody who is told (`alarms test`), and are tested where they live.
-const APART: &[&str] = &["alarms", "sandbox", "serve", "demo"];
+const APART: &[&str] = &["alarms", "connect", "sandbox", "serve", "demo"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_prints_one_document() {
