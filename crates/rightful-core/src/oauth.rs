@@ -289,7 +289,7 @@ impl OAuth2 {
                 return Ok(tokens);
             }
             let Some(sent) = kept.refresh_token.as_deref().map(Secret::new).or_else(|| configured.cloned()) else {
-                return Err(nobody_signed_in(&context.connection));
+                return Err(nobody_signed_in(&context.connection).operation("token"));
             };
             if kept.claimed_until.is_some_and(|until| until > now) {
                 context.clock.sleep(CLAIM_POLL).await;
@@ -528,7 +528,6 @@ fn token_error<T: oauth2::ErrorResponse>(error: RequestTokenError<Error, T>) -> 
 /// A connection that needs a person's sign-in has none.
 pub(crate) fn nobody_signed_in(connection: &ConnectionName) -> Error {
     Error::new(ErrorKind::Config, format!("nobody has signed in for connection `{connection}`"))
-        .operation("token")
         .hint(format!("sign in at the vendor: rightful connect {connection}"))
 }
 

@@ -114,12 +114,12 @@ impl Composition {
     /// Connects, guarded. Sends nothing.
     ///
     /// # Errors
-    /// `Config` where there is no such connection, a secret cannot be fetched or a setting cannot be right.
+    /// `Config` where there is no such connection, a secret cannot be fetched, a setting cannot be right, or a person has to sign in first.
     pub async fn connection(&self, name: &ConnectionName) -> Result<Arc<dyn Connector>> {
         let connections = self.connections();
         let connection = named(&connections, name)?;
         let (secrets, context) = self.lent(connection).await?;
-        connect(connection, &secrets, context)
+        connect(connection, &secrets, context).await
     }
 
     /// How a person signs in for a connection, and what the exchange that follows is sent with. Sends nothing.
@@ -342,10 +342,16 @@ pub fn context(
 /// Makes a connection's connector, guarded. Sends nothing.
 ///
 /// # Errors
-/// `Config` where a setting cannot be right, or a secret is missing.
-pub fn connect(connection: &ConnectionConfig, secrets: &Secrets, context: Context) -> Result<Arc<dyn Connector>> {
-    let connector = (connection.descriptor.connect)(&connection.settings, secrets, context);
-    Ok(Arc::new(Guarded::new(connector.map_err(|error| error.context(format!("connection `{}`", connection.name)))?)))
+/// `Config` where a setting cannot be right, a secret is missing, or a person has to sign in first.
+pub async fn connect(connection: &ConnectionConfig, secrets: &Secrets, context: Context) -> Result<Arc<dyn Connector>> {
+    let ConnectionConfig { name, descriptor, settings, .. } = connection;
+    let connector =
+        (descriptor.connect)(settings, secrets, context.clone()).map_err(|error| error.context(format!("connection `{name}`")))?;
+    // Settings that need no person are refused here, and then nobody has to sign in.
+    if let Some(Ok(way)) = descriptor.web_sign_in.map(|offered| offered(settings, secrets)) {
+        way.check(&context).await?;
+    }
+    Ok(Arc::new(Guarded::new(connector)))
 }
 
 /// A connection's slot in the store.

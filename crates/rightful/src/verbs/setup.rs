@@ -81,12 +81,7 @@ pub async fn check(global: &Global) -> Ended {
             let slot =
                 store.as_ref().map_or_else(|| Arc::new(MemorySlot::default()) as Arc<dyn Slot>, |store| slot(store, &connection.name));
             let context = context(connection, &clock, Arc::new(Permits::new(clock.clone())), slot, &transports)?;
-            let connector = connect(connection, &secrets, context.clone())?;
-            // Settings that need no person are refused there, and nobody has to sign in.
-            if let Some(Ok(way)) = connection.descriptor.web_sign_in.map(|offered| offered(&connection.settings, &secrets)) {
-                way.check(&context).await?;
-            }
-            Ok(connector)
+            connect(connection, &secrets, context).await
         };
         match made.await {
             Ok(connector) => connected.push((connection.name.clone(), connector)),

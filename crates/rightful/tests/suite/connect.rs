@@ -172,7 +172,8 @@ async fn sf_1_a_person_signs_in_once_and_the_connection_works_also_after_rotatio
     let desk = Desk::new().await;
     let first = ["nobody has signed in for connection `crm`", "rightful connect crm"];
     desk.rightful(&["check"]).await.exits(1).says(&first);
-    desk.rightful(&["preflight", "crm"]).await.exits(7).says(&first);
+    desk.rightful(&["preflight", "crm"]).await.exits(1).says(&first);
+    assert_eq!(desk.crm.requests().count, 0, "a vendor is asked for nothing before");
 
     let waiting = desk.connecting().await;
     assert_eq!(member(&waiting.open, "code_challenge_method"), "S256");
