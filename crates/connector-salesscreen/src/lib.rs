@@ -202,6 +202,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     account: &["base_url", "company"],
     scope: &[],
     sign_in: "A key per account, sent in a header with every call.",
+    web_sign_in: None,
     kinds: || kinds(&Reach { batch: 100, removal: true, more_values: true, record_team: true }),
     open_kinds: None,
     people_file: Some(PeopleFile { columns: &export::COLUMNS, read: export::people }),

@@ -28,6 +28,7 @@ fn simulator(world: &World, credentials: &Credentials) -> Arc<dyn Simulator> {
     Arc::new(SalesforceSim::new(Options {
         client_id: credentials.value("client_id").to_owned(),
         client_secret: credentials.value("client_secret").to_owned(),
+        callbacks: vec!["http://localhost:1717/OauthRedirect".into(), "http://localhost:8917/callback".into()],
         seed: seed(world),
         ..Options::default()
     }))

@@ -47,7 +47,7 @@ const CALLS: &[&[&str]] = &[
 ];
 
 /// They print lines as things happen, or need somebody who is told (`alarms test`), and are tested where they live.
-const APART: &[&str] = &["alarms", "sandbox", "serve", "demo"];
+const APART: &[&str] = &["alarms", "connect", "sandbox", "serve", "demo"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_prints_one_document() {
@@ -101,4 +101,6 @@ async fn connectors_are_an_array_of_objects_with_an_id() {
     let listed = stage.rightful(&["connectors", "--json"]).await.exits(0).json();
     let ids: Vec<&str> = listed.as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
     assert_eq!(ids, ["sage-intacct", "skynamo", "salesscreen", "salesforce"]);
+    let in_a_browser: Vec<bool> = listed.as_array().unwrap().iter().filter_map(|one| one["web_sign_in"].as_bool()).collect();
+    assert_eq!(in_a_browser, [false, false, false, true]);
 }

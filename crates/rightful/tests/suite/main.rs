@@ -2,6 +2,8 @@
 #![cfg(all(feature = "skynamo", feature = "sage-intacct", feature = "sandbox"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "salesforce")]
+mod connect;
 mod demo;
 #[cfg(unix)]
 mod disk;
