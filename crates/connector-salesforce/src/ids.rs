@@ -34,6 +34,11 @@ impl SfId {
         &self.0
     }
 
+    /// The form of 15 characters, as reports and the address bar show it.
+    pub fn short(&self) -> &str {
+        &self.0[..15]
+    }
+
     /// Does it name a user?
     pub fn is_user(&self) -> bool {
         self.0.starts_with("005")
