@@ -3,6 +3,7 @@
 
 mod activities;
 mod desk;
+mod faults;
 mod reading;
 mod settings;
 mod signing_in;
