@@ -4,6 +4,7 @@
 mod activities;
 mod desk;
 mod faults;
+mod hostile;
 mod reading;
 mod settings;
 mod signing_in;
