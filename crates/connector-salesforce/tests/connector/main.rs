@@ -5,6 +5,7 @@ mod activities;
 mod desk;
 mod faults;
 mod hostile;
+mod injection;
 mod reading;
 mod settings;
 mod signing_in;
