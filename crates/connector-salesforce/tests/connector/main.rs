@@ -4,6 +4,7 @@
 mod activities;
 mod desk;
 mod faults;
+mod histories;
 mod hostile;
 mod injection;
 mod reading;
