@@ -11,6 +11,7 @@ pub mod export;
 mod figure;
 mod inspect;
 mod map;
+mod patience;
 mod preflight;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -31,6 +32,7 @@ pub use figure::record_id;
 
 use connector::NO_READS;
 use map::{OWNER, RECORD, Rules, TeamPlace, USER};
+use patience::Patience;
 
 pub(crate) const VENDOR: VendorId = VendorId::fixed("salesscreen");
 
@@ -312,7 +314,7 @@ impl SalesScreenConnector {
         let keys = HeaderKeys::new([(HeaderName::from_static("apikey"), key.clone())])?;
         // Without a stated wait: from one second, doubling; the seventh attempt is the last.
         let retry = RetryPolicy { attempts: 7, first_wait: Duration::from_secs(1), ..RetryPolicy::default() };
-        let client = Client::new(context, Arc::new(keys), inspect::inspect).retry(retry);
+        let client = Client::new(context, Arc::new(Patience::new(keys)), inspect::inspect).retry(retry);
         let api = api::Api { client, base, key, remove_path };
         Ok(Self { kinds: kinds(&reach), writer: write::Writer { api, rules, batch }, facts })
     }
