@@ -275,22 +275,23 @@ async fn sf_7_a_spent_day_rests_and_a_crowd_is_waited_for() {
         assert_eq!((town.line.patches().len(), &town.rows("Account")[0]["_writes"]), (2, &json!(1)), "{crowd}");
     }
 
-    let town = Town::signed_in(
-        accounts(1),
-        Switches { daily_calls: 3, enforce_daily_calls: true, ..Switches::default() },
-        &[("daily_share", json!(100))],
-    )
-    .await;
-    town.control("use-calls", json!({ "used": 3 }));
-    for _ in 0..2 {
-        let error = town.line.page(&scan, None).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::RateLimited);
-        assert!(error.message().contains("24 hours") || error.wait().is_some(), "{error:?}");
+    // The words of the refusal alone tell, and so does what every answer says of the day's calls.
+    for by_words in [true, false] {
+        let switches = Switches { daily_calls: 10, enforce_daily_calls: true, ..Switches::default() };
+        let town = Town::signed_in(accounts(1), switches, &[("daily_share", json!(100))]).await;
+        if by_words {
+            town.fault(0, "daily-limit");
+        } else {
+            town.control("use-calls", json!({ "used": 10 }));
+        }
+        for _ in 0..2 {
+            assert_eq!(town.line.page(&scan, None).await.unwrap_err().kind(), ErrorKind::RateLimited);
+        }
+        assert_eq!(town.line.sent().len(), 1, "seconds would not help: nothing more is sent");
+        town.control("use-calls", json!({ "used": 0 }));
+        town.line.clock.advance(Duration::from_secs(16 * 60));
+        town.line.page(&scan, None).await.unwrap();
     }
-    assert_eq!(town.line.sent().len(), 1, "seconds would not help: nothing more is sent");
-    town.control("use-calls", json!({ "used": 0 }));
-    town.line.clock.advance(Duration::from_secs(16 * 60));
-    town.line.page(&scan, None).await.unwrap();
 }
 
 #[tokio::test]

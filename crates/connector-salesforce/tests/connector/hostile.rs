@@ -1,8 +1,9 @@
 //! Addresses that a hostile or tampered vendor names: none of them receives a request, which a listener there would notice.
 
-use std::io::ErrorKind as IoErrorKind;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use connector_salesforce::sim::{SalesforceSim, Switches};
 use rightful_core::{ErrorKind, MemorySlot, Scan, Secret, Slot as _};
@@ -12,25 +13,37 @@ use serde_json::{Value as Json, json};
 use crate::desk::{secrets, settings};
 use crate::wire::{Line, REFRESH, accounts, organisation, over_sockets, served};
 
-/// Somebody else's address. Whoever connects is noticed, whether or not anything is sent.
-struct Trap(TcpListener);
+/// Somebody else's address. Whoever connects is noticed, whether or not anything is sent, and shown out.
+struct Trap {
+    address: SocketAddr,
+    closing: Arc<AtomicBool>,
+    visitors: JoinHandle<Vec<SocketAddr>>,
+}
 
 impl Trap {
     fn set() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        Self(listener)
+        let (address, closing) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+        let told = closing.clone();
+        let visitors = std::thread::spawn(move || {
+            let mut visitors = Vec::new();
+            while !told.load(Ordering::SeqCst) || visitors.is_empty() {
+                visitors.push(listener.accept().unwrap().1);
+            }
+            visitors
+        });
+        Self { address, closing, visitors }
     }
 
     fn origin(&self) -> String {
-        format!("http://{}", self.0.local_addr().unwrap())
+        format!("http://{}", self.address)
     }
 
-    /// Nobody came; and the trap would have noticed.
-    fn is_untouched(&self, what: &str) {
-        assert_eq!(self.0.accept().map(|(_, from)| from).map_err(|error| error.kind()), Err(IoErrorKind::WouldBlock), "{what}");
-        let _visitor = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
-        assert!(self.0.accept().is_ok(), "{what}: the trap notices nobody");
+    /// Nobody came before us; and us it notices.
+    fn saw_nobody(self, what: &str) {
+        self.closing.store(true, Ordering::SeqCst);
+        let visitor = TcpStream::connect(self.address).unwrap();
+        assert_eq!(self.visitors.join().unwrap(), [visitor.local_addr().unwrap()], "{what}");
     }
 }
 
@@ -122,7 +135,7 @@ async fn sf_1_a_hostile_instance_is_sent_nothing() {
             assert_eq!(rows.unwrap_err().kind(), ErrorKind::Protocol, "{instance}");
             assert!(line.sent().iter().all(|sent| sent.path.ends_with("/token")), "{instance}: only the token was asked for");
         }
-        trap.is_untouched(way);
+        trap.saw_nobody(way);
     }
 }
 
@@ -140,7 +153,7 @@ async fn no_other_token_endpoint_is_ever_asked() {
         let (line, rows) = read(redirected("/query", trap.origin(), status), &[]).await;
         assert!(rows.is_err() && line.sent().iter().all(|sent| !trap.origin().contains(&sent.host)), "{status}");
     }
-    trap.is_untouched("token endpoints");
+    trap.saw_nobody("token endpoints");
 }
 
 /// Of the address of a next page only its last part is kept; the rest is our own instance.
@@ -162,7 +175,7 @@ async fn a_hostile_address_of_the_next_page_is_sent_nothing() {
         let (_, rows) = read(member("nextRecordsUrl", url.clone()), &[]).await;
         assert_eq!(rows.unwrap_err().kind(), ErrorKind::Protocol, "{url}");
     }
-    trap.is_untouched("next pages");
+    trap.saw_nobody("next pages");
 }
 
 #[tokio::test]
@@ -186,7 +199,7 @@ async fn a_hostile_query_job_is_sent_nothing() {
     });
     let (_, rows) = read(simulator, &[("bulk_from", json!(1)), ("page_size", json!(200))]).await;
     assert_eq!(rows.unwrap_err().kind(), ErrorKind::Protocol);
-    trap.is_untouched("query jobs");
+    trap.saw_nobody("query jobs");
 }
 
 /// What the connection's slot keeps may have been edited: the instance in it is looked at each time.
@@ -207,5 +220,5 @@ async fn a_tampered_slot_leads_nowhere() {
     let other = Line::new(&settings, &secrets, over_sockets(), slot);
     assert_eq!(other.whole(&scan).await.unwrap_err().kind(), ErrorKind::Protocol);
     assert_eq!(other.sent().len(), 0);
-    trap.is_untouched("slot");
+    trap.saw_nobody("slot");
 }
