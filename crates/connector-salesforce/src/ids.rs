@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fifteen_characters_become_eighteen() {
+    fn sf_9_fifteen_characters_become_eighteen() {
         for (short, long) in [
             ("00Di0000000icUB", "00Di0000000icUBEAY"),
             ("005i0000002MUqL", "005i0000002MUqLAAW"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use connector_salesforce::sim::{SalesforceSim, Seed, Switches};
-use rightful_core::{FieldName, Owner, Record, Role, Rows, Scan, State, Value};
+use rightful_core::{Connector as _, FieldName, Owner, Record, Role, Rows, Scan, State, Value};
 use rightful_sim::{SimClock, Simulator};
 use serde_json::{Value as Json, json};
 
@@ -99,6 +99,21 @@ async fn an_archived_activity_is_there_and_a_deleted_one_is_gone() {
             "by id archived rows are found, deleted ones are not"
         );
     }
+}
+
+/// Whoever of them is meant is for a person to say: both are told.
+#[tokio::test]
+async fn sf_10_users_may_share_an_address_and_all_of_them_are_read() {
+    let mut seed = accounts(0);
+    seed.add_user("Nadia", "Twin", "nadia.two@acme.example", "NADIA@Example.com", true);
+    let (_, _, line) = line(seed, &[]);
+    let users = line.connector.kinds().iter().find(|spec| spec.kind == "user").unwrap().clone();
+    let unique: Vec<(String, bool)> = users.keys.iter().map(|key| (key.name.to_string(), key.unique)).collect();
+    let wanted = [("user-name", true), ("email", false), ("short-id", true), ("federation-id", false), ("employee-number", false)];
+    assert_eq!(unique, wanted.map(|(name, unique)| (name.to_owned(), unique)).to_vec());
+    let rows = Rows::Keys("email".into(), vec!["nadia@example.com".to_owned()]);
+    let (_, found) = line.whole(&Scan { rows, ..Scan::all("user") }).await.unwrap();
+    assert_eq!(found.iter().map(|user| user.key(&"email".into())).collect::<Vec<_>>(), [Some("nadia@example.com"); 2]);
 }
 
 #[tokio::test]
