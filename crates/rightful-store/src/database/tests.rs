@@ -2,7 +2,7 @@
 
 use std::time::Instant as Moment;
 
-use rightful_engine::{Authorship, Fence, Holder, ImageId, ImageSpec, Leased, PageIn, Store};
+use rightful_engine::{Authorship, Fence, Holder, ImageId, ImageSpec, Leased, PageIn, PeopleStore as _, Store};
 
 use super::*;
 use crate::SqliteStore;
