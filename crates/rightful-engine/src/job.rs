@@ -1,7 +1,7 @@
 //! What a caller gives a job and what it gets back. The bodies are in the modules below.
 
-mod apply;
 mod activity;
+mod apply;
 mod aside;
 mod census;
 mod context;
