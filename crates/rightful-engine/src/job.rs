@@ -2,6 +2,7 @@
 
 mod apply;
 mod aside;
+mod basis;
 mod census;
 mod context;
 mod draft;

@@ -666,6 +666,7 @@ mod tests {
             owner: "7".into(),
             name: "Nadia".into(),
             user_name: Some("nadia.o".into()),
+            keys: Vec::new(),
             emails: Vec::new(),
             active: true,
             service: false,

@@ -14,12 +14,12 @@ fn owners(text: &str) -> Vec<String> {
 fn resolution(assign: &str, retain: &str, successions: &[(&str, &str)]) -> Resolution {
     Resolution {
         situation: Situation::Linked,
+        rule: "code",
         assign: owners(assign),
         retain: owners(retain),
         successions: successions.iter().map(|(from, to)| Succession { from: (*from).into(), to: (*to).into() }).collect(),
-        names: Vec::new(),
-        by: None,
         incomplete: !retain.is_empty(),
+        ..Resolution::unlinked()
     }
 }
 
@@ -39,7 +39,7 @@ fn facts() -> Facts {
     Facts {
         role: "assigned".into(),
         single: false,
-        code_at: 0,
+        code: CodeFrom::Field("CUSTREPID".into()),
         codes: codes.into_iter().map(|(code, resolution)| (code.to_owned(), resolution)).collect(),
         mapped: owners("7 9 12").into_iter().collect(),
         assignment: Assignment::Replace,

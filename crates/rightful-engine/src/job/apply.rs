@@ -266,10 +266,22 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
     for (item, outcome) in batch.into_iter().zip(outcomes) {
         match outcome {
             Outcome::Done { .. } => {
-                settled.push(Settled { entry: item.entry.id, state: EntryState::Done, note: None, into_image: true, consequences: Vec::new() });
+                settled.push(Settled {
+                    entry: item.entry.id,
+                    state: EntryState::Done,
+                    note: None,
+                    into_image: true,
+                    consequences: Vec::new(),
+                });
             }
             Outcome::Unchanged => {
-                settled.push(Settled { entry: item.entry.id, state: EntryState::Unchanged, note: None, into_image: true, consequences: Vec::new() });
+                settled.push(Settled {
+                    entry: item.entry.id,
+                    state: EntryState::Unchanged,
+                    note: None,
+                    into_image: true,
+                    consequences: Vec::new(),
+                });
             }
             Outcome::Unknown(error) => {
                 rest.wait = rest.wait.max(error.wait());
