@@ -239,4 +239,27 @@ mod tests {
         let evidence = after(now(1, 1, 1), 100, 5, 0);
         assert_eq!(refusals(&caps, &PlanCounts::default(), &evidence, Some(PlanId(1)), &rep_code()), Vec::new());
     }
+
+    #[test]
+    fn owners_are_told_as_owners() {
+        let code = CodeField { from: CodeFrom::Owner("owner".into()), label: "Owner".into() };
+        let told = |evidence: &Evidence| {
+            let refusal = refusals(&Caps::default(), &PlanCounts::default(), evidence, Some(PlanId(3)), &code).remove(0);
+            (refusal.guard, refusal.evidence)
+        };
+        for (evidence, guard, words) in [
+            (
+                after(now(100, 100, 0), 100, 5, 0),
+                "owners-gone",
+                "none of 100 source records has an owner any more; the last run knew 5 owners",
+            ),
+            (Evidence { codes_mapped: 3, ..now(100, 100, 0) }, "owners-gone", "has an owner, and 3 of its people are known in the target"),
+            (after(now(100, 100, 100), 100, 5, 9), "owners-gone", "91 of 100 records carry an owner that the last run did not know"),
+            (after(now(100, 9, 100), 100, 5, 100), "codes-gone", "9 records are paired"),
+            (after(now(0, 0, 0), 100, 5, 0), "source-empty", "the last run saw 100"),
+        ] {
+            let (found, evidence) = told(&evidence);
+            assert!(found == guard && evidence.contains(words), "{found}: {evidence}");
+        }
+    }
 }

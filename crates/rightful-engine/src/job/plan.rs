@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use rightful_core::{OwnerChange, Result, State};
+use rightful_core::{Owner, OwnerChange, Result, State};
 use serde::{Deserialize, Serialize};
 
 use super::aside::Aside;
@@ -113,7 +113,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
     counts.leads = leads;
     counts.moves = moves.largest(&people).into_iter().map(|(from, to, records)| (format!("{from} -> {to}"), records)).collect();
     let refusals = refusals(&policy.caps, &counts, &counting.evidence(), Some(plan), &policy.code);
-    let notes = aside.notes(sources.only.as_deref(), counting.tallies.keys().map(String::as_str));
+    let notes = aside.notes(policy, sources.only.as_deref(), counting.tallies.keys().map(String::as_str));
     let whole = sources.complete && sources.only.is_none();
     job.failpoint("before-end-plan");
     store.end_plan(&job.fence, plan, &counts, &refusals, whole, job.now()).await?;
@@ -229,7 +229,7 @@ impl Planner<'_> {
                 name: target.record.name.clone(),
                 source: SourceRow { id: source.record.id.clone(), digest: source.digest },
                 successions: resolution.successions.clone(),
-                why: self.why(&decision, "successor"),
+                why: self.why(source, &decision, "successor"),
             });
         }
         let policy = &self.job.integration.policy;
@@ -238,7 +238,8 @@ impl Planner<'_> {
             Verdict::Unseen => self.aside.unseen.add(&target.record.name),
             Verdict::Left => {
                 if decision.codes.is_empty() {
-                    self.aside.without_owner.add(&target.record.name);
+                    let few = if self.in_queue(source) { &mut self.aside.in_queue } else { &mut self.aside.without_owner };
+                    few.add(&target.record.name);
                 }
             }
             Verdict::AlreadySo => draft.counts.unchanged += 1,
@@ -246,12 +247,16 @@ impl Planner<'_> {
                 reason: "several-owners".to_owned(),
                 subject: decision.code().unwrap_or_default().into_owned(),
                 message: format!("{} leads to several users, and a {} has one", self.label(&decision), policy.target.kind),
-                mend: "leave one user in the code's rows".to_owned(),
+                mend: match policy.owner_role() {
+                    Some(_) => "leave one owner in the source".to_owned(),
+                    None => "leave one user in the code's rows".to_owned(),
+                },
             }),
             Verdict::Held => {
                 let reason = if !decision.codes.is_empty() { "no-match" } else { "no-owner" };
                 let waits_for = match decision.code() {
                     Some(_) => format!("a user for {}", self.label(&decision)),
+                    None if policy.owner_role().is_some() => "an owner of the source record".to_owned(),
                     None => format!("a {} on the source record", policy.code.label),
                 };
                 draft.hold(NewHold {
@@ -263,12 +268,12 @@ impl Planner<'_> {
                     waits_for,
                     wanted: None,
                     carry: None,
-                    why: self.why(&decision, reason),
+                    why: self.why(source, &decision, reason),
                 });
             }
             Verdict::Change { rule, to } => {
                 let from = match target.record.owner(&policy.role) {
-                    rightful_core::Owner::Known(present) => present.clone(),
+                    Owner::Known(present) => present.clone(),
                     _ => Vec::new(),
                 };
                 self.moves.note(&from, to);
@@ -283,11 +288,18 @@ impl Planner<'_> {
                     source: Some(SourceRow { id: source.record.id.clone(), digest: source.digest }),
                     target_digest: target.digest,
                     carry: None,
-                    why: self.why(&decision, rule),
+                    why: self.why(source, &decision, rule),
                 });
             }
         }
         Ok(())
+    }
+
+    /// Does something that is no person own it, in another role than the one that is looked at?
+    fn in_queue(&self, source: &Row) -> bool {
+        let Some(role) = self.job.integration.policy.owner_role() else { return false };
+        let owned = |owner: &Owner| matches!(owner, Owner::Known(known) if !known.is_empty());
+        source.record.owners.iter().any(|(other, owner)| other != role && owned(owner))
     }
 
     fn label(&self, decision: &Decision<'_>) -> String {
@@ -295,10 +307,13 @@ impl Planner<'_> {
         format!("{} - {}", self.job.integration.policy.code.label, person.unwrap_or(&decision.code().unwrap_or_default()))
     }
 
-    fn why(&self, decision: &Decision<'_>, rule: &str) -> Why {
+    fn why(&self, source: &Row, decision: &Decision<'_>, rule: &str) -> Why {
         let resolution = decision.resolution.as_deref();
         let by: Option<&Authorship> = resolution.and_then(|resolution| resolution.by.as_ref());
         let mut notes = resolution.map(|resolution| resolution.evidence.clone()).unwrap_or_default();
+        if decision.codes.is_empty() && self.in_queue(source) {
+            notes.push("it belongs to a queue in the source, which is nobody".to_owned());
+        }
         for owner in &decision.newcomers {
             notes.push(format!("{} stays: first seen too lately to be called wrong", self.people.label(owner)));
         }

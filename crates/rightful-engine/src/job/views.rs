@@ -218,7 +218,7 @@ pub(crate) fn code_line(
 
 /// Active users who are not in the code's rows already: those with an e-mail of the person's, then the one with the person's name, where only
 /// one has it. Likeness suggests; a person decides.
-fn suggestions(name: &str, emails: &[String], users: &[Named], people: &PeopleIndex) -> Vec<Suggestion> {
+pub(crate) fn suggestions(name: &str, emails: &[String], users: &[Named], people: &PeopleIndex) -> Vec<Suggestion> {
     let mut suggestions: Vec<Suggestion> = Vec::new();
     let mut suggest = |person: &TargetPerson, likeness: Likeness| {
         let Some(user) = person.user_name.clone().or_else(|| person.emails.first().cloned()) else { return };
