@@ -254,7 +254,8 @@ async fn two_users_with_one_e_mail_are_a_case_until_a_person_says_who_is_who() {
     let third = stage.users().into_iter().rev().find(|user| user["active"] == true && user["user_name"] != login.as_str()).unwrap();
     let third = text(&third["user_name"]);
     stage.rightful(&["link", "add", &person, &third, "--reason", "no"]).await.exits(1).says(&["is linked to", "--replace"]);
-    stage.rightful(&["link", "add", &person, &third, "--reason", "yes", "--replace"]).await.exits(0);
+    let replaced = stage.json(&["link", "add", &person, &third, "--reason", "yes", "--replace"]).await;
+    assert_eq!((&replaced["changed"], &replaced["link"]["by"]["reason"]), (&json!(true), &json!("yes")), "{replaced}");
     let removed = stage.json(&["link", "remove", &person, "--reason", "left"]).await;
     assert_eq!((&removed["changed"], &removed["link"]["evidence"]), (&json!(true), &json!("stated")), "{removed}");
     stage.rightful(&["link", "remove", &person, "--reason", "left"]).await.exits(1).says(&["has no link"]);
