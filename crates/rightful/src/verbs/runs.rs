@@ -58,6 +58,8 @@ fn task(task: &RunTask) -> String {
         RunTask::Plan { only: None } => "plan".to_owned(),
         RunTask::Plan { only: Some(only) } => format!("plan --only {only}"),
         RunTask::Apply { plan } => format!("apply {plan}"),
+        RunTask::Release => "release".to_owned(),
+        RunTask::Team { person, team } => format!("team {person} {team}"),
         RunTask::Undo { run } => format!("undo {run}"),
     }
 }
