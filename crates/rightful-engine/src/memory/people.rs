@@ -7,7 +7,8 @@ use rightful_core::{ConnectionName, FieldName, Instant, Kind, RecordId, Result};
 
 use super::MemoryStore;
 use crate::{
-    Authorship, Consequence, Credit, Fact, Fence, Hold, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row, Switch,
+    Authorship, Consequence, Credit, Fact, Fence, Hold, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row,
+    Switch,
 };
 
 /// A person of a connection that cannot be read, and one of their fields.

@@ -222,7 +222,11 @@ fn match_rules(section: &Section, people: &Both<'_>, problems: &mut Problems) ->
     };
     let mut tell = |message: String, mend: String| problems.push(Problem { line: line_of(section, setting), message, mend });
     let mut rules: Vec<MatchRule> = Vec::new();
-    for word in words.into_iter().map(str::trim).filter(|word| !word.is_empty()) {
+    let words: Vec<&str> = words.into_iter().map(str::trim).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        tell("`match` names no rule".to_owned(), "for example match = [\"link\", \"email\"]".to_owned());
+    }
+    for word in words {
         match match_rule(word, people) {
             Ok(rule) if rules.contains(&rule) => tell(format!("`{word}` stands twice in `match`"), "leave it in once".to_owned()),
             Ok(rule) => rules.push(rule),
@@ -230,9 +234,7 @@ fn match_rules(section: &Section, people: &Both<'_>, problems: &mut Problems) ->
         }
     }
     let place = |rule: &MatchRule| rules.iter().position(|known| known == rule);
-    if rules.is_empty() {
-        tell("`match` names no rule".to_owned(), "for example match = [\"link\", \"email\"]".to_owned());
-    } else if let Some(email) = place(&MatchRule::Email)
+    if let Some(email) = place(&MatchRule::Email)
         && place(&MatchRule::Link).is_none_or(|link| link > email)
     {
         tell(
