@@ -1,6 +1,6 @@
 //! Owners that lead on through links, shared keys and e-mail, from end to end over a scripted vendor.
 
-use rightful_core::{Key, KeyName, Owner, Person, RecordId, Role, State, Value};
+use rightful_core::{Key, KeyName, Owner, Person, RecordId, Role, RoleSpec, State, Value};
 use rightful_engine::*;
 
 use crate::world::*;
@@ -12,6 +12,9 @@ const QUEUE: Role = Role::fixed("queue");
 /// the wrong owner.
 async fn twelve() -> World {
     let mut world = World::new().with_users();
+    let customers = &mut std::sync::Arc::get_mut(&mut world.source).expect("nobody else has it yet").kinds[0];
+    let owner = RoleSpec { many: true, ..customers.roles[0].clone() };
+    customers.roles = vec![owner.clone(), RoleSpec { role: QUEUE, ..owner }];
     let policy = &mut world.integration.policy;
     policy.code = CodeField { from: CodeFrom::Owner(OWNER), label: "Owner".into() };
     policy.rules = vec![MatchRule::Link, MatchRule::Email];
