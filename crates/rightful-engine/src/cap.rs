@@ -1,6 +1,6 @@
 //! Bounds on a whole plan: caps that a person may let pass, and guards against a source that lost its records, which nobody may.
 
-use crate::{Cap, Caps, PlanCounts, PlanId, Refusal};
+use crate::{Cap, Caps, CodeField, CodeFrom, PlanCounts, PlanId, Refusal};
 
 /// What the source and its pairs looked like, now or at the last run whose source was believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct Evidence {
     pub with_known_code: u64,
     /// Distinct codes known before.
     pub codes_before: u64,
-    /// Codes that the table gives rows to.
-    pub codes_in_table: u64,
+    /// Codes that the table gives rows to, or source people who lead to somebody.
+    pub codes_mapped: u64,
     /// Source records at the last run whose source was believed.
     pub records_before: Option<u64>,
     /// Pairs at that run.
@@ -36,9 +36,9 @@ pub struct Evidence {
 const SMALL: u64 = 5;
 
 /// Every cap and guard this plan exceeds; `None` is a plan that is not made yet.
-pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: Option<PlanId>, label: &str) -> Vec<Refusal> {
+pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: Option<PlanId>, code: &CodeField) -> Vec<Refusal> {
     let plan = plan.map_or_else(|| "PLAN".to_owned(), |plan| plan.to_string());
-    let mut refusals = source_guards(caps, evidence, label);
+    let mut refusals = source_guards(caps, evidence, code);
     for (guard, cap, number, what) in [
         ("owner-moves", &caps.owner_moves, counts.owner_moves, "change owner"),
         ("removals", &caps.removals, counts.removals, "belong to nobody afterwards"),
@@ -119,8 +119,14 @@ fn exceeded(cap: &Cap, number: u64, paired: u64) -> Option<String> {
     cap.percent.filter(|percent| number * 100 > u64::from(*percent) * paired).map(|percent| format!("{percent} %"))
 }
 
-fn source_guards(caps: &Caps, evidence: &Evidence, label: &str) -> Vec<Refusal> {
-    let Evidence { now, with_known_code, codes_before, codes_in_table, records_before, paired_before, .. } = *evidence;
+fn source_guards(caps: &Caps, evidence: &Evidence, code: &CodeField) -> Vec<Refusal> {
+    let Evidence { now, with_known_code, codes_before, codes_mapped, records_before, paired_before, .. } = *evidence;
+    let (gone, carried, codes, mapped) = match &code.from {
+        CodeFrom::Field(_) => ("codes-gone", format!("a {}", code.label), "codes", format!("the table gives users to {codes_mapped}")),
+        CodeFrom::Owner(_) => {
+            ("owners-gone", "an owner".to_owned(), "owners", format!("{codes_mapped} of its people are known in the target"))
+        }
+    };
     let refusal = |guard: &str, evidence: String, remedy: &str| {
         vec![Refusal { guard: guard.to_owned(), evidence, remedy: remedy.to_owned(), may_pass: false }]
     };
@@ -150,19 +156,18 @@ fn source_guards(caps: &Caps, evidence: &Evidence, label: &str) -> Vec<Refusal> 
     }
     if codes_before > 0 && now.with_code == 0 {
         let evidence =
-            format!("none of {} source records has a {label} any more; the last run knew {codes_before} codes", now.source_records);
-        return refusal("codes-gone", evidence, meant);
+            format!("none of {} source records has {carried} any more; the last run knew {codes_before} {codes}", now.source_records);
+        return refusal(gone, evidence, meant);
     }
     // A first run has seen no codes yet, but whoever wrote the table has.
-    if codes_in_table > 0 && now.with_code == 0 && now.source_records > SMALL {
-        let evidence =
-            format!("none of {} source records has a {label}, and the table gives users to {codes_in_table}", now.source_records);
-        return refusal("codes-gone", evidence, meant);
+    if codes_mapped > 0 && now.with_code == 0 && now.source_records > SMALL {
+        let evidence = format!("none of {} source records has {carried}, and {mapped}", now.source_records);
+        return refusal(gone, evidence, meant);
     }
     if codes_before > 0 && now.with_code > caps.owner_moves.floor && with_known_code * 10 < now.with_code {
         let evidence =
-            format!("{} of {} records carry a {label} that the last run did not know", now.with_code - with_known_code, now.with_code);
-        return refusal("codes-gone", evidence, meant);
+            format!("{} of {} records carry {carried} that the last run did not know", now.with_code - with_known_code, now.with_code);
+        return refusal(gone, evidence, meant);
     }
     if let Some(before) = paired_before
         && before > caps.owner_moves.floor
@@ -178,9 +183,13 @@ fn source_guards(caps: &Caps, evidence: &Evidence, label: &str) -> Vec<Refusal> 
 mod tests {
     use super::*;
 
+    fn rep_code() -> CodeField {
+        CodeField { from: CodeFrom::Field("CUSTREPID".into()), label: "Rep Code".into() }
+    }
+
     fn guards(evidence: Evidence, owner_moves: u64, removals: u64) -> Vec<String> {
         let counts = PlanCounts { owner_moves, removals, paired: evidence.now.paired, ..PlanCounts::default() };
-        refusals(&Caps::default(), &counts, &evidence, Some(PlanId(3)), "Rep Code").into_iter().map(|refusal| refusal.guard).collect()
+        refusals(&Caps::default(), &counts, &evidence, Some(PlanId(3)), &rep_code()).into_iter().map(|refusal| refusal.guard).collect()
     }
 
     fn now(source_records: u64, paired: u64, with_code: u64) -> Evidence {
@@ -204,9 +213,9 @@ mod tests {
             (after(now(6, 6, 6), 10, 5, 6), none),
             (after(now(4, 4, 4), 10, 5, 4), &["source-shrunk"]),
             (after(now(100, 100, 0), 100, 5, 0), &["codes-gone"]),
-            (Evidence { codes_in_table: 3, ..now(100, 100, 0) }, &["codes-gone"]),
-            (Evidence { codes_in_table: 3, ..now(100, 100, 1) }, none),
-            (Evidence { codes_in_table: 3, ..now(5, 5, 0) }, none),
+            (Evidence { codes_mapped: 3, ..now(100, 100, 0) }, &["codes-gone"]),
+            (Evidence { codes_mapped: 3, ..now(100, 100, 1) }, none),
+            (Evidence { codes_mapped: 3, ..now(5, 5, 0) }, none),
             (after(now(100, 100, 100), 100, 5, 9), &["codes-gone"]),
             (after(now(100, 100, 100), 100, 5, 10), none),
             (after(now(20, 20, 20), 20, 1, 0), none),
@@ -254,10 +263,10 @@ mod tests {
     #[test]
     fn a_first_run_is_told_how_to_pass_and_a_lost_source_is_not() {
         let counts = PlanCounts { owner_moves: 97, paired: 100, ..PlanCounts::default() };
-        let refusal = &refusals(&Caps::default(), &counts, &now(100, 100, 100), Some(PlanId(3)), "Rep Code")[0];
+        let refusal = &refusals(&Caps::default(), &counts, &now(100, 100, 100), Some(PlanId(3)), &rep_code())[0];
         assert!(refusal.may_pass && refusal.evidence.contains("a first run moves nearly everything"), "{refusal:?}");
         assert!(refusal.remedy.contains("rightful apply plan-3 --over-cap --reason TEXT"), "{refusal:?}");
-        let refusal = &refusals(&Caps::default(), &counts, &now(0, 0, 0), Some(PlanId(3)), "Rep Code")[0];
+        let refusal = &refusals(&Caps::default(), &counts, &now(0, 0, 0), Some(PlanId(3)), &rep_code())[0];
         assert!(!refusal.may_pass && !refusal.remedy.contains("--over-cap"), "{refusal:?}");
     }
 
@@ -265,6 +274,29 @@ mod tests {
     fn a_loss_that_is_meant_passes_by_policy() {
         let caps = Caps { source_shrink_percent: 100, ..Caps::default() };
         let evidence = after(now(1, 1, 1), 100, 5, 0);
-        assert_eq!(refusals(&caps, &PlanCounts::default(), &evidence, Some(PlanId(1)), "Rep Code"), Vec::new());
+        assert_eq!(refusals(&caps, &PlanCounts::default(), &evidence, Some(PlanId(1)), &rep_code()), Vec::new());
+    }
+
+    #[test]
+    fn owners_are_told_as_owners() {
+        let code = CodeField { from: CodeFrom::Owner("owner".into()), label: "Owner".into() };
+        let told = |evidence: &Evidence| {
+            let refusal = refusals(&Caps::default(), &PlanCounts::default(), evidence, Some(PlanId(3)), &code).remove(0);
+            (refusal.guard, refusal.evidence)
+        };
+        for (evidence, guard, words) in [
+            (
+                after(now(100, 100, 0), 100, 5, 0),
+                "owners-gone",
+                "none of 100 source records has an owner any more; the last run knew 5 owners",
+            ),
+            (Evidence { codes_mapped: 3, ..now(100, 100, 0) }, "owners-gone", "has an owner, and 3 of its people are known in the target"),
+            (after(now(100, 100, 100), 100, 5, 9), "owners-gone", "91 of 100 records carry an owner that the last run did not know"),
+            (after(now(100, 9, 100), 100, 5, 100), "codes-gone", "9 records are paired"),
+            (after(now(0, 0, 0), 100, 5, 0), "source-empty", "the last run saw 100"),
+        ] {
+            let (found, evidence) = told(&evidence);
+            assert!(found == guard && evidence.contains(words), "{found}: {evidence}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use rightful_core::{Instant, Owner, Role, State, Value};
 
-use crate::{Assignment, Resolution, Row};
+use crate::{Assignment, CodeFrom, Resolution, Row};
 
 /// What happens where the owner leads to nobody, with the fallback's person already looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub struct Facts {
     pub role: Role,
     /// May only one person have the role?
     pub single: bool,
-    /// Where the code is among the source record's values.
-    pub code_at: usize,
+    /// Where a source record names its owner.
+    pub code: CodeFrom,
     /// What each code leads to.
     pub codes: HashMap<String, Resolution>,
-    /// Owners that appear anywhere in the code table.
+    /// Owners that any code leads to, or would.
     pub mapped: HashSet<String>,
     /// Replace or merge.
     pub assignment: Assignment,
@@ -62,7 +62,7 @@ pub enum Verdict {
     AlreadySo,
     /// The owners shall change.
     Change {
-        /// The rule that decided: `code`, `successor`, `fallback`, `no-owner`, `no-match`.
+        /// The rule that decided: `code`, `successor`, `link`, `external-id`, `email`, `fallback`, `no-owner`, `no-match`.
         rule: &'static str,
         /// The wanted owners, ascending without repeats.
         to: Vec<String>,
@@ -72,25 +72,60 @@ pub enum Verdict {
 /// A decision and what it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision<'a> {
-    /// The source record's code; `None` where it has none.
-    pub code: Option<Cow<'a, str>>,
-    /// What the code leads to; `None` where the table has no row for it.
-    pub resolution: Option<&'a Resolution>,
+    /// The source record's codes; several where several people own it.
+    pub codes: Cow<'a, [String]>,
+    /// What they lead to; `None` where nothing is known of any.
+    pub resolution: Option<Cow<'a, Resolution>>,
     /// Owners left in place because they were first seen lately (SK-17).
     pub newcomers: Vec<&'a str>,
     /// What to do.
     pub verdict: Verdict,
 }
 
-/// A record's code. `None`: it has none. `Err`: the field was not shown.
-#[expect(clippy::result_unit_err, reason = "the only thing to know is that the field was not shown")]
-pub fn code_of(row: &Row, code_at: usize) -> Result<Option<Cow<'_, str>>, ()> {
-    match row.record.values.get(code_at) {
-        None => Err(()),
-        Some(Value::Null) => Ok(None),
-        Some(Value::Text(text)) if text.is_empty() => Ok(None),
-        Some(Value::Text(text)) => Ok(Some(Cow::Borrowed(text))),
-        Some(other) => Ok(Some(Cow::Owned(other.to_string()))),
+impl Decision<'_> {
+    /// The record's code as one text; `None` where it has none.
+    pub fn code(&self) -> Option<Cow<'_, str>> {
+        joined(&self.codes)
+    }
+}
+
+/// Several codes as one text; `None` where there are none.
+pub fn joined(codes: &[String]) -> Option<Cow<'_, str>> {
+    match codes {
+        [] => None,
+        [one] => Some(Cow::Borrowed(one)),
+        several => Some(Cow::Owned(several.join(", "))),
+    }
+}
+
+/// A record's codes: the only value its image has, or the people who own it. `Err`: it was not shown.
+#[expect(clippy::result_unit_err, reason = "the only thing to know is that it was not shown")]
+pub fn codes_of<'a>(row: &'a Row, from: &CodeFrom) -> Result<Cow<'a, [String]>, ()> {
+    match from {
+        CodeFrom::Field(_) => match row.record.values.first() {
+            None => Err(()),
+            Some(Value::Null) => Ok(Cow::Borrowed(&[])),
+            Some(Value::Text(text)) if text.is_empty() => Ok(Cow::Borrowed(&[])),
+            Some(Value::Text(text)) => Ok(Cow::Borrowed(std::slice::from_ref(text))),
+            Some(other) => Ok(Cow::Owned(vec![other.to_string()])),
+        },
+        CodeFrom::Owner(role) => match row.record.owner(role) {
+            Owner::Known(people) => Ok(Cow::Borrowed(people)),
+            Owner::Of { .. } | Owner::Unseen => Err(()),
+        },
+    }
+}
+
+/// What codes lead to together.
+fn leads<'a>(codes: &[String], facts: &'a Facts) -> Option<Cow<'a, Resolution>> {
+    match codes {
+        [] => None,
+        [one] => facts.codes.get(one).map(Cow::Borrowed),
+        several => {
+            let mut known = several.iter().filter_map(|code| facts.codes.get(code));
+            let first = known.next()?.clone();
+            Some(Cow::Owned(known.fold(first, Resolution::with)))
+        }
     }
 }
 
@@ -105,26 +140,27 @@ pub fn is_planned(source: &Row, facts: &Facts) -> bool {
 
 /// Decides who shall own the target record.
 pub fn decide<'a>(source: &'a Row, target: &'a Row, facts: &'a Facts) -> Decision<'a> {
-    let mut decision = Decision { code: None, resolution: None, newcomers: Vec::new(), verdict: Verdict::NotPlanned };
+    let mut decision = Decision { codes: Cow::Borrowed(&[]), resolution: None, newcomers: Vec::new(), verdict: Verdict::NotPlanned };
     if !is_planned(source, facts) {
         return decision;
     }
-    let Ok(code) = code_of(source, facts.code_at) else {
+    let Ok(codes) = codes_of(source, &facts.code) else {
         decision.verdict = Verdict::Unseen;
         return decision;
     };
-    decision.resolution = code.as_deref().and_then(|code| facts.codes.get(code));
-    decision.code = code;
+    decision.resolution = leads(&codes, facts);
+    decision.codes = codes;
     let Owner::Known(present) = target.record.owner(&facts.role) else {
         decision.verdict = Verdict::Unseen;
         return decision;
     };
 
-    let resolved = decision.resolution.filter(|resolution| !resolution.assign.is_empty());
+    let resolution = decision.resolution.as_deref();
+    let owned = !decision.codes.is_empty();
     let fallback;
-    let (wanted, rule): (&[String], &'static str) = match (&decision.code, resolved) {
-        (_, Some(resolution)) => (&resolution.assign, if resolution.successions.is_empty() { "code" } else { "successor" }),
-        (code, None) => match if code.is_some() { &facts.no_match } else { &facts.no_owner } {
+    let (wanted, rule): (&[String], &'static str) = match resolution.filter(|resolution| !resolution.assign.is_empty()) {
+        Some(resolution) => (&resolution.assign, if resolution.successions.is_empty() { resolution.rule } else { "successor" }),
+        None => match if owned { &facts.no_match } else { &facts.no_owner } {
             Otherwise::Leave => {
                 decision.verdict = Verdict::Left;
                 return decision;
@@ -134,11 +170,11 @@ pub fn decide<'a>(source: &'a Row, target: &'a Row, facts: &'a Facts) -> Decisio
                 return decision;
             }
             // A row that names somebody who cannot own records now (deactivated, disputed, misspelt) is a case for a person, not a reason to move records.
-            _ if decision.resolution.is_some_and(|resolution| resolution.incomplete) => {
+            _ if resolution.is_some_and(|resolution| resolution.incomplete) => {
                 decision.verdict = Verdict::Left;
                 return decision;
             }
-            Otherwise::Clear => (&[], if code.is_some() { "no-match" } else { "no-owner" }),
+            Otherwise::Clear => (&[], if owned { "no-match" } else { "no-owner" }),
             Otherwise::To(owner) => {
                 fallback = std::slice::from_ref(owner);
                 (fallback, "fallback")
@@ -146,7 +182,7 @@ pub fn decide<'a>(source: &'a Row, target: &'a Row, facts: &'a Facts) -> Decisio
         },
     };
 
-    let retain = decision.resolution.map_or(&[][..], |resolution| &resolution.retain);
+    let retain = resolution.map_or(&[][..], |resolution| &resolution.retain);
     // What most pairs are on most runs: nothing to weigh and nothing to change.
     if facts.assignment == Assignment::Replace && target.newcomers.is_empty() && retain.is_empty() && wanted == present.as_slice() {
         decision.verdict = Verdict::AlreadySo;

@@ -38,8 +38,8 @@ pub struct Present {
     pub verdict: String,
     /// Whom it would belong to, where it would change.
     pub would_be: Vec<OwnerLine>,
-    /// The table's version.
-    pub table_version: i64,
+    /// The table's version; `None` where owners lead on through links.
+    pub table_version: Option<i64>,
 }
 
 impl Present {
@@ -120,7 +120,8 @@ impl Explanation {
                 told.push(format!("It was written to undo {run}."));
             } else if let Some(label) = &why.code_label {
                 let version = why.table_version.map_or_else(String::new, |version| format!(", code table version {version}"));
-                let by = why.author.as_ref().map_or_else(String::new, |author| format!(", saved by {author}"));
+                let did = if why.table_version.is_some() { "saved" } else { "linked" };
+                let by = why.author.as_ref().map_or_else(String::new, |author| format!(", {did} by {author}"));
                 let reason =
                     why.reason.as_ref().filter(|reason| !reason.is_empty()).map_or_else(String::new, |reason| format!(": {reason}"));
                 told.push(format!("The reason was {label}{version}{by}{reason}."));
@@ -128,21 +129,30 @@ impl Explanation {
             told.extend(why.notes.iter().map(|note| format!("{note}.")));
             told.push(format!("Before that it belonged to {}.", self.named(&entry.before)));
         }
+        let by_links = self.present.as_ref().is_some_and(|present| present.table_version.is_none());
+        let code = if by_links { "owner" } else { "code" };
         if let Some(source) = &self.source {
-            let code = source.code_label.as_deref().unwrap_or("no code");
-            told.push(format!("Its source record {} ({}) carries {code}.", source.name, source.id));
+            let carries = match &source.code_label {
+                Some(code) => format!("carries {code}"),
+                None if by_links => "belongs to nobody".to_owned(),
+                None => "carries no code".to_owned(),
+            };
+            told.push(format!("Its source record {} ({}) {carries}.", source.name, source.id));
         }
         if let Some(present) = &self.present {
             let says = match present.verdict.as_str() {
                 "already-so" => "agrees".to_owned(),
                 "would-change" => format!("would give it to {}", names(&present.would_be)),
                 "not-planned" => "leaves it, because the source record is not in use".to_owned(),
-                "held" => "waits for somebody to map its code".to_owned(),
-                "left" => "leaves it, because its code leads to nobody".to_owned(),
-                "several-owners" => "leaves it, because its code leads to several users where one is allowed".to_owned(),
-                _ => "cannot tell, because its owners or its code are not shown".to_owned(),
+                "held" => format!("waits for somebody to map its {code}"),
+                "left" => format!("leaves it, because its {code} leads to nobody"),
+                "several-owners" => format!("leaves it, because its {code} leads to several users where one is allowed"),
+                _ => format!("cannot tell, because its owners or its {code} are not shown"),
             };
-            told.push(format!("The present code table (version {}) {says}.", present.table_version));
+            told.push(match present.table_version {
+                Some(version) => format!("The present code table (version {version}) {says}."),
+                None => format!("Who is linked to whom at present {says}."),
+            });
         }
         told
     }

@@ -10,7 +10,7 @@ use crate::{Digest, LinkEvidence, PlanId, RunId};
 /// Why a change is wanted: enough to explain it years later without the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
-    /// The rule: `code`, `successor`, `undo`, `fallback`, `no-owner`.
+    /// The rule: `code`, `successor`, `link`, `external-id`, `email`, `undo`, `fallback`, `no-owner`.
     pub rule: String,
     /// The code as people see it: "Rep Code - R05".
     pub code_label: Option<String>,
@@ -179,6 +179,9 @@ pub struct PlanCounts {
     pub cases: BTreeMap<String, u64>,
     /// Moves by "from -> to" label, the largest 50.
     pub moves: Vec<(String, u64)>,
+    /// Where owners lead on through links: the digest of what each leads to, which the plan is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads: Option<Digest>,
 }
 
 impl PlanCounts {

@@ -177,6 +177,14 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The source's role whose people lead to owners through links, where that is how it goes; else a code table leads to them.
+    pub fn owner_role(&self) -> Option<&Role> {
+        match &self.code.from {
+            CodeFrom::Owner(role) => Some(role),
+            CodeFrom::Field(_) => None,
+        }
+    }
+
     /// The digest that saved plans are bound to.
     pub fn digest(&self) -> Digest {
         Digest::of_data(self)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use rightful_core::{KeyName, Record, State};
+use rightful_core::{Key, KeyName, Record, State};
 use serde::{Deserialize, Serialize};
 
 use crate::{Authorship, CodeTable, NewCase};
@@ -16,6 +16,8 @@ pub struct TargetPerson {
     pub name: String,
     /// The name they sign in with.
     pub user_name: Option<String>,
+    /// Every key they are known by, the record's own `id` among them.
+    pub keys: Vec<Key>,
     /// E-mail addresses in lower case.
     pub emails: Vec<String>,
     /// May own records today.
@@ -33,6 +35,7 @@ impl TargetPerson {
             owner,
             name: if record.name.is_empty() { record.id.to_string() } else { record.name.clone() },
             user_name: record.key(login_key).map(str::to_owned),
+            keys: record.keys.iter().cloned().chain([Key::new("id", record.id.as_str())]).collect(),
             emails: person.map(|person| person.emails.clone()).unwrap_or_default(),
             active: record.state == State::Active && person.is_none_or(|person| person.active),
             service: person.is_some_and(|person| person.service),
@@ -186,6 +189,8 @@ pub struct Succession {
 pub struct Resolution {
     /// How the code as a whole stands.
     pub situation: Situation,
+    /// The rule that led there: `code`, `link`, `external-id`, `email`.
+    pub rule: &'static str,
     /// Owners it gives a record, ascending without repeats.
     pub assign: Vec<String>,
     /// Owners it names who may not be given records now, and who stay where they already stand (SK-16): ascending.
@@ -198,6 +203,50 @@ pub struct Resolution {
     pub by: Option<Authorship>,
     /// Does anybody remain unresolved whose place among the owners is therefore unknown?
     pub incomplete: bool,
+    /// The source person whom it names, as people call them, where it names one.
+    pub person: Option<String>,
+    /// How it is known who that is, in sentences.
+    pub evidence: Vec<String>,
+}
+
+impl Resolution {
+    /// Known, and leading nowhere yet.
+    pub fn unlinked() -> Self {
+        Self {
+            situation: Situation::Unlinked,
+            rule: "code",
+            assign: Vec::new(),
+            retain: Vec::new(),
+            successions: Vec::new(),
+            names: Vec::new(),
+            by: None,
+            incomplete: false,
+            person: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// This one and another together: what a record with both codes is given.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        // The rule that is told is one by which somebody was found.
+        if self.assign.is_empty() {
+            self.rule = other.rule;
+        }
+        for (owners, more) in [(&mut self.assign, &other.assign), (&mut self.retain, &other.retain)] {
+            owners.extend_from_slice(more);
+            owners.sort_unstable();
+            owners.dedup();
+        }
+        self.successions.extend_from_slice(&other.successions);
+        self.names.extend_from_slice(&other.names);
+        self.evidence.extend_from_slice(&other.evidence);
+        self.incomplete |= other.incomplete;
+        self.person = [self.person.take(), other.person.clone()].into_iter().flatten().reduce(|one, other| format!("{one}, {other}"));
+        self.by = [self.by.take(), other.by.clone()].into_iter().flatten().max_by_key(|by| by.at);
+        self.situation = situation(&self);
+        self
+    }
 }
 
 /// The whole table, resolved.
@@ -205,7 +254,7 @@ pub struct Resolution {
 pub struct Resolved {
     /// By code.
     pub codes: HashMap<String, Resolution>,
-    /// Owners that appear anywhere in the table.
+    /// Owners that any code leads to, or would.
     pub mapped: HashSet<String>,
     /// What a person has to look at, one case per name however many codes use it.
     pub cases: Vec<NewCase>,
@@ -231,15 +280,7 @@ pub fn resolve(table: &CodeTable, people: &PeopleIndex, label: &str) -> Resolved
     let mut newest: HashMap<&str, i64> = HashMap::new();
     for row in &table.rows {
         let code = row.row.code.as_str();
-        let resolution = resolved.codes.entry(code.to_owned()).or_insert_with(|| Resolution {
-            situation: Situation::Unlinked,
-            assign: Vec::new(),
-            retain: Vec::new(),
-            successions: Vec::new(),
-            names: Vec::new(),
-            by: None,
-            incomplete: false,
-        });
+        let resolution = resolved.codes.entry(code.to_owned()).or_insert_with(Resolution::unlinked);
         if newest.get(code).is_none_or(|since| *since <= row.since) {
             newest.insert(code, row.since);
             resolution.by = Some(row.by.clone());
@@ -390,6 +431,7 @@ mod tests {
             owner: owner.into(),
             name: format!("User {owner}"),
             user_name: Some(user_name.into()),
+            keys: Vec::new(),
             emails: vec![email.into()],
             active,
             service: false,

@@ -105,6 +105,7 @@ mod tests {
             owner: owner.into(),
             name: user.into(),
             user_name: Some(user.into()),
+            keys: Vec::new(),
             emails: vec![email.into()],
             active,
             service,

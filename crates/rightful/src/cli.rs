@@ -85,6 +85,11 @@ pub enum Verb {
     /// Shows and changes which users each code leads to
     #[command(after_help = "Examples: rightful codes list\n          rightful codes set R05 nadia.o --reason \"takes over the Cape\"")]
     Codes(Codes),
+    /// Lists who is linked to whom, and states it
+    #[command(
+        after_help = "Examples: rightful link list --unlinked\n          rightful link add nadia@example.com nadia.o --reason \"goes by another address there\""
+    )]
+    Link(Link),
     /// Reads both sides and shows what would change; writes nothing
     #[command(after_help = "Examples: rightful plan\n          rightful plan --only R05\n          rightful plan --show plan-3 --all")]
     Plan(Plan),
@@ -284,6 +289,49 @@ pub enum CodesVerb {
         /// How many
         #[arg(long, default_value_t = 20)]
         limit: usize,
+    },
+}
+
+/// `link`
+#[derive(Debug, Args)]
+pub struct Link {
+    /// What to do with links
+    #[command(subcommand)]
+    pub verb: LinkVerb,
+}
+
+/// Verbs below `link`.
+#[derive(Debug, Subcommand)]
+pub enum LinkVerb {
+    /// Shows each person of the source, whom they lead to in the target, and how that is known
+    List {
+        /// Only people who own records and lead to nobody
+        #[arg(long)]
+        unlinked: bool,
+    },
+    /// States that a person of the source is a user of the target; takes effect at the next run
+    Add {
+        /// The person of the source: an id, another key or an e-mail address
+        #[arg(value_name = "SOURCE_PERSON")]
+        person: String,
+        /// The user of the target: the same
+        #[arg(value_name = "TARGET_USER")]
+        user: String,
+        /// Takes the place of a link that the person has
+        #[arg(long)]
+        replace: bool,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Takes the link of a person away
+    Remove {
+        /// The person of the source: an id, another key or an e-mail address
+        #[arg(value_name = "SOURCE_PERSON")]
+        person: String,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
     },
 }
 

@@ -232,8 +232,8 @@ pub struct Present {
     pub verdict: String,
     /// Whom it would belong to, where it would change.
     pub would_be: Vec<Owner>,
-    /// The table's version.
-    pub table_version: i64,
+    /// The code table's version; null where owners lead on through links.
+    pub table_version: Option<i64>,
 }
 
 /// Why a record belongs to its users.

@@ -116,6 +116,8 @@ struct CodesPage {
     standing: Standing,
     actions: Actions,
     editing: Editing,
+    /// Owners lead on through links: there is no table to show.
+    by_links: bool,
     last_read: Option<Moment>,
     next: Option<Moment>,
     version: i64,
@@ -191,8 +193,9 @@ async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows
         version: found.version,
         total: number(found.matches),
         actions: Actions::of(console, who, &deployed).await?,
-        deployed,
+        by_links: deployed.integration.policy.owner_role().is_some(),
         standing,
+        deployed,
         editing,
         rows,
         users: found.choices,
@@ -349,6 +352,7 @@ pub async fn save(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
+    console.has_code_table(&name)?;
     let shows = Shows::from_fields(&fields);
     let table = console.store.code_table(&name).await?;
     let deployed = console.deployed(&name)?;

@@ -166,16 +166,20 @@ fn owners(lines: &[rightful_engine::OwnerLine]) -> String {
 
 /// What the next run would do with a record, for a verdict of the present table.
 fn next(present: &rightful_engine::Present) -> String {
+    let code = if present.table_version.is_some() { "code" } else { "owner" };
     let does = match present.verdict.as_str() {
-        "already-so" => "leaves it as it is: it stands as the table says".to_owned(),
+        "already-so" => "leaves it as it is: it stands as it shall".to_owned(),
         "would-change" => format!("gives it to {}", owners(&present.would_be)),
         "not-planned" => "leaves it, because the source record is not in use".to_owned(),
-        "held" => "waits until somebody maps its code".to_owned(),
-        "left" => "leaves it, because its code leads to nobody".to_owned(),
-        "several-owners" => "leaves it, because its code leads to several users where one is allowed".to_owned(),
-        _ => "cannot tell: its owners or its code are not shown".to_owned(),
+        "held" => format!("waits until somebody maps its {code}"),
+        "left" => format!("leaves it, because its {code} leads to nobody"),
+        "several-owners" => format!("leaves it, because its {code} leads to several users where one is allowed"),
+        _ => format!("cannot tell: its owners or its {code} are not shown"),
     };
-    format!("By the present code table (version {}) the next run {does}.", present.table_version)
+    match present.table_version {
+        Some(version) => format!("By the present code table (version {version}) the next run {does}."),
+        None => format!("By who is linked to whom at present, the next run {does}."),
+    }
 }
 
 fn answer(explanation: &Explanation, now: rightful_core::Instant) -> Answer {

@@ -14,12 +14,12 @@ fn owners(text: &str) -> Vec<String> {
 fn resolution(assign: &str, retain: &str, successions: &[(&str, &str)]) -> Resolution {
     Resolution {
         situation: Situation::Linked,
+        rule: "code",
         assign: owners(assign),
         retain: owners(retain),
         successions: successions.iter().map(|(from, to)| Succession { from: (*from).into(), to: (*to).into() }).collect(),
-        names: Vec::new(),
-        by: None,
         incomplete: !retain.is_empty(),
+        ..Resolution::unlinked()
     }
 }
 
@@ -39,7 +39,7 @@ fn facts() -> Facts {
     Facts {
         role: "assigned".into(),
         single: false,
-        code_at: 0,
+        code: CodeFrom::Field("CUSTREPID".into()),
         codes: codes.into_iter().map(|(code, resolution)| (code.to_owned(), resolution)).collect(),
         mapped: owners("7 9 12").into_iter().collect(),
         assignment: Assignment::Replace,
@@ -206,6 +206,37 @@ fn several_people_are_never_squeezed_into_a_role_for_one() {
     let facts = Facts { single: true, ..facts() };
     assert_eq!(decide(&source("R11"), &target("9"), &facts).verdict, Verdict::TooMany);
     assert_eq!(spell(&decide(&source("R05"), &target("9"), &facts)), "code: 7");
+}
+
+#[test]
+fn several_owners_are_given_what_each_of_them_leads_to() {
+    let facts = Facts { code: CodeFrom::Owner("owner".into()), ..facts() };
+    let cases = [
+        ("R05", "9", "code: 7"),
+        ("R05 R11", "9", "code: 12 7"),
+        ("R05 R30", "9", "code: 7 9"),
+        ("R05 R30", "7", "AlreadySo"),
+        ("R05 R99", "9", "code: 7"),
+        ("R99 R05", "9", "code: 7"),
+        ("R20 R99", "9", "Left"),
+        ("R05 R32", "9", "successor: 12 7"),
+        ("", "9", "Left"),
+    ];
+    for (codes, present, expected) in cases {
+        let mut source = row(None, Owner::Unseen);
+        source.record.owners = vec![("owner".into(), Owner::Known(owners(codes)))];
+        let target = target(present);
+        assert_eq!(spell(&decide(&source, &target, &facts)), expected, "{codes:?} over [{present}]");
+    }
+    assert_eq!(decide(&row(None, Owner::Unseen), &target("9"), &facts).verdict, Verdict::Unseen);
+    let of = Owner::Of { record: rightful_core::Reference { kind: "company".into(), id: "1".into() }, role: "owner".into() };
+    let mut source = row(None, Owner::Unseen);
+    source.record.owners = vec![("owner".into(), of)];
+    assert_eq!(decide(&source, &target("9"), &facts).verdict, Verdict::Unseen, "whoever owns something else is not looked up");
+    let single = Facts { single: true, ..facts };
+    let mut source = row(None, Owner::Unseen);
+    source.record.owners = vec![("owner".into(), Owner::Known(owners("R05 R11")))];
+    assert_eq!(decide(&source, &target("9"), &single).verdict, Verdict::TooMany);
 }
 
 fn some_owners() -> impl Strategy<Value = Vec<String>> {

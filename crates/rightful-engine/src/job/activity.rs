@@ -88,7 +88,7 @@ pub(crate) async fn plan_activity(job: Job, complete: bool) -> Result<Planned> {
     job.failpoint("before-end-plan");
     store.end_plan(&job.fence, plan, &counts, &refusals, complete, job.now()).await?;
     job.failpoint("after-end-plan");
-    Ok(Planned { plan, table_version: 0, counts, refusals, notes: Vec::new(), links: found.into_values().collect() })
+    Ok(Planned { plan, table_version: 0, leads: None, counts, refusals, notes: Vec::new(), links: found.into_values().collect() })
 }
 
 /// Links that need nothing to be sent, as they would be found now.
@@ -172,7 +172,7 @@ pub(crate) async fn plan_team(job: Job, person: String, team: String) -> Result<
     draft.flush().await?;
     let counts = std::mem::take(&mut draft.counts);
     store.end_plan(&job.fence, plan, &counts, &[], false, job.now()).await?;
-    Ok(Planned { plan, table_version: 0, counts, refusals: Vec::new(), notes: Vec::new(), links: Vec::new() })
+    Ok(Planned { plan, table_version: 0, leads: None, counts, refusals: Vec::new(), notes: Vec::new(), links: Vec::new() })
 }
 
 fn empty_plan(job: &Job, only: Option<String>) -> Plan {

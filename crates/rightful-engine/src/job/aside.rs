@@ -9,6 +9,8 @@ use crate::{NewCase, Policy};
 #[derive(Debug, Default)]
 pub(crate) struct Aside {
     pub without_owner: Few,
+    /// Nobody has the role, and something that is no person has another one.
+    pub in_queue: Few,
     pub unseen: Few,
     pub source_without_key: Few,
     pub target_without_key: Few,
@@ -20,18 +22,23 @@ impl Aside {
     /// What these come to, one case each.
     pub fn cases(&self, policy: &Policy) -> Vec<NewCase> {
         let label = &policy.code.label;
+        let without = match policy.owner_role() {
+            Some(_) => "record that belongs to nobody in the source".to_owned(),
+            None => format!("record without a {label}"),
+        };
         let cases = [
-            self.without_owner.case(
+            self.without_owner.case("no-owner", label, &without, "give it one in the source, or set `no_owner`"),
+            self.in_queue.case(
                 "no-owner",
-                label,
-                &format!("record without a {label}"),
-                "give it one in the source, or set `no_owner`",
+                "queue",
+                "record that belongs to a queue in the source, which is nobody",
+                "give it to a person in the source, or set `no_owner`",
             ),
             self.unseen.case(
                 "owner-unseen",
                 policy.target.kind.as_str(),
                 "record that does not show its owners",
-                "give the connections' users the right to see owners and the code field",
+                "give the connections' users the right to see owners, and the code field where one says who they are",
             ),
             self.source_without_key.case(
                 "no-key",
@@ -50,7 +57,7 @@ impl Aside {
     }
 
     /// The same in sentences; `codes` are those that the source carries.
-    pub fn notes<'a>(&self, only: Option<&str>, codes: impl Iterator<Item = &'a str>) -> Vec<String> {
+    pub fn notes<'a>(&self, policy: &Policy, only: Option<&str>, codes: impl Iterator<Item = &'a str>) -> Vec<String> {
         let mut notes = Vec::new();
         if self.newcomers > 0 {
             notes.push(format!(
@@ -61,9 +68,13 @@ impl Aside {
         if let Some(only) = only
             && self.matched == 0
         {
+            let (what, list) = match policy.owner_role() {
+                Some(_) => ("owner", "rightful link list"),
+                None => ("code", "rightful codes list"),
+            };
             let near = nearest(only, codes).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             notes.push(format!(
-                "no paired record has the code or key `{only}` (case and leading zeros count); {near}see which codes there are: rightful codes list"
+                "no paired record has the {what} or key `{only}` (case and leading zeros count); {near}see which {what}s there are: {list}"
             ));
         }
         notes

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use rightful_core::{Error, ErrorKind, Result};
 
-use crate::{Census, Evidence, Facts, Joined, PlanCounts, PlanState, Policy, Row, RunOutcome, RunTask, Store, Stream, code_of, is_planned};
+use crate::{
+    Census, Evidence, Facts, Joined, PlanCounts, PlanState, Policy, Row, RunOutcome, RunTask, Store, Stream, codes_of, is_planned,
+};
 
 /// Distinct codes beyond which the code field is no code field.
 const CODES: usize = 100_000;
@@ -108,23 +110,26 @@ impl<'a> Counting<'a> {
 
     /// Takes a planned source record into the census; says whether it concerns what is planned.
     pub fn count(&mut self, source: &Row, paired: bool) -> Result<bool> {
-        let code = code_of(source, self.facts.code_at).unwrap_or(None);
+        let codes = codes_of(source, &self.facts.code).unwrap_or_default();
         let concerns =
-            self.only.is_none_or(|only| code.as_deref() == Some(only) || source.record.key(&self.policy.source.key) == Some(only));
+            self.only.is_none_or(|only| codes.iter().any(|code| code == only) || source.record.key(&self.policy.source.key) == Some(only));
         self.census.source_records += 1;
         self.census.paired += u64::from(paired);
-        if let Some(code) = code {
-            self.census.with_code += 1;
-            self.with_known_code += u64::from(self.earlier.codes.contains(&*code));
+        self.census.with_code += u64::from(!codes.is_empty());
+        // Who leads to somebody is no stranger, however new among the owners.
+        let leads =
+            |code: &String| self.policy.owner_role().is_some() && self.facts.codes.get(code).is_some_and(|found| !found.names.is_empty());
+        self.with_known_code += u64::from(codes.iter().any(|code| self.earlier.codes.contains(code) || leads(code)));
+        for code in &*codes {
             let known = self.tallies.len();
-            let tally = match self.tallies.get_mut(&*code) {
+            let tally = match self.tallies.get_mut(code) {
                 Some(tally) => tally,
                 None if known >= CODES => {
                     let label = &self.policy.code.label;
                     return Err(Error::new(ErrorKind::Config, format!("{label} holds more than {CODES} different values: it is no code"))
                         .hint("name the field that holds the owner code in the integration's `code`"));
                 }
-                None => self.tallies.entry(code.clone().into_owned()).or_default(),
+                None => self.tallies.entry(code.clone()).or_default(),
             };
             tally.seen += 1;
             tally.paired += u64::from(paired);
@@ -136,11 +141,12 @@ impl<'a> Counting<'a> {
     /// What guards compare.
     pub fn evidence(&self) -> Evidence {
         let last = self.earlier.last.as_ref();
+        let by_owner = self.policy.owner_role().is_some();
         Evidence {
             now: self.census,
             with_known_code: self.with_known_code,
             codes_before: self.earlier.codes.len() as u64,
-            codes_in_table: self.facts.codes.len() as u64,
+            codes_mapped: self.facts.codes.values().filter(|code| !by_owner || !code.names.is_empty()).count() as u64,
             records_before: last.map(|counts| counts.source_records),
             paired_before: last.map(|counts| counts.paired),
             written_before: self.earlier.written,

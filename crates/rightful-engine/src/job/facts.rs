@@ -1,4 +1,4 @@
-//! What decisions stand on, made from a policy, the target's people and a code table.
+//! What decisions stand on, made from a policy, the target's people and what each code leads to.
 
 use chrono::Duration;
 use rightful_core::Instant;
@@ -23,8 +23,7 @@ pub(crate) fn facts(policy: &Policy, layout: &Layout, people: &PeopleIndex, reso
     let facts = Facts {
         role: policy.role.clone(),
         single: layout.single,
-        // The source's image has the code as its only field.
-        code_at: 0,
+        code: policy.code.from.clone(),
         no_match: otherwise(&policy.no_match, "no_match"),
         no_owner: otherwise(&policy.no_owner, "no_owner"),
         codes: resolved.codes,

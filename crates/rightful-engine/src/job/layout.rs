@@ -19,7 +19,7 @@ pub struct Follow {
 /// The images of one integration and the names by which they are joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Source records; their only field is the code.
+    /// Source records; their only field is the code, where a field holds it.
     pub source: ImageSpec,
     /// Target records.
     pub target: ImageSpec,
@@ -37,7 +37,7 @@ pub struct Layout {
     pub follows: Vec<Follow>,
     /// The source's people kinds.
     pub source_people: Vec<ImageSpec>,
-    /// How a code names a person of the source, where the source says so: kind and key.
+    /// How a code, or an owner, names a person of the source, where the source says so: kind and key.
     pub code_names: Option<(Kind, KeyName)>,
     /// Where activities are credited.
     pub activity: Option<ActivityLayout>,
@@ -79,8 +79,12 @@ impl Layout {
         if let Some(activity) = &policy.activity {
             return Self::of_activity(source_side, target_side, policy, activity);
         }
-        if !policy.rules.contains(&MatchRule::Code) {
-            return Err(Error::new(ErrorKind::Config, "no rule leads from an owner to people").hint("add `code` to `rules`"));
+        let (rule, mend) = match &policy.code.from {
+            CodeFrom::Field(_) => (policy.rules.contains(&MatchRule::Code), "add `code` to `rules`"),
+            CodeFrom::Owner(_) => (policy.rules.iter().any(|rule| *rule != MatchRule::Code), "add `link` to `match`"),
+        };
+        if !rule {
+            return Err(Error::new(ErrorKind::Config, "no rule leads from an owner to people").hint(mend));
         }
         let source_kind = kind_spec(source_side, &source.kind, &source.connection)?;
         let target_kind = kind_spec(target_side, &target.kind, &target.connection)?;
@@ -127,17 +131,21 @@ impl Layout {
             })?;
             follows.push(Follow { image: image(&target.connection, spec), role: role.role.clone() });
         }
+        let owners = policy.owner_role().and_then(|role| source_kind.role(role));
         let mut source_people = Vec::new();
         for kind in &policy.source_people {
             source_people.push(image(&source.connection, kind_spec(source_side, kind, &source.connection)?));
         }
+        if let Some(owners) = owners
+            && !policy.source_people.contains(&owners.people)
+        {
+            source_people.push(image(&source.connection, kind_spec(source_side, &owners.people, &source.connection)?));
+        }
         if (&source.connection, &source.kind) == (&target.connection, &target.kind) {
             return Err(Error::new(ErrorKind::Config, "source and target are the same records").hint("name two connections"));
         }
-        let code_names = source_kind
-            .roles
-            .iter()
-            .find(|role| policy.source_people.contains(&role.people))
+        let code_names = owners
+            .or_else(|| source_kind.roles.iter().find(|role| policy.source_people.contains(&role.people)))
             .map(|role| (role.people.clone(), role.key.clone()))
             .or_else(|| source_people.first().map(|spec| (spec.kind.clone(), spec.key.clone())));
         Ok(Self {

@@ -1,10 +1,13 @@
 //! Makes a plan: one pass over two ordered images, changes written out as they come.
 
-use rightful_core::{OwnerChange, Result, State};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use rightful_core::{Owner, OwnerChange, Result, State};
 use serde::{Deserialize, Serialize};
 
-use super::Event;
 use super::aside::Aside;
+use super::basis::{Basis, basis};
 use super::census::{Counting, Earlier};
 use super::context::Job;
 use super::draft::Draft;
@@ -12,9 +15,10 @@ use super::facts::facts;
 use super::follow::{Candidate, Followers, Following};
 use super::moves::Moves;
 use super::pairs::Pairs;
+use super::{Event, counted};
 use crate::{
-    Action, Authorship, Change, Decision, Facts, ImageId, Joined, Link, NewCase, NewHold, PeopleIndex, Plan, PlanCounts, PlanId, PlanState,
-    Refusal, Resolved, Row, SourceRow, Stream, Verdict, Why, ambiguous, decide, is_planned, refusals, resolve, source_only, target_only,
+    Action, Authorship, Change, Decision, Digest, Facts, ImageId, Joined, Link, NewCase, NewHold, PeopleIndex, Plan, PlanCounts, PlanId,
+    PlanState, Refusal, Row, SourceRow, Stream, Verdict, Why, ambiguous, decide, is_planned, refusals, source_only, target_only,
 };
 
 /// A finished plan.
@@ -22,6 +26,8 @@ use crate::{
 pub(crate) struct Planned {
     pub plan: PlanId,
     pub table_version: i64,
+    /// What owners lead to through links, where that is how it goes.
+    pub leads: Option<Digest>,
     pub counts: PlanCounts,
     pub refusals: Vec<Refusal>,
     pub notes: Vec<String>,
@@ -46,10 +52,10 @@ pub(crate) async fn people_index(job: &Job) -> Result<PeopleIndex> {
     super::views::people_index(job.store(), &job.layout).await
 }
 
-/// The code table as it stands, resolved.
-pub(crate) async fn resolved_table(job: &Job, people: &PeopleIndex) -> Result<(i64, Resolved)> {
-    let table = job.store().code_table(job.name()).await?;
-    Ok((table.version, resolve(&table, people, &job.integration.policy.code.label)))
+/// What owners lead to as it stands.
+pub(crate) async fn standing(job: &Job, people: &PeopleIndex) -> Result<Basis> {
+    let by = Authorship { author: job.run.to_string(), reason: "the same e-mail address".to_owned(), at: job.now() };
+    basis(job.store(), &job.integration, &job.layout, people, &by).await
 }
 
 /// Makes the plan.
@@ -57,7 +63,8 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
     let store = job.store();
     store.codes_read(&job.fence, job.now()).await?;
     let people = people_index(&job).await?;
-    let (table_version, mut resolved) = resolved_table(&job, &people).await?;
+    let mut standing = standing(&job, &people).await?;
+    let (table_version, leads) = (standing.version, job.integration.policy.owner_role().map(|_| standing.leads()));
     let earlier = Earlier::of(store, job.name()).await?;
     let plan = Plan {
         id: PlanId(0),
@@ -78,17 +85,18 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
     job.failpoint("after-begin-plan");
 
     let mut draft = Draft::new(&job, plan);
-    for case in std::mem::take(&mut resolved.cases) {
+    for case in std::mem::take(&mut standing.resolved.cases) {
         draft.case(case);
     }
     let policy = &job.integration.policy;
-    let (facts, cases) = facts(policy, &job.layout, &people, resolved, job.now());
+    let (facts, cases) = facts(policy, &job.layout, &people, standing.resolved, job.now());
     cases.into_iter().for_each(|case| draft.case(case));
     let mut planner = Planner {
         job: &job,
         facts: &facts,
         people: &people,
         sources: &sources,
+        owner_cases: &standing.cases,
         table_version,
         total: store.image(&job.layout.source).await?.rows,
         counting: Counting::new(policy, &facts, &earlier, sources.only.as_deref()),
@@ -105,9 +113,10 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
     let mut counts = std::mem::take(&mut draft.counts);
     counts.source_records = counting.census.source_records;
     counts.paired = counting.census.paired;
+    counts.leads = leads;
     counts.moves = moves.largest(&people).into_iter().map(|(from, to, records)| (format!("{from} -> {to}"), records)).collect();
-    let refusals = refusals(&policy.caps, &counts, &counting.evidence(), Some(plan), &policy.code.label);
-    let notes = aside.notes(sources.only.as_deref(), counting.tallies.keys().map(String::as_str));
+    let refusals = refusals(&policy.caps, &counts, &counting.evidence(), Some(plan), &policy.code);
+    let notes = aside.notes(policy, sources.only.as_deref(), counting.tallies.keys().map(String::as_str));
     let whole = sources.complete && sources.only.is_none();
     job.failpoint("before-end-plan");
     store.end_plan(&job.fence, plan, &counts, &refusals, whole, job.now()).await?;
@@ -117,7 +126,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         codes.sort_unstable();
         store.put_code_counts(&job.fence, &codes).await?;
     }
-    Ok(Planned { plan, table_version, counts, refusals, notes, links: Vec::new() })
+    Ok(Planned { plan, table_version, leads, counts, refusals, notes, links: Vec::new() })
 }
 
 struct Planner<'a> {
@@ -125,6 +134,7 @@ struct Planner<'a> {
     facts: &'a Facts,
     people: &'a PeopleIndex,
     sources: &'a Sources,
+    owner_cases: &'a HashMap<String, NewCase>,
     table_version: i64,
     total: u64,
     counting: Counting<'a>,
@@ -213,7 +223,7 @@ impl Planner<'_> {
         }
         self.aside.matched += 1;
         self.aside.newcomers += u64::from(!decision.newcomers.is_empty());
-        if let Some(resolution) = decision.resolution
+        if let Some(resolution) = &decision.resolution
             && !resolution.successions.is_empty()
         {
             self.followers.add(Candidate {
@@ -222,7 +232,7 @@ impl Planner<'_> {
                 name: target.record.name.clone(),
                 source: SourceRow { id: source.record.id.clone(), digest: source.digest },
                 successions: resolution.successions.clone(),
-                why: self.why(&decision, "successor"),
+                why: self.why(source, &decision, "successor"),
             });
         }
         let policy = &self.job.integration.policy;
@@ -230,21 +240,26 @@ impl Planner<'_> {
             Verdict::NotPlanned => {}
             Verdict::Unseen => self.aside.unseen.add(&target.record.name),
             Verdict::Left => {
-                if decision.code.is_none() {
-                    self.aside.without_owner.add(&target.record.name);
+                if decision.codes.is_empty() {
+                    let few = if self.in_queue(source) { &mut self.aside.in_queue } else { &mut self.aside.without_owner };
+                    few.add(&target.record.name);
                 }
             }
             Verdict::AlreadySo => draft.counts.unchanged += 1,
             Verdict::TooMany => draft.case(NewCase {
                 reason: "several-owners".to_owned(),
-                subject: decision.code.as_deref().unwrap_or("").to_owned(),
+                subject: decision.code().unwrap_or_default().into_owned(),
                 message: format!("{} leads to several users, and a {} has one", self.label(&decision), policy.target.kind),
-                mend: "leave one user in the code's rows".to_owned(),
+                mend: match policy.owner_role() {
+                    Some(_) => "leave one owner in the source".to_owned(),
+                    None => "leave one user in the code's rows".to_owned(),
+                },
             }),
             Verdict::Held => {
-                let reason = if decision.code.is_some() { "no-match" } else { "no-owner" };
-                let waits_for = match &decision.code {
+                let reason = if !decision.codes.is_empty() { "no-match" } else { "no-owner" };
+                let waits_for = match decision.code() {
                     Some(_) => format!("a user for {}", self.label(&decision)),
+                    None if policy.owner_role().is_some() => "an owner of the source record".to_owned(),
                     None => format!("a {} on the source record", policy.code.label),
                 };
                 draft.hold(NewHold {
@@ -256,12 +271,12 @@ impl Planner<'_> {
                     waits_for,
                     wanted: None,
                     carry: None,
-                    why: self.why(&decision, reason),
+                    why: self.why(source, &decision, reason),
                 });
             }
             Verdict::Change { rule, to } => {
                 let from = match target.record.owner(&policy.role) {
-                    rightful_core::Owner::Known(present) => present.clone(),
+                    Owner::Known(present) => present.clone(),
                     _ => Vec::new(),
                 };
                 self.moves.note(&from, to);
@@ -276,31 +291,43 @@ impl Planner<'_> {
                     source: Some(SourceRow { id: source.record.id.clone(), digest: source.digest }),
                     target_digest: target.digest,
                     carry: None,
-                    why: self.why(&decision, rule),
+                    why: self.why(source, &decision, rule),
                 });
             }
         }
         Ok(())
     }
 
-    fn label(&self, decision: &Decision<'_>) -> String {
-        format!("{} - {}", self.job.integration.policy.code.label, decision.code.as_deref().unwrap_or(""))
+    /// Does something that is no person own it, in another role than the one that is looked at?
+    fn in_queue(&self, source: &Row) -> bool {
+        let Some(role) = self.job.integration.policy.owner_role() else { return false };
+        let owned = |owner: &Owner| matches!(owner, Owner::Known(known) if !known.is_empty());
+        source.record.owners.iter().any(|(other, owner)| other != role && owned(owner))
     }
 
-    fn why(&self, decision: &Decision<'_>, rule: &str) -> Why {
-        let by: Option<&Authorship> = decision.resolution.and_then(|resolution| resolution.by.as_ref());
-        let mut notes = Vec::new();
+    fn label(&self, decision: &Decision<'_>) -> String {
+        let person = decision.resolution.as_deref().and_then(|resolution| resolution.person.as_deref());
+        format!("{} - {}", self.job.integration.policy.code.label, person.unwrap_or(&decision.code().unwrap_or_default()))
+    }
+
+    fn why(&self, source: &Row, decision: &Decision<'_>, rule: &str) -> Why {
+        let resolution = decision.resolution.as_deref();
+        let by: Option<&Authorship> = resolution.and_then(|resolution| resolution.by.as_ref());
+        let mut notes = resolution.map(|resolution| resolution.evidence.clone()).unwrap_or_default();
+        if decision.codes.is_empty() && self.in_queue(source) {
+            notes.push("it belongs to a queue in the source, which is nobody".to_owned());
+        }
         for owner in &decision.newcomers {
             notes.push(format!("{} stays: first seen too lately to be called wrong", self.people.label(owner)));
         }
-        for succession in decision.resolution.iter().flat_map(|resolution| &resolution.successions) {
+        for succession in resolution.iter().flat_map(|resolution| &resolution.successions) {
             notes.push(format!("{} is deactivated; {} takes over", self.people.label(&succession.from), self.people.label(&succession.to)));
         }
         Why {
             rule: rule.to_owned(),
-            code_label: decision.code.as_ref().map(|_| self.label(decision)),
-            code: decision.code.as_deref().map(str::to_owned),
-            table_version: Some(self.table_version),
+            code_label: decision.code().map(|_| self.label(decision)),
+            code: decision.code().map(Cow::into_owned),
+            table_version: self.job.integration.policy.owner_role().is_none().then_some(self.table_version),
             author: by.map(|by| by.author.clone()),
             reason: by.map(|by| by.reason.clone()),
             undoes: None,
@@ -311,7 +338,39 @@ impl Planner<'_> {
     /// Cases that are told once, with a count: codes without users, and what a [`Few`] gathered.
     fn conclude(&mut self, draft: &mut Draft<'_>) {
         let policy = &self.job.integration.policy;
-        let label = &policy.code.label;
+        if policy.owner_role().is_some() {
+            self.owners_without_users(draft);
+        } else {
+            self.codes_without_users(draft);
+        }
+        self.aside.cases(policy).into_iter().for_each(|case| draft.case(case));
+        draft.conclude();
+    }
+
+    /// One case for each thing that stands between owners and users, with how many records it concerns.
+    fn owners_without_users(&self, draft: &mut Draft<'_>) {
+        let unknown = |owner: &str| NewCase {
+            reason: "unlinked-owner".to_owned(),
+            subject: owner.to_owned(),
+            message: format!("the source shows nobody who is called `{owner}`"),
+            mend: format!("give its user the right to see everybody, or say who it is: rightful link add {owner} USER --reason TEXT"),
+        };
+        let mut concerned: BTreeMap<(String, String), (NewCase, u64)> = BTreeMap::new();
+        for (owner, tally) in self.counting.tallies.iter().filter(|(_, tally)| tally.concerns) {
+            let case = match self.owner_cases.get(owner) {
+                Some(case) => case.clone(),
+                None if self.facts.codes.contains_key(owner) => continue,
+                None => unknown(owner),
+            };
+            concerned.entry((case.reason.clone(), case.subject.clone())).or_insert((case, 0)).1 += tally.seen;
+        }
+        for (case, seen) in concerned.into_values() {
+            draft.case(NewCase { message: format!("{}; {} of theirs", case.message, counted(seen, "source record")), ..case });
+        }
+    }
+
+    fn codes_without_users(&self, draft: &mut Draft<'_>) {
+        let label = &self.job.integration.policy.code.label;
         let tallies = &self.counting.tallies;
         let mut unmapped: Vec<(&str, u64)> = tallies
             .iter()
@@ -331,7 +390,5 @@ impl Planner<'_> {
                 mend: format!("map it: rightful codes set {code} USER --reason TEXT"),
             });
         }
-        self.aside.cases(policy).into_iter().for_each(|case| draft.case(case));
-        draft.conclude();
     }
 }

@@ -187,7 +187,7 @@ impl Look<'_> {
         self.moves.note(from, to);
         if self.preview.records.len() < self.shown {
             self.preview.records.push(PreviewLine {
-                code: then.code.as_ref().map(|code| format!("{} - {code}", self.policy.code.label)),
+                code: then.code().map(|code| format!("{} - {code}", self.policy.code.label)),
                 key: target.record.key(&self.policy.target.key).unwrap_or("").to_owned(),
                 name: target.record.name.clone(),
                 before: self.people.labels(from),
@@ -198,7 +198,7 @@ impl Look<'_> {
 
     /// Remembers a record whose successors the edits change: what follows it has to be looked up.
     fn gather(&mut self, now: &Decision<'_>, then: &Decision<'_>, source: &Row, target: &Row) {
-        let successions = [now, then].map(|decision| decision.resolution.map_or(&[][..], |resolution| &resolution.successions));
+        let successions = [now, then].map(|decision| decision.resolution.as_deref().map_or(&[][..], |resolution| &resolution.successions));
         if successions[0] == successions[1] {
             return;
         }
@@ -241,7 +241,7 @@ impl Look<'_> {
         self.preview.rest = self.preview.total - self.preview.moves.iter().map(|one| one.records).sum::<u64>();
         self.counts.source_records = self.counting.census.source_records;
         self.counts.paired = self.counting.census.paired;
-        self.preview.refusals = refusals(&self.policy.caps, &self.counts, &self.counting.evidence(), None, &self.policy.code.label);
+        self.preview.refusals = refusals(&self.policy.caps, &self.counts, &self.counting.evidence(), None, &self.policy.code);
         self.preview
     }
 }

@@ -10,13 +10,13 @@ use super::apply::{apply_slice, told};
 use super::context::Job;
 use super::journal::Journaled;
 use super::lease::{LEASE, Releases, Renewal, give_back};
-use super::plan::{Planned, Sources, make_plan, people_index, resolved_table};
+use super::plan::{Planned, Sources, make_plan, people_index, standing};
 use super::read::{ReadDone, read_image};
 use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
-    AUTOMATIC, Authorship, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run, RunCounts,
+    AUTOMATIC, Authorship, Digest, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run, RunCounts,
     RunId, RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
 };
 
@@ -267,29 +267,38 @@ async fn full(job: &Job, steps: &dyn Steps, only: Option<String>, apply: bool, e
     ended.counts.target_rows = target.rows + people.rows;
     let mut complete = true;
     let mut blind = false;
-    for done in [&source, &target, &people] {
+    let mut judge = |done: &ReadDone| {
         complete &= done.complete;
         blind |= done.never_complete;
+    };
+    for done in [&source, &target, &people] {
+        judge(done);
         ended.notes.extend(done.notes.iter().cloned());
     }
-    if !complete {
-        ended.is_partial();
-    }
     for (kind, read) in source_people {
+        // Where owners lead on through links, nothing can be said without the people they are.
+        let needed =
+            job.integration.policy.owner_role().is_some() && job.layout.code_names.as_ref().is_some_and(|(named, _)| named == kind);
         match read {
             Ok(done) => {
                 ended.counts.source_rows += done.rows;
+                if needed {
+                    judge(&done);
+                }
                 if !done.complete {
                     ended.is_partial();
                 }
                 ended.notes.extend(done.notes);
             }
-            Err(error) if is_blocked(&error) => return Err(error),
+            Err(error) if needed || is_blocked(&error) => return Err(error),
             Err(error) => {
                 ended.is_partial();
                 ended.notes.push(format!("source {kind} records could not be read: {}", told(&error)));
             }
         }
+    }
+    if !complete {
+        ended.is_partial();
     }
     if blind {
         ended.is_partial();
@@ -308,13 +317,15 @@ async fn full(job: &Job, steps: &dyn Steps, only: Option<String>, apply: bool, e
         };
         job.adopt_plan(planned.plan);
         let moved = {
-            let (job, version) = (job.clone(), planned.table_version);
-            step(
-                steps,
-                &format!("table-{attempt}"),
-                move || async move { Ok(job.store().code_table(job.name()).await?.version != version) },
-            )
-            .await?
+            let (job, version, leads) = (job.clone(), planned.table_version, planned.leads);
+            let applied = apply && planned.refusals.is_empty();
+            let moved = move || async move {
+                Ok(match leads {
+                    Some(leads) => applied && !save_links(&job, leads).await?,
+                    None => job.store().code_table(job.name()).await?.version != version,
+                })
+            };
+            step(steps, &format!("table-{attempt}"), moved).await?
         };
         if !moved || !apply || attempt == PLANS {
             ended.stale_plan = moved && apply;
@@ -332,10 +343,25 @@ async fn full(job: &Job, steps: &dyn Steps, only: Option<String>, apply: bool, e
     }
     if ended.stale_plan {
         ended.outcome = RunOutcome::Refused;
-        ended.notes.push("the code table was saved again each time a plan was made; run again when it rests".to_owned());
+        let what = if planned.leads.is_some() { "links were made or taken away" } else { "the code table was saved again" };
+        ended.notes.push(format!("{what} each time a plan was made; run again when it rests"));
         return Ok(());
     }
     if apply { write(job, steps, planned.plan, ended).await } else { Ok(()) }
+}
+
+/// Saves the links that an e-mail address brought, before anything is written. `false`: who leads to whom moved since the plan.
+async fn save_links(job: &Job, planned: Digest) -> Result<bool> {
+    let people = people_index(job).await?;
+    let standing = standing(job, &people).await?;
+    if standing.leads() != planned {
+        return Ok(false);
+    }
+    if standing.links.is_empty() {
+        return Ok(true);
+    }
+    let made = job.store().put_links(&job.fence, &standing.links).await?;
+    Ok(made.iter().all(|made| matches!(made, Linked::Made | Linked::Stood)))
 }
 
 /// Was the last plan refused because the source seemed to have lost its records? Then only a full read can show that they are back.
@@ -368,14 +394,15 @@ async fn source_people<'a>(job: &'a Job, steps: &dyn Steps) -> Vec<(&'a Kind, Re
 
 /// Reads the kinds that follow a successor, where any code hands over to one.
 async fn follows(job: &Job, steps: &dyn Steps, ended: &mut Ended) -> Result<()> {
-    if job.layout.follows.is_empty() {
+    // Only a code table names successors.
+    if job.layout.follows.is_empty() || job.integration.policy.owner_role().is_some() {
         return Ok(());
     }
     let needed = {
         let job = job.clone();
         step(steps, "successions", move || async move {
             let people = people_index(&job).await?;
-            Ok(resolved_table(&job, &people).await?.1.has_successions())
+            Ok(standing(&job, &people).await?.resolved.has_successions())
         })
         .await?
     };
@@ -426,7 +453,7 @@ async fn saved(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) ->
             let job = job.clone();
             step(steps, "found-links", move || found_links(job)).await?
         };
-        save_links(job, steps, found).await?;
+        put_found_links(job, steps, found).await?;
         return write(job, steps, plan, ended).await;
     }
     let source = read(job, steps, "read-source", SOURCE, &job.layout.source, false).await?;
@@ -441,6 +468,18 @@ async fn saved(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) ->
     }
     read_kinds(job, steps, &kinds, ended).await?;
     ended.counts.planned = check.changes;
+    if let Some(leads) = check.leads {
+        let saved = {
+            let job = job.clone();
+            step(steps, "links", move || async move { save_links(&job, leads).await }).await?
+        };
+        if !saved {
+            ended.stale_plan = true;
+            ended.outcome = RunOutcome::Refused;
+            ended.notes.push(format!("who is linked to whom changed since {plan} was made; make a new plan: rightful plan {}", job.name()));
+            return Ok(());
+        }
+    }
     write(job, steps, plan, ended).await
 }
 
@@ -450,6 +489,7 @@ struct Checked {
     refusals: Vec<Refusal>,
     follows: bool,
     changes: u64,
+    leads: Option<Digest>,
 }
 
 /// May this saved plan be applied, and does it still stand on the policy and the table it was made from?
@@ -462,7 +502,7 @@ async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
         .filter(|plan| plan.integration == job.name())
         .ok_or_else(|| Error::new(ErrorKind::Config, format!("integration `{}` has no {number}", job.name())).hint(again()))?;
     let changes = plan.counts.changes();
-    let mut checked = Checked { stale: None, refusals: Vec::new(), follows: plan.counts.follows > 0, changes };
+    let mut checked = Checked { stale: None, refusals: Vec::new(), follows: plan.counts.follows > 0, changes, leads: plan.counts.leads };
     match plan.state {
         PlanState::Drafting => {
             return Err(Error::new(ErrorKind::Config, format!("{number} was never finished")).hint(again()));
@@ -481,6 +521,10 @@ async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
         Some("the integration's settings changed since it was made")
     } else if store.code_table(job.name()).await?.version != plan.table_version {
         Some("the code table was saved since it was made")
+    } else if let Some(leads) = plan.counts.leads
+        && standing(job, &people_index(job).await?).await?.leads() != leads
+    {
+        Some("who is linked to whom changed since it was made")
     } else {
         None
     };
@@ -580,12 +624,12 @@ async fn credit_known(job: &Job, steps: &dyn Steps, complete: bool, apply: bool,
     if !apply {
         return Ok(());
     }
-    save_links(job, steps, planned.links).await?;
+    put_found_links(job, steps, planned.links).await?;
     write_named(job, steps, planned.plan, "apply", ended).await
 }
 
 /// Saves links that were found, before anything is credited through them.
-async fn save_links(job: &Job, steps: &dyn Steps, links: Vec<Link>) -> Result<()> {
+async fn put_found_links(job: &Job, steps: &dyn Steps, links: Vec<Link>) -> Result<()> {
     if links.is_empty() {
         return Ok(());
     }

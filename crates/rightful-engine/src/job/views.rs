@@ -1,16 +1,18 @@
 //! What people look at between runs: codes, people, and the reason behind one record. From the store alone.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use futures::StreamExt;
 use rightful_core::{Error, ErrorKind, Instant, Kind, Owner, RecordId, Result, State, nearest};
 use serde::{Deserialize, Serialize};
 
+use super::basis::basis_to_look;
 use super::facts::facts;
 use super::{Integration, Layout, Ports};
 use crate::{
     Accounts, Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Present, Problem, Resolution, Row,
-    Situation, SourceLine, Store, TargetPerson, Verdict, code_of, decide, resolve, same_set,
+    Situation, SourceLine, Store, TargetPerson, Verdict, decide, resolve, same_set,
 };
 
 /// Who stands behind a code in the source.
@@ -87,7 +89,7 @@ pub struct UserLine {
     pub active: bool,
     /// Only programs sign in with it.
     pub service: bool,
-    /// Codes that lead to it.
+    /// Codes that lead to it, or people of the source.
     pub codes: Vec<String>,
 }
 
@@ -141,6 +143,7 @@ pub(crate) async fn people_index(store: &dyn Store, layout: &Layout) -> Result<P
             name: known.name(),
             user_name: None,
             emails: known.email().map(str::to_owned).into_iter().collect(),
+            keys: vec![rightful_core::Key::new("id", known.id.as_str())],
             active: known.text("status").is_none_or(|status| status == "active"),
             service: false,
         })));
@@ -164,7 +167,7 @@ pub async fn known_people(ports: &Ports, integration: &Integration) -> Result<Op
     Ok(Some(people).filter(|people| !people.people().is_empty()))
 }
 
-async fn humans(store: &dyn Store, layout: &Layout) -> Result<Humans> {
+pub(crate) async fn humans(store: &dyn Store, layout: &Layout) -> Result<Humans> {
     let mut records = Vec::new();
     for spec in &layout.source_people {
         let image = store.image(spec).await?;
@@ -246,7 +249,7 @@ pub(crate) fn code_line(
 
 /// Active users who are not in the code's rows already: those with an e-mail of the person's, then the one with the person's name, where only
 /// one has it. Likeness suggests; a person decides.
-fn suggestions(name: &str, emails: &[String], users: &[Named], people: &PeopleIndex) -> Vec<Suggestion> {
+pub(crate) fn suggestions(name: &str, emails: &[String], users: &[Named], people: &PeopleIndex) -> Vec<Suggestion> {
     let mut suggestions: Vec<Suggestion> = Vec::new();
     let mut suggest = |person: &TargetPerson, likeness: Likeness| {
         let Some(user) = person.user_name.clone().or_else(|| person.emails.first().cloned()) else { return };
@@ -276,12 +279,11 @@ pub async fn people_overview(ports: &Ports, integration: &Integration) -> Result
     let (store, policy) = (&*ports.store, &integration.policy);
     let layout = Layout::of(ports, policy)?;
     let people = people_index(store, &layout).await?;
-    let table = store.code_table(&integration.name).await?;
-    let resolved = resolve(&table, &people, &policy.code.label);
+    let resolved = basis_to_look(ports, integration, &layout, &people).await?.resolved;
     let mut codes: HashMap<&str, Vec<String>> = HashMap::new();
     for (code, resolution) in &resolved.codes {
         for owner in &resolution.assign {
-            codes.entry(owner).or_default().push(code.clone());
+            codes.entry(owner).or_default().push(resolution.person.clone().unwrap_or_else(|| code.clone()));
         }
     }
     let mut users: Vec<UserLine> = people
@@ -465,21 +467,23 @@ async fn source_side(
     let image = store.image(&layout.source).await?;
     let sources = store.rows_by_key(image.id, &[key.to_owned()]).await?;
     let [source] = sources.as_slice() else { return Ok((None, None)) };
-    let table = store.code_table(&integration.name).await?;
-    let resolved = resolve(&table, people, &policy.code.label);
-    let (facts, _) = facts(policy, layout, people, resolved, ports.clock.now());
-    let verdict = decide(source, target, &facts).verdict;
-    let would_be = match &verdict {
+    let basis = basis_to_look(ports, integration, layout, people).await?;
+    let (facts, _) = facts(policy, layout, people, basis.resolved, ports.clock.now());
+    let decision = decide(source, target, &facts);
+    let would_be = match &decision.verdict {
         Verdict::Change { to, .. } => lines(to, people),
         _ => Vec::new(),
     };
+    let person = decision.resolution.as_deref().and_then(|resolution| resolution.person.clone());
+    let code = person.or_else(|| decision.code().map(Cow::into_owned));
+    let table_version = policy.owner_role().is_none().then_some(basis.version);
     let line = SourceLine {
         id: source.record.id.clone(),
         name: source.record.name.clone(),
         active: source.record.state == State::Active,
-        code_label: code_of(source, 0).ok().flatten().map(|code| format!("{} - {code}", policy.code.label)),
+        code_label: code.map(|code| format!("{} - {code}", policy.code.label)),
     };
-    Ok((Some(line), Some(Present { verdict: Present::word(&verdict).to_owned(), would_be, table_version: table.version })))
+    Ok((Some(line), Some(Present { verdict: Present::word(&decision.verdict).to_owned(), would_be, table_version })))
 }
 
 fn lines(owners: &[String], people: &PeopleIndex) -> Vec<OwnerLine> {

@@ -5,6 +5,7 @@
 mod activity;
 mod conformance;
 mod desk;
+mod owners;
 mod pages;
 mod pipeline;
 mod preview;

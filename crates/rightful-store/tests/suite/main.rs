@@ -4,6 +4,8 @@
 
 #[path = "../../../rightful-engine/tests/suite/conformance/mod.rs"]
 mod conformance;
+#[path = "../../../rightful-engine/tests/suite/owners.rs"]
+mod owners;
 #[path = "../../../rightful-engine/tests/suite/pages.rs"]
 mod pages;
 #[path = "../../../rightful-engine/tests/suite/pipeline.rs"]

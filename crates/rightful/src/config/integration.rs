@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rightful_core::{ConnectionName, FieldName, KeyName, Kind, KindSpec, Role, Setting, Verb, nearest};
+use rightful_core::{ConnectionName, FieldName, KeyName, Kind, KindSpec, Role, RoleSpec, Setting, Verb, nearest};
 use rightful_engine::{Assignment, Cap, Caps, CodeField, CodeFrom, Integration, MatchRule, NoOwner, Policy, Schedule, Side};
 use serde_json::Value as Json;
 
@@ -14,10 +14,13 @@ struct Preset {
     job: &'static str,
     /// Target kinds that follow a successor.
     follow: &'static [&'static str],
+    /// Do owners lead on through links, not through a code table?
+    by_links: bool,
 }
 
 /// The jobs that are known.
-const PRESETS: &[Preset] = &[Preset { job: "rep-codes", follow: &["visit-frequency"] }];
+const PRESETS: &[Preset] =
+    &[Preset { job: "rep-codes", follow: &["visit-frequency"], by_links: false }, Preset { job: "owners", follow: &[], by_links: true }];
 
 /// Reads one `[integrations.NAME]`. `names` are all connections, also those with problems of their own.
 pub fn integration(
@@ -30,6 +33,9 @@ pub fn integration(
     unknown_keys(&section.leaves, keys::INTEGRATION.iter(), &format!("[integrations.{}]", section.name), problems);
     let mut reader = Reader { section, problems };
     let job = reader.choice(&keys::JOB);
+    if let Some(job) = &job {
+        foreign_keys(section, job, reader.problems);
+    }
     let source = reader.connection(&keys::SOURCE, names);
     let target = reader.connection(&keys::TARGET, names);
     let assignment = match reader.choice(&keys::ASSIGNMENT).as_deref() {
@@ -52,6 +58,7 @@ pub fn integration(
         from: CodeFrom::Field(FieldName::new(text(&keys::CODE_FIELD, problems).unwrap_or_default())),
         label: text(&keys::CODE_LABEL, problems).unwrap_or_default(),
     };
+    let owner_role = text(&keys::OWNER_ROLE, problems);
     let (source_kind, target_kind) = (text(&keys::SOURCE_KIND, problems), text(&keys::TARGET_KIND, problems));
     let (source_key, target_key) = (text(&keys::SOURCE_KEY, problems), text(&keys::TARGET_KEY, problems));
     let role = text(&keys::ROLE, problems);
@@ -75,6 +82,16 @@ pub fn integration(
         });
         return None;
     };
+    let (code, rules) = if preset.by_links {
+        let from = owner_role_of(section, source, source_kind, owner_role, problems)?;
+        let target_people = target_kind.role(&role).and_then(|role| target_kinds.iter().find(|spec| spec.kind == role.people));
+        let people =
+            Both { source: (source, people_of(section, source, &source_kinds, &from.people, problems)?), target: (target, target_people?) };
+        let rules = match_rules(section, &people, problems);
+        (CodeField { from: CodeFrom::Owner(from.role.clone()), label: "Owner".to_owned() }, rules)
+    } else {
+        (code, vec![MatchRule::Code])
+    };
     let written = |spec: &&KindSpec| spec.verbs.contains(&Verb::Update) && spec.roles.iter().any(|role| role.writable);
     let follow: Vec<Kind> = target_kinds
         .iter()
@@ -83,7 +100,11 @@ pub fn integration(
         .map(|spec| spec.kind.clone())
         .collect();
     // The people whom a code names come first: the code is one of their keys.
-    let named = source_kind.roles.first().map(|role| role.people.clone());
+    let named = match &code.from {
+        CodeFrom::Owner(role) => source_kind.role(role),
+        CodeFrom::Field(_) => source_kind.roles.first(),
+    };
+    let named = named.map(|role| role.people.clone());
     let mut source_people: Vec<Kind> =
         source_kinds.iter().filter(|spec| spec.people && spec.unreadable.is_none()).map(|spec| spec.kind.clone()).collect();
     source_people.sort_by_key(|kind| Some(kind) != named.as_ref());
@@ -91,7 +112,7 @@ pub fn integration(
         source: Side { connection: source.name.clone(), kind: source_kind.kind.clone(), key: key(source_key, source_kind) },
         target: Side { connection: target.name.clone(), kind: target_kind.kind.clone(), key: key(target_key, target_kind) },
         role,
-        rules: vec![MatchRule::Code],
+        rules,
         code,
         follow,
         assignment,
@@ -105,6 +126,157 @@ pub fn integration(
         activity: None,
     };
     (problems.len() == before).then(|| Integration { name: section.name.clone(), policy })
+}
+
+/// Tells keys that belong to another job.
+fn foreign_keys(section: &Section, job: &str, problems: &mut Problems) {
+    for leaf in &section.leaves {
+        let Some(other) = keys::only_job(&leaf.key).filter(|other| *other != job) else { continue };
+        let mend = match job {
+            "owners" => "remove it: this job has no code table; `match` and `rightful link` say who is who",
+            _ => "remove it: codes lead to users through the table, see `rightful codes`",
+        };
+        problems.push(Problem {
+            line: Some(leaf.line),
+            message: format!("`{}` belongs to the job `{other}`, and `{}` does `{job}`", leaf.key, section.name),
+            mend: mend.to_owned(),
+        });
+    }
+}
+
+fn line_of(section: &Section, setting: &Setting) -> Option<usize> {
+    section.leaves.iter().find(|leaf| leaf.key == setting.key).map(|leaf| leaf.line).or(Some(section.line))
+}
+
+/// What to write in place of a mistyped name.
+fn near(wanted: &str, known: &[&str]) -> String {
+    match nearest(wanted, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "it has none".to_owned(),
+        None => format!("it has: {}", known.join(", ")),
+    }
+}
+
+/// The role whose people lead to owners: the one that is said, else the kind's first.
+fn owner_role_of<'a>(
+    section: &Section,
+    source: &ConnectionConfig,
+    spec: &'a KindSpec,
+    given: Option<String>,
+    problems: &mut Problems,
+) -> Option<&'a RoleSpec> {
+    let found = match &given {
+        Some(given) => spec.roles.iter().find(|role| role.role == *given.as_str()),
+        None => spec.roles.first(),
+    };
+    if found.is_none() {
+        let known: Vec<&str> = spec.roles.iter().map(|role| role.role.as_str()).collect();
+        let (what, mend) = match &given {
+            Some(given) => (format!("role `{given}`"), near(given, &known)),
+            None => ("owners".to_owned(), "choose a kind whose records belong to people: rightful connectors".to_owned()),
+        };
+        let message = format!("kind `{}` of connection `{}` has no {what}", spec.kind, source.name);
+        problems.push(Problem { line: line_of(section, &keys::OWNER_ROLE), message, mend });
+    }
+    found
+}
+
+/// The people kind that a role of the source names.
+fn people_of<'a>(
+    section: &Section,
+    source: &ConnectionConfig,
+    kinds: &'a [KindSpec],
+    wanted: &Kind,
+    problems: &mut Problems,
+) -> Option<&'a KindSpec> {
+    let found = kinds.iter().find(|spec| spec.kind == *wanted && spec.people && spec.unreadable.is_none());
+    if found.is_none() {
+        problems.push(Problem {
+            line: line_of(section, &keys::OWNER_ROLE),
+            message: format!("kind `{wanted}` of connection `{}` is no people that can be read", source.name),
+            mend: "choose a role that people have: rightful connectors".to_owned(),
+        });
+    }
+    found
+}
+
+/// The people of both sides, each with the connection that has them.
+struct Both<'a> {
+    source: (&'a ConnectionConfig, &'a KindSpec),
+    target: (&'a ConnectionConfig, &'a KindSpec),
+}
+
+/// The ways from source people to target people, in order.
+fn match_rules(section: &Section, people: &Both<'_>, problems: &mut Problems) -> Vec<MatchRule> {
+    let setting = &keys::MATCH;
+    let given = section.leaves.iter().find(|leaf| leaf.key == setting.key);
+    let words: Option<Vec<&str>> = match given.map(|leaf| &leaf.value) {
+        None => Some(setting.default.unwrap_or_default().split(',').collect()),
+        Some(Json::String(text)) => Some(text.split(',').collect()),
+        Some(Json::Array(items)) => items.iter().map(Json::as_str).collect(),
+        Some(_) => None,
+    };
+    let Some(words) = words else {
+        problems.extend(given.map(|leaf| wrong(leaf, setting, "rules, as text with commas or as a list", &leaf.value)));
+        return Vec::new();
+    };
+    let mut tell = |message: String, mend: String| problems.push(Problem { line: line_of(section, setting), message, mend });
+    let mut rules: Vec<MatchRule> = Vec::new();
+    let words: Vec<&str> = words.into_iter().map(str::trim).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        tell("`match` names no rule".to_owned(), "for example match = [\"link\", \"email\"]".to_owned());
+    }
+    for word in words {
+        match match_rule(word, people) {
+            Ok(rule) if rules.contains(&rule) => tell(format!("`{word}` stands twice in `match`"), "leave it in once".to_owned()),
+            Ok(rule) => rules.push(rule),
+            Err((message, mend)) => tell(message, mend),
+        }
+    }
+    let place = |rule: &MatchRule| rules.iter().position(|known| known == rule);
+    if let Some(email) = place(&MatchRule::Email)
+        && place(&MatchRule::Link).is_none_or(|link| link > email)
+    {
+        tell(
+            "`email` in `match` has no `link` before it, so the links that an e-mail address makes would not count".to_owned(),
+            "write `link` before `email`".to_owned(),
+        );
+    }
+    rules
+}
+
+/// One rule, or what is wrong with it and what to write.
+fn match_rule(word: &str, people: &Both<'_>) -> Result<MatchRule, (String, String)> {
+    let keys_of = |spec: &KindSpec| -> Vec<String> { spec.keys.iter().map(|key| key.name.to_string()).chain(["id".to_owned()]).collect() };
+    let told = |(connection, spec): (&ConnectionConfig, &KindSpec)| {
+        format!("kind `{}` of connection `{}` has: {}", spec.kind, connection.name, keys_of(spec).join(", "))
+    };
+    match word {
+        "link" => return Ok(MatchRule::Link),
+        "email" => return Ok(MatchRule::Email),
+        _ => {}
+    }
+    let Some((_, pair)) = word.split_once(':').filter(|(rule, _)| rule.trim() == "external-id") else {
+        let known = ["link", "email", "external-id"];
+        let mend = match nearest(word.split(':').next().unwrap_or(word), known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "use link, external-id:SOURCE_KEY=TARGET_KEY or email".to_owned(),
+        };
+        return Err((format!("`match` knows no rule `{word}`"), mend));
+    };
+    let Some((source, target)) = pair.split_once('=').map(|(source, target)| (source.trim(), target.trim())) else {
+        let mend = format!("write external-id:SOURCE_KEY=TARGET_KEY; {}; {}", told(people.source), told(people.target));
+        return Err((format!("`{word}` in `match` does not name two keys"), mend));
+    };
+    for (wanted, (connection, spec)) in [(source, people.source), (target, people.target)] {
+        let known = keys_of(spec);
+        if !known.iter().any(|key| key == wanted) {
+            let near = nearest(wanted, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            let message = format!("kind `{}` of connection `{}` has no key `{wanted}`", spec.kind, connection.name);
+            return Err((message, format!("{near}{}; {}", told(people.source), told(people.target))));
+        }
+    }
+    Ok(MatchRule::ExternalId { source: KeyName::new(source), target: KeyName::new(target) })
 }
 
 /// When the integration of a section runs by itself.

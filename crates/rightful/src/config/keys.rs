@@ -83,7 +83,7 @@ pub const CONNECTION: &[Setting] = &[VENDOR, ALLOW_PRIVATE, PROXY];
 /// What happens to records that lead to nobody.
 pub const NO_OWNER_WORDS: &[&str] = &["leave", "hold", "clear"];
 
-pub const JOB: Setting = required("job", SettingType::Choice(&["rep-codes"]), "What the integration does.", "rep-codes");
+pub const JOB: Setting = required("job", SettingType::Choice(&["rep-codes", "owners"]), "What the integration does.", "rep-codes");
 pub const SOURCE: Setting = required("source", SettingType::Text, "The connection that says who owns what.", "intacct");
 pub const TARGET: Setting = required("target", SettingType::Text, "The connection whose owners are kept right.", "skynamo");
 pub const SOURCE_KIND: Setting = optional("source_kind", SettingType::Text, Some("customer"), "The kind of record read there.", "customer");
@@ -107,31 +107,45 @@ pub const CODE_FIELD: Setting =
     optional("code.field", SettingType::Text, Some("CUSTREPID"), "The source field that holds the code.", "CUSTREPID");
 pub const CODE_LABEL: Setting =
     optional("code.label", SettingType::Text, Some("Rep Code"), "What people call it: \"Rep Code - R05\".", "Rep Code");
+pub const OWNER_ROLE: Setting = optional(
+    "owner_role",
+    SettingType::Text,
+    None,
+    "The source's role whose people lead to owners; the kind's first one unless said.",
+    "owner",
+);
+pub const MATCH: Setting = optional(
+    "match",
+    SettingType::Text,
+    Some("link, email"),
+    "How people of the source lead to people of the target, in order: `link`, `external-id:KEY=KEY`, `email`; text with commas, or a list.",
+    "link, email",
+);
 pub const ASSIGNMENT: Setting = optional(
     "assignment",
     SettingType::Choice(&["replace", "merge"]),
     Some("replace"),
-    "`replace`: exactly the table's users. `merge`: also those present who appear nowhere in the table.",
+    "`replace`: exactly the wanted users. `merge`: also those present whom no code or link leads to.",
     "replace",
 );
 pub const NO_MATCH: Setting = optional(
     "no_match",
     SettingType::Choice(NO_OWNER_WORDS),
     Some("leave"),
-    "A code that leads to nobody: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
+    "A code or owner that leads to nobody: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
     "leave",
 );
 pub const NO_MATCH_FALLBACK: Setting =
-    optional("no_match.fallback", SettingType::Text, None, "The user who gets records whose code leads to nobody.", "office.desk");
+    optional("no_match.fallback", SettingType::Text, None, "The user who gets records whose code or owner leads to nobody.", "office.desk");
 pub const NO_OWNER: Setting = optional(
     "no_owner",
     SettingType::Choice(NO_OWNER_WORDS),
     Some("leave"),
-    "A record without a code: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
+    "A record without a code or owner: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
     "leave",
 );
 pub const NO_OWNER_FALLBACK: Setting =
-    optional("no_owner.fallback", SettingType::Text, None, "The user who gets records without a code.", "office.desk");
+    optional("no_owner.fallback", SettingType::Text, None, "The user who gets records without a code or owner.", "office.desk");
 pub const INCLUDE_INACTIVE: Setting =
     optional("include_inactive", SettingType::Bool, Some("false"), "Are records planned that are not active in the source?", "false");
 pub const NEWCOMER_HOURS: Setting =
@@ -168,7 +182,15 @@ pub const SHRINK_PERCENT: Setting = optional(
     "20",
 );
 
-/// Keys of every integration.
+/// Keys that only one job takes.
+pub const OF_ONE_JOB: &[(&str, &[Setting])] = &[("rep-codes", &[CODE_FIELD, CODE_LABEL]), ("owners", &[OWNER_ROLE, MATCH])];
+
+/// The one job that takes a key; `None`: all do.
+pub fn only_job(key: &str) -> Option<&'static str> {
+    OF_ONE_JOB.iter().find(|(_, settings)| settings.iter().any(|setting| setting.key == key)).map(|(job, _)| *job)
+}
+
+/// Keys of integrations, whatever their job.
 pub const INTEGRATION: &[Setting] = &[
     JOB,
     SOURCE,
@@ -177,6 +199,8 @@ pub const INTEGRATION: &[Setting] = &[
     TIME_ZONE,
     CODE_FIELD,
     CODE_LABEL,
+    OWNER_ROLE,
+    MATCH,
     ASSIGNMENT,
     NO_MATCH,
     NO_MATCH_FALLBACK,

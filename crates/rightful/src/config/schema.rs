@@ -17,6 +17,8 @@ pub fn schema(descriptors: &[&Descriptor]) -> Json {
         "description": "Which connection decides for which, by name.",
         "additionalProperties": object(keys::INTEGRATION.iter()),
     });
+    let rules = &mut top["properties"]["integrations"]["additionalProperties"]["properties"]["match"];
+    *rules = json!({ "oneOf": [rules.take(), { "type": "array", "items": { "type": "string" }, "minItems": 1 }] });
     let mut alarms = object(keys::ALARMS.iter());
     alarms["description"] = json!("When something counts as wrong, and who is told.");
     let to = &mut alarms["properties"]["mail"]["properties"]["to"];

@@ -6,8 +6,20 @@ use rightful_core::{Descriptor, Setting};
 
 use super::{keys, spelled};
 
-/// The pair of vendors that shows each job.
-const EXAMPLES: &[(&str, &str, &str)] = &[("rep-codes", "sage-intacct", "skynamo")];
+/// A pair of vendors that shows a job.
+struct Example {
+    job: &'static str,
+    source: &'static str,
+    target: &'static str,
+    /// What has to be said because the job's defaults are made for other vendors.
+    stated: &'static [(&'static str, &'static str)],
+}
+
+/// One for each job.
+const EXAMPLES: &[Example] = &[
+    Example { job: "rep-codes", source: "sage-intacct", target: "skynamo", stated: &[] },
+    Example { job: "owners", source: "salesforce", target: "skynamo", stated: &[("source_kind", "account"), ("source_key", "code")] },
+];
 
 /// What is filled in instead of examples.
 #[derive(Clone, Debug, Default)]
@@ -35,9 +47,16 @@ pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
     if descriptors.is_empty() {
         text.push_str("\n# No connector is compiled into this program: see `rightful connectors`.\n");
     }
-    for (job, source, target) in EXAMPLES {
-        let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == *vendor);
-        integration(&mut text, job, source, target, has(source) && has(target));
+    // The first job that this program has both connectors for is written out; with two of them every verb would have to name one.
+    let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == vendor);
+    let usable = EXAMPLES.iter().find(|example| has(example.source) && has(example.target));
+    let shown = usable.or(EXAMPLES.first());
+    for example in EXAMPLES {
+        if shown.is_some_and(|shown| shown.job == example.job) {
+            integration(&mut text, example, usable.is_some());
+        } else {
+            another(&mut text, example);
+        }
     }
     text.push_str("\n# Who is told when something is wrong, while `rightful serve` runs. See docs/operations.md.\n[alarms]\n");
     for setting in keys::ALARMS {
@@ -81,14 +100,33 @@ fn optional(text: &mut String, setting: &Setting) {
     let _ = writeln!(text, "#{} = {}", setting.key, spelled(setting, value));
 }
 
-fn integration(text: &mut String, job: &str, source: &str, target: &str, usable: bool) {
+/// A job that is not written out: what it takes, as a remark.
+fn another(text: &mut String, Example { job, source, target, stated }: &Example) {
+    let _ = writeln!(text, "\n# Another job, see docs/jobs/{job}.md:\n#   [integrations.{job}]\n#   job = \"{job}\"");
+    let _ = writeln!(text, "#   source = \"{source}\"\n#   target = \"{target}\"");
+    for (key, value) in *stated {
+        let _ = writeln!(text, "#   {key} = \"{value}\"");
+    }
+    let only = keys::OF_ONE_JOB.iter().filter(|(of, _)| of == job).flat_map(|(_, settings)| *settings);
+    for setting in only {
+        let value = setting.default.unwrap_or(setting.example);
+        let _ = writeln!(text, "#   {} = {}    # {}", setting.key, spelled(setting, value), setting.about);
+    }
+}
+
+fn integration(text: &mut String, Example { job, source, target, stated }: &Example, usable: bool) {
     let mark = if usable { "" } else { "#" };
     let _ = writeln!(text, "\n# Which connection decides, which one is kept right, and how. See docs/jobs/{job}.md.");
     if !usable {
         let _ = writeln!(text, "# (This program lacks the connector for {source} or {target}: see `rightful connectors`.)");
     }
     let _ = writeln!(text, "{mark}[integrations.{job}]\n{mark}job = \"{job}\"\n{mark}source = \"{source}\"\n{mark}target = \"{target}\"");
-    for setting in keys::INTEGRATION.iter().filter(|setting| !setting.required && !setting.key.ends_with(".fallback")) {
+    for (key, value) in *stated {
+        let _ = writeln!(text, "{mark}{key} = \"{value}\"");
+    }
+    let said = |setting: &&Setting| setting.required || stated.iter().any(|(key, _)| *key == setting.key);
+    let taken = |setting: &&Setting| keys::only_job(setting.key).is_none_or(|only| only == *job);
+    for setting in keys::INTEGRATION.iter().filter(|setting| !said(setting) && taken(setting) && !setting.key.ends_with(".fallback")) {
         optional(text, setting);
     }
 }

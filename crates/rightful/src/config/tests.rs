@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use rightful_engine::{Assignment, CodeFrom, NoOwner};
+use rightful_core::KeyName;
+use rightful_engine::{Assignment, CodeFrom, MatchRule, NoOwner};
 
 use super::*;
 use crate::registry::connectors;
@@ -116,6 +117,81 @@ fn each_mistake_is_told_with_its_line_and_what_to_do() {
         assert!(found.line.is_some_and(|line| line > 1), "{to}: {found:?}");
         assert_eq!(problems.len(), if message.contains("kye") { 2 } else { 1 }, "{to}: {problems:#?}");
     }
+}
+
+/// The same pair by the job `owners`, with these lines.
+fn owners(lines: &str) -> String {
+    good().replace("job = \"rep-codes\"", "job = \"owners\"") + lines
+}
+
+#[test]
+fn owners_lead_on_by_links_unless_said() {
+    let role = |text: &str| {
+        let policy = parse(text).unwrap().integrations.remove("rep-codes").unwrap().policy;
+        (
+            policy.owner_role().map(ToString::to_string),
+            policy.rules,
+            policy.follow.len(),
+            policy.source_people.first().map(ToString::to_string),
+        )
+    };
+    let owner = || Some("owner".to_owned());
+    let people = || Some("employee".to_owned());
+    let both = vec![MatchRule::Link, MatchRule::Email];
+    assert_eq!(role(&owners("")), (owner(), both.clone(), 0, people()));
+    assert_eq!(role(&owners("owner_role = \"owner\"\nmatch = \"link , email\"\n")), (owner(), both, 0, people()));
+    let keys = MatchRule::ExternalId { source: KeyName::new("employee-id"), target: KeyName::new("user-name") };
+    let rules = vec![keys, MatchRule::Link, MatchRule::Email];
+    let list = "match = [\"external-id:employee-id=user-name\", \"link\", \"email\"]\n";
+    assert_eq!(role(&owners(list)), (owner(), rules, 0, people()));
+    let id = MatchRule::ExternalId { source: KeyName::new("id"), target: KeyName::new("id") };
+    assert_eq!(role(&owners("match = \"external-id: id = id\"\n")).1, [id]);
+}
+
+#[test]
+fn each_mistake_of_who_is_who_is_told_with_its_line_and_what_to_do() {
+    let table = [
+        (
+            "code.label = \"Rep\"",
+            "`code.label` belongs to the job `rep-codes`, and `rep-codes` does `owners`",
+            "`match` and `rightful link`",
+        ),
+        ("code = { field = \"X\" }", "`code.field` belongs to the job `rep-codes`", "this job has no code table"),
+        ("owner_role = \"ownr\"", "kind `customer` of connection `erp` has no role `ownr`", "did you mean `owner`?"),
+        ("match = \"link, emial\"", "`match` knows no rule `emial`", "did you mean `email`?"),
+        ("match = \"code\"", "`match` knows no rule `code`", "external-id:SOURCE_KEY=TARGET_KEY"),
+        ("match = 7", "`match` must be rules, as text with commas or as a list, not 7", "link, email"),
+        ("match = [7]", "`match` must be rules", "link, email"),
+        ("match = \"\"", "`match` names no rule", "match = [\"link\", \"email\"]"),
+        ("match = \"link, link\"", "`link` stands twice in `match`", "once"),
+        ("match = \"email, link\"", "`email` in `match` has no `link` before it", "write `link` before `email`"),
+        ("match = \"email\"", "`email` in `match` has no `link` before it", "write `link` before `email`"),
+        ("match = \"external-id\"", "`match` knows no rule `external-id`", "external-id"),
+        ("match = \"external-id:employee-id\"", "does not name two keys", "kind `user` of connection `field` has: user-name, email, id"),
+        (
+            "match = \"external-id:employe-id=user-name\"",
+            "kind `employee` of connection `erp` has no key `employe-id`",
+            "did you mean `employee-id`? kind `employee` of connection `erp` has: employee-id",
+        ),
+        (
+            "match = \"external-id:employee-id=username\"",
+            "kind `user` of connection `field` has no key `username`",
+            "did you mean `user-name`?",
+        ),
+    ];
+    for (line, message, mend) in table {
+        let problems = parse(&owners(&format!("{line}\n"))).expect_err(line).problems;
+        let found = problems.iter().find(|problem| problem.message.contains(message));
+        let found = found.unwrap_or_else(|| panic!("{line}: no `{message}` in {problems:#?}"));
+        assert!(found.mend.contains(mend), "{line}: {found:?}");
+        assert!(found.line.is_some_and(|line| line > 1) && problems.len() == 1, "{line}: {problems:#?}");
+    }
+    // The other way about.
+    let problems = parse(&(good() + "match = \"link\"\n")).unwrap_err().problems;
+    assert!(
+        problems[0].message.contains("`match` belongs to the job `owners`") && problems[0].mend.contains("rightful codes"),
+        "{problems:?}"
+    );
 }
 
 #[test]

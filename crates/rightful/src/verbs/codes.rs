@@ -6,7 +6,7 @@ use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::{
     Authorship, CodeEdit, CodeLine, CodeRow, Integration, Likeness, Named, Ports, Saved, Situation, Typed, TypedUser, code_overview,
-    known_people, table_file, typed_edit,
+    goes_by_code_table, known_people, table_file, typed_edit,
 };
 use serde_json::json;
 
@@ -22,6 +22,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 pub async fn codes(global: &Global, verb: CodesVerb) -> Ended {
     let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
+    goes_by_code_table(integration)?;
     let ports = composition.ports_to_look(integration);
     match verb {
         CodesVerb::List { unmapped } => list(global, &ports, integration, unmapped).await,

@@ -9,6 +9,7 @@ mod connect;
 mod connectors;
 pub mod halt;
 mod keep;
+mod links;
 mod plans;
 mod runs;
 mod setup;
@@ -107,6 +108,7 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Connect(arguments) => connect::connect(&global, &arguments).await,
         Verb::Users(arguments) => users::users(&global, &arguments).await,
         Verb::Codes(arguments) => codes::codes(&global, arguments.verb).await,
+        Verb::Link(arguments) => links::links(&global, arguments.verb).await,
         Verb::Plan(arguments) => plans::verb_plan(&global, &arguments).await,
         Verb::Apply(arguments) => plans::verb_apply(&global, &arguments).await,
         Verb::Run(arguments) => plans::verb_run(&global, &arguments).await,

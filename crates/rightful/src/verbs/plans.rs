@@ -180,7 +180,7 @@ async fn list(global: &Global, composition: &Composition, integration: &Integrat
                     output::moment(Some(plan.created)),
                     state(plan.state).to_owned(),
                     output::number(changes_of(plan)),
-                    plan.table_version.to_string(),
+                    if plan.counts.leads.is_some() { String::new() } else { plan.table_version.to_string() },
                     plan.only.clone().or_else(|| plan.undoes.map(|run| format!("undoes {run}"))).unwrap_or_default(),
                 ]
             }),

@@ -46,8 +46,8 @@ const CALLS: &[&[&str]] = &[
     &["completions", "bash"],
 ];
 
-/// They print lines as things happen, or need somebody who is told (`alarms test`), and are tested where they live.
-const APART: &[&str] = &["alarms", "connect", "sandbox", "serve", "demo"];
+/// They print lines as things happen, or need somebody who is told (`alarms test`) or links (`link`), and are tested where they live.
+const APART: &[&str] = &["alarms", "connect", "link", "sandbox", "serve", "demo"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_prints_one_document() {

@@ -14,6 +14,8 @@ mod keep;
 mod kills;
 #[cfg(feature = "serve")]
 mod locked;
+#[cfg(feature = "salesforce")]
+mod owners;
 mod pages;
 mod sandbox;
 #[cfg(feature = "serve")]

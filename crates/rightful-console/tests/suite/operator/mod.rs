@@ -3,6 +3,7 @@
 mod actions;
 mod cases;
 mod live;
+mod owners;
 mod plans;
 mod runs;
 mod why;
