@@ -3,7 +3,7 @@
 use rightful_core::{ConnectionName, Instant, Kind, OwnerChange, RecordId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Carry, CaseId, Credit, CreditState, Consequence, HoldId, RunId, Why};
+use crate::{Carry, CaseId, Consequence, Credit, CreditState, HoldId, RunId, Why};
 
 /// Something a person has to look at. The same (reason, subject) is one case however often it is seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

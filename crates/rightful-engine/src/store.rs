@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 
 use crate::{
     Authorship, Carried, Case, CaseId, Change, CodeChange, CodeEdit, CodeRow, CodeTable, Credit, Digest, Entry, EntryId, EntryState, Hold,
-    HoldId, ImageId, Link, NewCase, NewFacts, NewHold, PeopleStore, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Saved,
-    TableVersion,
+    HoldId, ImageId, Link, NewCase, NewFacts, NewHold, PeopleStore, Plan, PlanCounts, PlanId, PlanState, Refusal, Run, RunCounts, RunId,
+    RunOutcome, RunTask, Saved, TableVersion,
 };
 
 /// What stands under an error of a store that will answer again by itself. Each holds the database's own words.

@@ -12,7 +12,7 @@ use rightful_engine::{Blocked, blocked, is_blocked};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 /// Migrations in order; the database's `user_version` is how many it has had.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_serve.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_serve.sql"), include_str!("schema_people.sql")];
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);

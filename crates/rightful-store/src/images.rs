@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::codec::{data, decode, encode, text};
 use crate::database::{Database, blocking, instant, stamp, told};
+use crate::gone;
 
 /// Rows in one chunk of an ordered stream.
 const CHUNK: usize = 1_000;
@@ -186,21 +187,23 @@ pub(crate) fn end_read(tx: &Transaction<'_>, image: ImageId, now: Instant) -> Re
             .map_err(told)?;
         if data::<Rows>(&reading.rows)? == Rows::All {
             if !reading.fresh {
-                tx.execute(
-                    "DELETE FROM record_key WHERE image = ?1 AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.image = ?1 AND seen.id = record_key.id)",
-                    [image.0],
-                )
-                .map_err(told)?;
-                gone = tx
-                    .execute(
-                        "DELETE FROM record WHERE image = ?1 AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.image = ?1 AND seen.id = record.id)",
+                gone = gone::keep_unseen(tx, image, now)?;
+            }
+            if gone > 0 {
+                for table in ["record_key", "record"] {
+                    tx.execute(
+                        &format!(
+                            "DELETE FROM {table} WHERE image = ?1 AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.image = ?1 AND seen.id = {table}.id)"
+                        ),
                         [image.0],
                     )
-                    .map_err(told)? as u64;
+                    .map_err(told)?;
+                }
             }
             tx.execute("UPDATE image SET complete_at = ?2, rows = rows - ?3 WHERE id = ?1", params![image.0, stamp(now), gone])
                 .map_err(told)?;
         }
+        gone::prune(tx, image, now)?;
     }
     forget_read(tx, image)?;
     let rows = tx.query_row("SELECT rows FROM image WHERE id = ?1", [image.0], |row| row.get(0)).map_err(told)?;
@@ -214,6 +217,8 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
         .map_err(told)?;
     let mut stored = Stored::default();
     let mut gone = 0;
+    // Mostly none went: then no row can come back, and none is looked for.
+    let mut any_gone = gone::any(tx, image)?;
     let mut find = tx.prepare_cached("SELECT digest FROM record WHERE image = ?1 AND id = ?2").map_err(told)?;
     let mut insert = tx
         .prepare_cached(
@@ -223,11 +228,13 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
     let mut place = tx.prepare_cached("INSERT INTO record_key (image, k, id) VALUES (?1, ?2, ?3)").map_err(told)?;
     let mut buffer = Vec::with_capacity(512);
     for mut record in items {
+        let digest = encode(&mut record, &mut buffer)?;
         if record.state == State::Gone {
+            gone::keep_shown(tx, image, &record.id, digest, &buffer, now)?;
             gone += remove(tx, image, &record.id)?;
+            any_gone = true;
             continue;
         }
-        let digest = encode(&mut record, &mut buffer)?;
         let id = record.id.as_str();
         let known: Option<i64> =
             if complete { find.query_row(params![image.0, id], |row| row.get(0)).optional().map_err(told)? } else { None };
@@ -237,6 +244,9 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
             stored.new += 1;
             if sorted {
                 place.execute(params![image.0, join, id]).map_err(told)?;
+            }
+            if any_gone && gone::came_back(tx, image, &record.id, digest)? == Some(true) {
+                mark_changed(tx, image, &record.id)?;
             }
             continue;
         }
@@ -252,6 +262,7 @@ pub(crate) fn put_rows(tx: &Transaction<'_>, image: ImageId, items: Vec<Record>,
         }
     }
     for id in missing {
+        gone::keep(tx, image, id, now)?;
         gone += remove(tx, image, id)?;
     }
     if stored.new > 0 || gone > 0 {
@@ -276,6 +287,13 @@ fn remove(tx: &Transaction<'_>, image: ImageId, id: &RecordId) -> Result<i64> {
         unplace(tx, image, key, id)?;
     }
     Ok(i64::from(key.is_some()))
+}
+
+fn mark_changed(tx: &Transaction<'_>, image: ImageId, id: &RecordId) -> Result<()> {
+    tx.prepare_cached("UPDATE record SET changed = 1 WHERE image = ?1 AND id = ?2")
+        .and_then(|mut update| update.execute(params![image.0, id.as_str()]))
+        .map(drop)
+        .map_err(told)
 }
 
 /// Takes a row out of the order; one that was never sorted in is not there.
@@ -311,7 +329,7 @@ fn replace(
             .map_err(told)?;
     }
     let newcomers = (!newcomers.is_empty()).then(|| text(&newcomers));
-    tx.prepare_cached("UPDATE record SET k = ?3, digest = ?4, body = ?5, newcomers = ?6 WHERE image = ?1 AND id = ?2")
+    tx.prepare_cached("UPDATE record SET k = ?3, digest = ?4, body = ?5, newcomers = ?6, changed = 1 WHERE image = ?1 AND id = ?2")
         .and_then(|mut update| update.execute(params![image.0, record.id.as_str(), join, digest.0 as i64, body, newcomers]))
         .map_err(told)?;
     Ok(())
@@ -335,19 +353,20 @@ pub(crate) fn write_owners(tx: &Transaction<'_>, image: ImageId, target: &Record
     Ok(())
 }
 
-const COLUMNS: &str = "SELECT digest, body, newcomers FROM record";
+const COLUMNS: &str = "SELECT digest, body, newcomers, changed FROM record";
 
 /// The same, found by the join key.
-const BY_KEY: &str = "SELECT digest, body, newcomers FROM record_key CROSS JOIN record USING (image, id)";
+const BY_KEY: &str = "SELECT digest, body, newcomers, changed FROM record_key CROSS JOIN record USING (image, id)";
 
-fn row(row: &rusqlite::Row<'_>) -> Result<Row> {
+/// A row of `record` or `gone`: its digest, body, newcomers, and whether it changed.
+pub(crate) fn row(row: &rusqlite::Row<'_>) -> Result<Row> {
     let body = row.get_ref(1).map_err(told)?;
     let record = decode(body.as_blob().map_err(|error| told(error.into()))?)?;
     let newcomers = match row.get_ref(2).map_err(told)?.as_str_or_null().map_err(|error| told(error.into()))? {
         Some(line) => data(line)?,
         None => Vec::new(),
     };
-    Ok(Row { record, digest: Digest(row.get::<_, i64>(0).map_err(told)? as u64), newcomers })
+    Ok(Row { record, digest: Digest(row.get::<_, i64>(0).map_err(told)? as u64), newcomers, changed: row.get(3).map_err(told)? })
 }
 
 /// Rows whose column of the `from` tables holds one of these values.

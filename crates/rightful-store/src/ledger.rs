@@ -6,6 +6,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_from_iter};
 
 use crate::codec::{data, from_word, text, word};
+use crate::credits;
 use crate::database::{bound, instant, stamp, told};
 use crate::images::write_owners;
 
@@ -60,6 +61,7 @@ pub(crate) fn settle(tx: &Transaction<'_>, image: ImageId, settled: &[Settled], 
             let entry: Entry = data(&head)?;
             write_owners(tx, image, &entry.target, &entry.role, &entry.after)?;
         }
+        credits::take(tx, &one.consequences)?;
     }
     Ok(())
 }

@@ -113,7 +113,7 @@ impl SqliteStore {
     }
 
     /// One transaction under a fence.
-    async fn fenced<T, F>(&self, fence: &Fence, body: F) -> Result<T>
+    pub(crate) async fn fenced<T, F>(&self, fence: &Fence, body: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>, &Fence) -> Result<T> + Send + 'static,

@@ -1,12 +1,13 @@
 //! The work list: cases, one for each (reason, subject), and holds.
 
-use rightful_core::{Instant, Result};
+use rightful_core::{Instant, Kind, RecordId, Result};
 use rightful_engine::{Authorship, Case, CaseFilter, CaseId, Hold, HoldId, NewCase, PlanId};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
 use crate::audit::authored;
 use crate::codec::data;
+use crate::credits;
 use crate::database::{bound, instant, stamp, told};
 
 /// Opens or refreshes cases. A case found outside a plan counts as seen by the newest one, so that the next plan that no longer finds it closes it.
@@ -95,11 +96,42 @@ pub(crate) fn holds(connection: &Connection, integration: Option<&str>, after: O
 }
 
 pub(crate) fn drop_hold(tx: &Transaction<'_>, hold: HoldId, by: &Authorship) -> Result<bool> {
-    let of: Option<(String, String)> = tx
-        .query_row("DELETE FROM hold WHERE id = ?1 RETURNING integration, target", [hold.0], |row| Ok((row.get(0)?, row.get(1)?)))
+    let dropped: Option<(String, i64, String)> = tx
+        .query_row("DELETE FROM hold WHERE id = ?1 RETURNING integration, since, body", [hold.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()
         .map_err(told)?;
-    let Some((integration, target)) = of else { return Ok(false) };
-    authored(tx, "hold.drop", &integration, by, json!({ "hold": hold.to_string(), "target": target }))?;
+    let Some((integration, since, body)) = dropped else { return Ok(false) };
+    let hold = Hold { id: hold, integration, hold: data(&body)?, since: instant(since), run: None };
+    credits::take(tx, hold.let_go(by.at).as_slice())?;
+    authored(tx, "hold.drop", &hold.integration, by, json!({ "hold": hold.id.to_string(), "target": hold.hold.target.as_str() }))?;
     Ok(true)
+}
+
+pub(crate) fn holds_since(
+    connection: &Connection,
+    integration: &str,
+    before: Instant,
+    limit: usize,
+) -> Result<Vec<(HoldId, Kind, RecordId)>> {
+    connection
+        .prepare_cached("SELECT id, kind, target FROM hold WHERE integration = ?1 AND since < ?2 ORDER BY since, id LIMIT ?3")
+        .and_then(|mut select| {
+            select
+                .query_map(params![integration, stamp(before), bound(limit)], |row| {
+                    Ok((HoldId(row.get(0)?), row.get::<_, String>(1)?.into(), row.get::<_, String>(2)?.into()))
+                })?
+                .collect()
+        })
+        .map_err(told)
+}
+
+pub(crate) fn oldest_holds(connection: &Connection) -> Result<Vec<(String, Instant)>> {
+    // One step in the index for each integration, however many holds it has.
+    let oldest: Vec<(String, Option<i64>)> = connection
+        .prepare_cached("SELECT name, (SELECT MIN(since) FROM hold WHERE hold.integration = name) FROM integration ORDER BY name")
+        .and_then(|mut select| select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .map_err(told)?;
+    Ok(oldest.into_iter().filter_map(|(name, since)| Some((name, instant(since?)))).collect())
 }

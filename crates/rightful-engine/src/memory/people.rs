@@ -7,7 +7,7 @@ use rightful_core::{ConnectionName, FieldName, Instant, Kind, RecordId, Result};
 
 use super::MemoryStore;
 use crate::{
-    Authorship, Credit, Consequence, Fact, Fence, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row, Switch,
+    Authorship, Consequence, Credit, Fact, Fence, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row, Switch,
 };
 
 /// A person of a connection that cannot be read, and one of their fields.
@@ -67,7 +67,8 @@ impl People {
     fn put_facts(&mut self, connection: &ConnectionName, kind: &Kind, new: &NewFacts) -> bool {
         let mut differs = false;
         if let Some(was) = &new.was {
-            let moved: Vec<FieldOf> = self.facts.keys().filter(|(of, at, id, _)| of == connection && at == kind && id == was).cloned().collect();
+            let moved: Vec<FieldOf> =
+                self.facts.keys().filter(|(of, at, id, _)| of == connection && at == kind && id == was).cloned().collect();
             for key in moved {
                 differs = true;
                 let history = self.facts.remove(&key).unwrap_or_default();

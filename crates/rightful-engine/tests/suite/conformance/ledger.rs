@@ -15,7 +15,8 @@ async fn an_intent_is_written_once_and_given_back_with_one_more_attempt() {
     let given: Vec<Entry> = entries.iter().zip(&ids).map(|(entry, id)| Entry { id: *id, ..entry.clone() }).collect();
     assert_eq!(kept, given);
     // Its answer was lost: it is unknown, and sent again.
-    let unknown = Settled { entry: ids[1], state: EntryState::Unknown, note: Some("it's lost".into()), into_image: false, consequences: Vec::new() };
+    let unknown =
+        Settled { entry: ids[1], state: EntryState::Unknown, note: Some("it's lost".into()), into_image: false, consequences: Vec::new() };
     store.settle(fence, image, &[unknown], &[], minute(2)).await.unwrap();
     let again = store.intend(fence, &[entries[1].clone(), entry(run, plan, 4)]).await.unwrap();
     assert_eq!((again[0], again[1] > ids[2]), (ids[1], true));
@@ -36,8 +37,13 @@ async fn an_outcome_and_what_it_means_for_the_image_are_one_step() {
     let (run, plan, image) = (bench.begin_run().await, bench.begin_plan().await, bench.image().await);
     bench.fill(image, (1..=4).map(|number| customer(&format!("c{number}"), &["9"])).collect(), minute(0)).await;
     let ids = store.intend(fence, &(1..=5).map(|number| entry(run, plan, number)).collect::<Vec<_>>()).await.unwrap();
-    let settled =
-        |at: usize, state, note: Option<&str>, into_image| Settled { entry: ids[at], state, note: note.map(Into::into), into_image, consequences: Vec::new() };
+    let settled = |at: usize, state, note: Option<&str>, into_image| Settled {
+        entry: ids[at],
+        state,
+        note: note.map(Into::into),
+        into_image,
+        consequences: Vec::new(),
+    };
     let outcomes = [
         settled(0, EntryState::Done, None, true),
         settled(1, EntryState::Unchanged, None, true),
@@ -82,8 +88,10 @@ async fn entries_are_found_by_run_record_code_and_state_in_pages_either_way() {
         Entry { code: "c1".into(), ..entry(two, PlanId(2), 4) },
     ];
     let later = store.intend(&other, &again).await.unwrap();
-    let done: Vec<Settled> =
-        ids[..6].iter().map(|id| Settled { entry: *id, state: EntryState::Done, note: None, into_image: false, consequences: Vec::new() }).collect();
+    let done: Vec<Settled> = ids[..6]
+        .iter()
+        .map(|id| Settled { entry: *id, state: EntryState::Done, note: None, into_image: false, consequences: Vec::new() })
+        .collect();
     store.settle(&bench.fence, image, &done, &[], minute(2)).await.unwrap();
     let find =
         async |filter: EntryFilter| -> Vec<EntryId> { store.entries(&filter).await.unwrap().into_iter().map(|entry| entry.id).collect() };
