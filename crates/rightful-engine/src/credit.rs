@@ -39,15 +39,10 @@ pub struct Credit {
 }
 
 impl Credit {
-    /// The digest of what was sent, to compare with what is wanted.
+    /// The digest of what was sent, for noticing that it moved.
     pub fn digest(&self) -> Digest {
-        wanted_digest(&self.owner, &self.values)
+        Digest::of_data(&(&self.owner, &self.values))
     }
-}
-
-/// The digest of a wanted state.
-pub fn wanted_digest(owner: &str, values: &[(FieldName, Value)]) -> Digest {
-    Digest::of_data(&(owner, values))
 }
 
 /// How the person stands whom a figure is to be credited to.
@@ -153,8 +148,10 @@ pub fn credit(sight: Sight<'_>, owed: &Owed, values: impl FnOnce(&str) -> Vec<(F
         Owed::Waits { owner, reason, until } => (owner.as_deref(), *reason, until.as_str()),
     };
     if let Some(before) = before {
-        let wanted = wanted_digest(owner.unwrap_or(""), &values(owner.unwrap_or("")));
-        if wanted == before.digest() {
+        let owner = owner.unwrap_or("");
+        // What was let go while nobody was known stays so for whoever turns out to be owed it.
+        let same_owner = before.owner == owner || (before.state == CreditState::LetGo && before.owner.is_empty());
+        if same_owner && values(owner) == before.values {
             return Crediting::AlreadySo;
         }
     }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod activity;
 mod conformance;
+mod desk;
 mod pages;
 mod pipeline;
 mod preview;

@@ -1,0 +1,332 @@
+//! How each source person stands towards the target's accounts: by links, rules, picks, what is known of accounts, and the mode. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rightful_core::{FieldName, GateSpec, KeyName, Record, RecordId, State, Value};
+
+use crate::{Activity, From, KnownPerson, Link, LinkEvidence, MatchRule, Owed, PeopleMode, Pick, Picked, value_of};
+
+/// How a source person stands towards an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountStanding {
+    /// A link stands.
+    Linked {
+        /// The account.
+        owner: String,
+    },
+    /// An account is theirs that the target knows by an id of ours: a link is enough.
+    Found {
+        /// The account.
+        owner: String,
+        /// Why it is theirs.
+        evidence: LinkEvidence,
+        /// What was compared.
+        by_value: String,
+    },
+    /// An account shall be made, or one that is known by its e-mail address only shall be told their id.
+    Account {
+        /// Why.
+        evidence: LinkEvidence,
+        /// Whom the target is known to hold under the same e-mail address.
+        was: Option<RecordId>,
+    },
+    /// Nothing is made for them: a person picked that.
+    Skipped,
+    /// They wait.
+    Waits {
+        /// A stable word: `unmapped-owner`, `email-shared`, ...
+        reason: &'static str,
+        /// What is waited for, after "until".
+        until: String,
+    },
+}
+
+/// Everyone of the source, and all that decides about their accounts.
+#[derive(Debug)]
+pub struct Accounts<'a> {
+    activity: &'a Activity,
+    rules: &'a [MatchRule],
+    gates: Vec<&'a GateSpec>,
+    /// Fields of the source people's image.
+    fields: &'a [FieldName],
+    people: HashMap<RecordId, Record>,
+    links: HashMap<RecordId, Link>,
+    /// By account: the source person it is linked to.
+    taken: HashMap<String, RecordId>,
+    picks: HashMap<RecordId, Picked>,
+    known: HashMap<RecordId, KnownPerson>,
+    known_by_email: HashMap<String, RecordId>,
+    /// Active source people with an e-mail address that others have too.
+    shared: BTreeMap<String, BTreeSet<RecordId>>,
+    /// Accounts that still have a licence to be made with; `None`: not counted.
+    licences: Option<u32>,
+}
+
+impl<'a> Accounts<'a> {
+    /// Indexes all of it.
+    pub fn new(
+        activity: &'a Activity,
+        rules: &'a [MatchRule],
+        gates: &'a [GateSpec],
+        fields: &'a [FieldName],
+        people: Vec<Record>,
+        links: Vec<Link>,
+        picks: Vec<Pick>,
+        known: Vec<KnownPerson>,
+    ) -> Self {
+        let mut by_email: BTreeMap<String, BTreeSet<RecordId>> = BTreeMap::new();
+        let picks: HashMap<RecordId, Picked> = picks.into_iter().map(|pick| (pick.person, pick.choice)).collect();
+        for person in people.iter().filter(|person| is_active(person) && picks.get(&person.id) != Some(&Picked::Skip)) {
+            if let Some(email) = email_of(person) {
+                by_email.entry(email).or_default().insert(person.id.clone());
+            }
+        }
+        let licensed = known.iter().filter(|person| !person.is_unmapped() || person.text("status") != Some("inactive")).count();
+        Self {
+            gates: gates.iter().filter(|gate| activity.gates.iter().any(|wanted| wanted == gate.name)).collect(),
+            licences: activity.licences.map(|licences| licences.saturating_sub(u32::try_from(licensed).unwrap_or(u32::MAX))),
+            shared: by_email.into_iter().filter(|(_, people)| people.len() > 1).collect(),
+            people: people.into_iter().map(|person| (person.id.clone(), person)).collect(),
+            taken: links.iter().map(|link| (link.owner.clone(), link.person.clone())).collect(),
+            links: links.into_iter().map(|link| (link.person.clone(), link)).collect(),
+            picks,
+            known_by_email: known.iter().filter_map(|person| Some((folded(person.email()?), person.id.clone()))).collect(),
+            known: known.into_iter().map(|person| (person.id.clone(), person)).collect(),
+            activity,
+            rules,
+            fields,
+        }
+    }
+
+    /// A source person.
+    pub fn person(&self, id: &RecordId) -> Option<&Record> {
+        self.people.get(id)
+    }
+
+    /// Everyone of the source, ascending by id.
+    pub fn people(&self) -> Vec<&Record> {
+        let mut people: Vec<&Record> = self.people.values().collect();
+        people.sort_by(|one, other| one.id.cmp(&other.id));
+        people
+    }
+
+    /// What is known of an account.
+    pub fn known(&self, owner: &str) -> Option<&KnownPerson> {
+        self.known.get(owner)
+    }
+
+    /// The link of a source person.
+    pub fn link(&self, person: &RecordId) -> Option<&Link> {
+        self.links.get(person)
+    }
+
+    /// What was picked for a source person.
+    pub fn picked(&self, person: &RecordId) -> Option<Picked> {
+        self.picks.get(person).copied()
+    }
+
+    /// E-mail addresses that several active source people have, with who they are.
+    pub fn shared(&self) -> &BTreeMap<String, BTreeSet<RecordId>> {
+        &self.shared
+    }
+
+    /// What a person is called, with their e-mail address.
+    pub fn named(&self, person: &RecordId) -> String {
+        match self.people.get(person) {
+            Some(record) => match email_of(record) {
+                Some(email) => format!("{} ({email})", record.name),
+                None => format!("{} ({person})", record.name),
+            },
+            None => person.to_string(),
+        }
+    }
+
+    /// How a source person stands. `by_record`: an active workflow's record names them as its owner.
+    pub fn standing(&self, person: &RecordId, by_record: bool) -> AccountStanding {
+        if let Some(link) = self.links.get(person) {
+            return AccountStanding::Linked { owner: link.owner.clone() };
+        }
+        let waits = |reason, until: String| AccountStanding::Waits { reason, until };
+        let Some(record) = self.people.get(person) else {
+            return waits("unknown-owner", format!("the source shows a user {person} who may own records"));
+        };
+        if let Some(found) = self.by_key(record) {
+            return found;
+        }
+        let picked = self.picks.get(person);
+        if picked == Some(&Picked::Skip) {
+            return AccountStanding::Skipped;
+        }
+        let by_itself = match self.activity.people {
+            PeopleMode::All => true,
+            PeopleMode::Automatic => by_record && self.makes_by_itself(),
+            PeopleMode::Manual | PeopleMode::OnDemand => false,
+        };
+        let by_pick = picked == Some(&Picked::Create) && self.activity.people != PeopleMode::Manual;
+        let named = self.named(person);
+        if !by_itself && !by_pick {
+            return waits("unmapped-owner", format!("{named} is mapped to a user of the target"));
+        }
+        if !is_active(record) && !by_pick {
+            return waits("source-inactive", format!("{named} is active in the source, or is mapped to a user of the target"));
+        }
+        self.account(record, &named)
+    }
+
+    /// An account for somebody who may have one.
+    fn account(&self, record: &Record, named: &str) -> AccountStanding {
+        let waits = |reason, until: String| AccountStanding::Waits { reason, until };
+        let Some(email) = email_of(record) else {
+            return waits("no-email", format!("{named} has an e-mail address in the source"));
+        };
+        if self.shared.contains_key(&email) {
+            return waits("email-shared", format!("one source user alone has {email}, or {named} is mapped"));
+        }
+        if let Some(field) = self.activity.account.iter().find(|(_, from)| *self.value(record, from) == Value::Null).map(|(field, _)| field) {
+            return waits("incomplete-user", format!("{named} has what `{field}` is made of in the source"));
+        }
+        let by_email = self.rules.contains(&MatchRule::Email);
+        match self.known_by_email.get(&email).and_then(|id| self.known.get(id)) {
+            Some(known) if !by_email => {
+                waits("email-taken", format!("{named} is mapped: the target's user {} has that e-mail address", known.name()))
+            }
+            Some(known) if known.is_unmapped() => AccountStanding::Account { evidence: LinkEvidence::Email, was: Some(known.id.clone()) },
+            Some(known) => match self.taken.get(known.id.as_str()) {
+                Some(other) => waits("email-taken", format!("{named} is mapped: the user with that e-mail address is {}", self.named(other))),
+                None => AccountStanding::Found { owner: known.id.to_string(), evidence: LinkEvidence::Email, by_value: email },
+            },
+            None if self.licences == Some(0) => waits("no-licence", format!("there is a licence for {named}")),
+            None => AccountStanding::Account { evidence: LinkEvidence::Created, was: None },
+        }
+    }
+
+    /// The one account that answers to what was typed: an id, else an e-mail address.
+    pub fn find(&self, typed: &str) -> Option<String> {
+        let by_id = self.known.get(typed).map(|known| &known.id);
+        let id = by_id.or_else(|| self.known_by_email.get(&folded(typed)))?;
+        self.known.get(id).filter(|known| !known.is_unmapped()).map(|known| known.id.to_string())
+    }
+
+    /// The account that answers to what was typed, one known by its e-mail address only included.
+    pub fn known_as(&self, typed: &str) -> Option<&KnownPerson> {
+        self.known.get(typed).or_else(|| self.known.get(self.known_by_email.get(&folded(typed))?))
+    }
+
+    /// Every account known, ascending by id.
+    pub fn everyone_known(&self) -> Vec<&KnownPerson> {
+        let mut known: Vec<&KnownPerson> = self.known.values().collect();
+        known.sort_by(|one, other| one.id.cmp(&other.id));
+        known
+    }
+
+    /// The source person linked to an account.
+    pub fn person_of(&self, owner: &str) -> Option<&RecordId> {
+        self.taken.get(owner)
+    }
+
+    /// Takes a licence for an account that is made.
+    pub fn take_licence(&mut self) {
+        self.licences = self.licences.map(|licences| licences.saturating_sub(1));
+    }
+
+    /// May accounts be made for owners of records?
+    pub fn makes_by_itself(&self) -> bool {
+        self.activity.people == PeopleMode::Automatic
+            && (!self.activity.auto_sync_requires_workflow || self.activity.workflows.iter().any(|workflow| workflow.active))
+    }
+
+    fn by_key(&self, record: &Record) -> Option<AccountStanding> {
+        for rule in self.rules {
+            let MatchRule::ExternalId { source, target } = rule else { continue };
+            let Some(value) = key_of(record, source) else { continue };
+            let with = |known: &&KnownPerson| !known.is_unmapped() && known.text(target.as_str()) == Some(value);
+            let mut owners: Vec<&KnownPerson> = if *target == "id" {
+                self.known.get(value).into_iter().collect()
+            } else {
+                self.known.values().filter(with).collect()
+            };
+            let Some(owner) = owners.pop() else { continue };
+            if !owners.is_empty() {
+                return Some(AccountStanding::Waits {
+                    reason: "disputed-owner",
+                    until: format!("{} is mapped: several users of the target have `{target}` {value}", self.named(&record.id)),
+                });
+            }
+            if self.taken.contains_key(owner.id.as_str()) {
+                continue;
+            }
+            return Some(AccountStanding::Found {
+                owner: owner.id.to_string(),
+                evidence: LinkEvidence::ExternalId,
+                by_value: value.to_owned(),
+            });
+        }
+        None
+    }
+
+    fn value<'b>(&'b self, record: &'b Record, from: &'b From) -> std::borrow::Cow<'b, Value> {
+        use std::borrow::Cow;
+        match from {
+            From::Field(field) => Cow::Borrowed(value_of(record, self.fields, field)),
+            From::Fixed(value) => Cow::Borrowed(value),
+            From::Email => Cow::Owned(Value::text(email_of(record).unwrap_or_default())),
+        }
+    }
+
+    /// What an account of a source person is made of.
+    pub fn account_values(&self, person: &RecordId) -> Vec<(FieldName, Value)> {
+        let Some(record) = self.people.get(person) else { return Vec::new() };
+        let values = self.activity.account.iter().map(|(field, from)| (field.clone(), self.value(record, from).into_owned()));
+        values.filter(|(_, value)| *value != Value::Null).collect()
+    }
+
+    /// The e-mail address that records are credited under: what the account is known by, else the source person's.
+    pub fn credited_email(&self, owner: &str, person: &RecordId) -> Option<String> {
+        let known = self.known.get(owner).and_then(KnownPerson::email).map(folded);
+        known.or_else(|| self.people.get(person).and_then(email_of))
+    }
+
+    /// What is owed to an account. `as_known` is where facts about it stand, when that is another than the account itself.
+    pub fn owed(&self, owner: &str, as_known: Option<&RecordId>) -> Owed {
+        let known = self.known.get(as_known.map_or(owner, RecordId::as_str));
+        for gate in &self.gates {
+            let fact = known.and_then(|known| known.fact(gate.field.as_str()));
+            if let Some(reason) = gate.closed(fact.map(|fact| &fact.value)) {
+                let age = match fact {
+                    Some(fact) => format!("{} on {}", fact.how.as_str(), fact.at.format("%Y-%m-%d")),
+                    None => "nothing is known of it".to_owned(),
+                };
+                let name = known.map_or_else(|| owner.to_owned(), KnownPerson::name);
+                return Owed::Gated { owner: owner.to_owned(), reason: reason.to_owned(), until: format!("{name} {} ({age})", gate.until) };
+            }
+        }
+        Owed::To(owner.to_owned())
+    }
+
+    /// What opens the gate that is closed with this word.
+    pub fn mend(&self, reason: &str) -> Option<&'static str> {
+        let by_field = |gate: &&&GateSpec| gate.reason == reason || matches!(gate.opens, rightful_core::Opens::Is(_));
+        self.gates.iter().find(|gate| gate.reason == reason).or_else(|| self.gates.iter().find(by_field)).map(|gate| gate.mend)
+    }
+}
+
+fn key_of<'a>(record: &'a Record, key: &KeyName) -> Option<&'a str> {
+    record.key(key).or_else(|| (*key == "id").then_some(record.id.as_str())).filter(|value| !value.is_empty())
+}
+
+/// A person's main e-mail address, trimmed and in lower case (SS-4).
+pub fn email_of(record: &Record) -> Option<String> {
+    record.person.as_ref().and_then(|person| person.emails.first()).map(|email| folded(email)).filter(|email| !email.is_empty())
+}
+
+/// May this source person own records today?
+pub fn is_active(record: &Record) -> bool {
+    record.state == State::Active && record.person.as_ref().is_none_or(|person| person.active && !person.service)
+}
+
+fn folded(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;
