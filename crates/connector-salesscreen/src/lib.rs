@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rightful_core::{
-    BaseUrl, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, GateSpec, HeaderKeys, HeaderName, KeyName, KindSpec, Opens,
-    PeopleFile, Result, RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
+    BaseUrl, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, GateSpec, HeaderKeys, HeaderName, KeyName, KindSpec,
+    Opens, PeopleFile, Result, RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
 };
 
 pub use connector::SalesScreenConnector;

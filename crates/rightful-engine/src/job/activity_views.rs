@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::Ports;
 use super::people_views::Crew;
 use crate::{
-    AccountStanding, Accounts, Credit, CreditState, Entry, EntryFilter, EntryState, Figure, From, Hold, NamedOwner, NoOwner, Owed, Workflow,
-    named_owner, value_of,
+    AccountStanding, Accounts, Credit, CreditState, Entry, EntryFilter, EntryState, Figure, From, Hold, NamedOwner, NoOwner, Owed,
+    Workflow, named_owner, value_of,
 };
 
 /// Lines of the ledger that are shown of one figure.
@@ -57,7 +57,13 @@ pub struct FigureLine {
 impl RecordExplanation {
     /// In sentences.
     pub fn told(&self) -> Vec<String> {
-        let mut told = vec![format!("{} ({} {}){}.", self.name, self.kind, self.record, if self.there { "" } else { " is not in the source any more" })];
+        let mut told = vec![format!(
+            "{} ({} {}){}.",
+            self.name,
+            self.kind,
+            self.record,
+            if self.there { "" } else { " is not in the source any more" }
+        )];
         for figure in &self.figures {
             told.extend(figure.told());
         }
@@ -85,8 +91,12 @@ impl FigureLine {
                     values.join(", ")
                 ));
             }
-            Some(credit) => told.push(format!("{}: this state was let go on {}; it is sent once it changes.", self.workflow, moment(credit.at))),
-            None if self.hold.is_none() && self.satisfied => told.push(format!("{}: not credited yet; the next run looks at it.", self.workflow)),
+            Some(credit) => {
+                told.push(format!("{}: this state was let go on {}; it is sent once it changes.", self.workflow, moment(credit.at)))
+            }
+            None if self.hold.is_none() && self.satisfied => {
+                told.push(format!("{}: not credited yet; the next run looks at it.", self.workflow))
+            }
             None if self.hold.is_none() => told.push(format!("{}: not credited, because the record does not satisfy it.", self.workflow)),
             None => {}
         }
@@ -139,7 +149,8 @@ impl Crew {
     pub async fn explain(&self, ports: &Ports, typed: &str) -> Result<Option<RecordExplanation>> {
         let store = &*ports.store;
         let typed = typed.trim();
-        let id = rightful_core::figure_parts(typed).map_or(typed, |(record, _)| record);
+        let parts = rightful_core::figure_parts(typed);
+        let id = parts.as_ref().map_or(typed, |(record, _)| record.as_str());
         let objects = self.layout.activity.iter().flat_map(|activity| &activity.objects);
         for object in objects {
             let image = store.image(&object.image).await?;
@@ -268,7 +279,15 @@ impl Crew {
         Ok(tried)
     }
 
-    fn tried(&self, accounts: &Accounts<'_>, line: Tried, figure: &Figure, record: &Record, fields: &[FieldName], before: Option<&Credit>) -> Tried {
+    fn tried(
+        &self,
+        accounts: &Accounts<'_>,
+        line: Tried,
+        figure: &Figure,
+        record: &Record,
+        fields: &[FieldName],
+        before: Option<&Credit>,
+    ) -> Tried {
         let policy = &self.integration.policy;
         let mut line = line;
         let (person, made) = match named_owner(record, fields, &figure.owner) {
@@ -311,7 +330,9 @@ impl Crew {
         let reason = Some(reason.to_owned());
         match choice {
             NoOwner::Hold => Tried { verdict: "would-hold".to_owned(), reason, ..line },
-            NoOwner::Fallback(user) if accounts.find(user).is_some() => Tried { verdict: "would-send".to_owned(), owner: Some(user.clone()), reason, ..line },
+            NoOwner::Fallback(user) if accounts.find(user).is_some() => {
+                Tried { verdict: "would-send".to_owned(), owner: Some(user.clone()), reason, ..line }
+            }
             NoOwner::Leave | NoOwner::Clear | NoOwner::Fallback(_) => Tried { reason, ..line },
         }
     }

@@ -213,7 +213,8 @@ fn account(
         let from = |field: Option<&'static str>| field.map_or(From::Email, |field| From::Field(FieldName::fixed(field)));
         return ACCOUNT.iter().map(|(name, field)| (FieldName::fixed(name), from(*field))).collect();
     }
-    let (inside, outside): (Vec<&Leaf>, Vec<&Leaf>) = leaves.into_iter().partition(|leaf| leaf.path.get(1).is_some_and(|part| part == "set"));
+    let (inside, outside): (Vec<&Leaf>, Vec<&Leaf>) =
+        leaves.into_iter().partition(|leaf| leaf.path.get(1).is_some_and(|part| part == "set"));
     for leaf in outside {
         reader.problems.push(Problem {
             line: Some(leaf.line),
@@ -277,12 +278,7 @@ fn written(set: &[(usize, FieldName, From)], spec: &KindSpec, target: &Connectio
 }
 
 /// Can the fields that values come from be read?
-fn read<'a>(
-    set: impl Iterator<Item = (usize, &'a From)>,
-    spec: &KindSpec,
-    source: &ConnectionConfig,
-    problems: &mut Problems,
-) {
+fn read<'a>(set: impl Iterator<Item = (usize, &'a From)>, spec: &KindSpec, source: &ConnectionConfig, problems: &mut Problems) {
     for (line, from) in set {
         if let From::Field(field) = from {
             readable(field, spec, source, line, problems);
@@ -345,11 +341,7 @@ fn known_part(leaf: &Leaf, at: usize, known: &[&str], place: &str, problems: &mu
     if known.contains(&part.as_str()) {
         return true;
     }
-    problems.push(Problem {
-        line: Some(leaf.line),
-        message: format!("unknown key `{part}` in {place}"),
-        mend: near_or_all(part, known),
-    });
+    problems.push(Problem { line: Some(leaf.line), message: format!("unknown key `{part}` in {place}"), mend: near_or_all(part, known) });
     false
 }
 

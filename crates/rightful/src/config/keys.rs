@@ -266,8 +266,7 @@ pub const ACCOUNTS_PERCENT: Setting =
     optional("caps.accounts.percent", SettingType::Integer, None, "The same in percent of what is credited.", "10");
 pub const ACCOUNTS_FLOOR: Setting =
     optional("caps.accounts.floor", SettingType::Integer, Some("0"), "Up to so many accounts may always be made.", "0");
-pub const PEOPLE_KIND: Setting =
-    optional("source_kind", SettingType::Text, Some("user"), "The kind of the source's people.", "user");
+pub const PEOPLE_KIND: Setting = optional("source_kind", SettingType::Text, Some("user"), "The kind of the source's people.", "user");
 pub const RECORD_KIND: Setting = optional("target_kind", SettingType::Text, Some("record"), "The kind of record written.", "record");
 
 /// Further keys of the jobs `crm-users` and `crm-activity`; besides them the tables `account.set` and `workflows`.

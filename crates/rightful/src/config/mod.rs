@@ -26,7 +26,7 @@ pub use schema::schema;
 pub use secret::SecretReference;
 pub use template::{Filled, template};
 #[cfg(feature = "sandbox")]
-pub use template::{quoted, told_secret};
+pub use template::{connections as connections_template, quoted, told_secret};
 
 use crate::registry::{VENDORS, connector};
 use document::{Document, Leaf, Section, unknown_keys};

@@ -7,11 +7,8 @@ use rightful_core::{Descriptor, Setting};
 use super::{keys, spelled};
 
 /// The pair of vendors that shows each job. The first one whose vendors are there is switched on: with several, verbs ask for a name.
-const EXAMPLES: &[(&str, &str, &str)] = &[
-    ("rep-codes", "sage-intacct", "skynamo"),
-    ("crm-activity", "salesforce", "salesscreen"),
-    ("crm-users", "salesforce", "salesscreen"),
-];
+const EXAMPLES: &[(&str, &str, &str)] =
+    &[("rep-codes", "sage-intacct", "skynamo"), ("crm-activity", "salesforce", "salesscreen"), ("crm-users", "salesforce", "salesscreen")];
 
 /// The workflow that shows how one is written, below its integration.
 const WORKFLOW: &str = "\
@@ -40,6 +37,23 @@ pub struct Filled {
 
 /// The text of a configuration for these connectors; a connection is named as its vendor.
 pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
+    let mut text = connections(descriptors, filled);
+    let mut shown = false;
+    for (job, source, target) in EXAMPLES {
+        let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == *vendor);
+        let usable = has(source) && has(target);
+        integration(&mut text, job, source, target, usable, usable && !shown);
+        shown |= usable;
+    }
+    text.push_str("\n# Who is told when something is wrong, while `rightful serve` runs. See docs/operations.md.\n[alarms]\n");
+    for setting in keys::ALARMS {
+        optional(&mut text, setting);
+    }
+    text
+}
+
+/// The same without integrations.
+pub fn connections(descriptors: &[&Descriptor], filled: &Filled) -> String {
     let mut text = String::from(
         "# Rightful's configuration. Every key that may stand here is below, with its default where it has one.\n\
          # Judge it with `rightful check`; secrets are named here, never written here.\n\n",
@@ -54,17 +68,6 @@ pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
     }
     if descriptors.is_empty() {
         text.push_str("\n# No connector is compiled into this program: see `rightful connectors`.\n");
-    }
-    let mut shown = false;
-    for (job, source, target) in EXAMPLES {
-        let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == *vendor);
-        let usable = has(source) && has(target);
-        integration(&mut text, job, source, target, usable, usable && !shown);
-        shown |= usable;
-    }
-    text.push_str("\n# Who is told when something is wrong, while `rightful serve` runs. See docs/operations.md.\n[alarms]\n");
-    for setting in keys::ALARMS {
-        optional(&mut text, setting);
     }
     text
 }

@@ -300,10 +300,7 @@ createdDate = { field = "CloseDate" }
         assert_eq!(activity.gates, ["status", "licence", "team"]);
         assert_eq!((&policy.no_match, &policy.no_owner), (&NoOwner::Hold, &NoOwner::Leave));
         assert_eq!(policy.caps, rightful_engine::Caps::default());
-        assert_eq!(
-            policy.rules,
-            [MatchRule::Link, MatchRule::ExternalId { source: "id".into(), target: "id".into() }, MatchRule::Email]
-        );
+        assert_eq!(policy.rules, [MatchRule::Link, MatchRule::ExternalId { source: "id".into(), target: "id".into() }, MatchRule::Email]);
         assert_eq!((policy.source.kind.as_str(), policy.target.kind.as_str(), policy.role.as_str()), ("user", "record", "owner"));
         let field = |name: &'static str| From::Field(name.into());
         assert_eq!(
@@ -384,7 +381,12 @@ createdDate = { field = "CloseDate" }
                       object = \"opportunity\"\n[integrations.again.workflows.late.figures.deals.set]\nactivityTypeName = \"x\"\n\"activity.key\" = \"y\"\n\
                       createdDate = { field = \"CloseDate\" }\n\n[integrations.deals]\n";
         let table = [
-            (head, with("assignment = \"merge\""), "`assignment` in [integrations.deals] is no key of the job crm-activity", "change `job`"),
+            (
+                head,
+                with("assignment = \"merge\""),
+                "`assignment` in [integrations.deals] is no key of the job crm-activity",
+                "change `job`",
+            ),
             (head, with("peple = \"all\""), "unknown key `peple`", "did you mean `people`?"),
             (head, with("match = \"link, emial\""), "`match` cannot hold `emial`", "did you mean `email`?"),
             (head, with("gates = [\"teams\"]"), "knows no gate `teams`", "did you mean `team`?"),
@@ -398,9 +400,19 @@ createdDate = { field = "CloseDate" }
             ("{ empty = true }", "{ emty = true }".into(), "`workflows.won.when.NextStep.emty` is no condition", "did you mean `empty`?"),
             ("{ at_least = 1_000.50 }", "{ at_least = \"much\" }".into(), "is no condition", "NUMBER or DAY"),
             ("owner = { field = \"Closer__c\" }", "owner = \"ownr\"".into(), "has no role `ownr`", "did you mean `owner`?"),
-            ("\"activity.key\" = \"new\"", "activity.key = \"new\"".into(), "`workflows.won.figures.deals.set.activity.key` says no value", "\"activity.key\" = ..."),
+            (
+                "\"activity.key\" = \"new\"",
+                "activity.key = \"new\"".into(),
+                "`workflows.won.figures.deals.set.activity.key` says no value",
+                "\"activity.key\" = ...",
+            ),
             ("quantity = 1", "quantiti = 1".into(), "has no field `quantiti` that can be written", "did you mean `quantity`?"),
-            ("createdDate = { field = \"CloseDate\" }\n", String::new(), "`set` lacks createdDate", "activityTypeName, activity.key, createdDate"),
+            (
+                "createdDate = { field = \"CloseDate\" }\n",
+                String::new(),
+                "`set` lacks createdDate",
+                "activityTypeName, activity.key, createdDate",
+            ),
             ("[integrations.deals]\n", second.into(), "would write the same record of the target", "another name"),
         ];
         for (from, to, message, mend) in table {
