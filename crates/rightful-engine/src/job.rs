@@ -1,8 +1,8 @@
 //! What a caller gives a job and what it gets back. The bodies are in the modules below.
 
+mod apply;
 mod activity;
 mod activity_views;
-mod apply;
 mod aside;
 mod census;
 mod context;
@@ -25,8 +25,8 @@ mod settle;
 mod undo;
 mod views;
 
-pub use activity_views::*;
 pub(crate) use apply::told;
+pub use activity_views::*;
 pub use journal::Journaled;
 pub use layout::{Follow, Layout};
 pub use pages::*;
