@@ -161,6 +161,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     account: &["base_url", "company_id"],
     scope: &["entity", "show_private"],
     sign_in: "A sender id and a Web Services user, each with a password, for a session that all calls share.",
+    web_sign_in: None,
     kinds: || kinds(100),
     open_kinds: None,
     people_file: None,

@@ -27,8 +27,18 @@ const CLIENT_NAME: &str = "client=rightful";
 pub enum Sight {
     /// Those that are there.
     Present,
-    /// Those in the recycle bin too.
+    /// Archived ones and those in the recycle bin too.
     Deleted,
+}
+
+impl Sight {
+    /// The resource, or the operation of a query job, that sees so much.
+    fn resource(self) -> &'static str {
+        match self {
+            Self::Present => "query",
+            Self::Deleted => "queryAll",
+        }
+    }
 }
 
 /// A place in a query's result, as the vendor named it: one path segment, looked at before it is used.
@@ -90,11 +100,7 @@ impl Api {
     /// The first page of a query.
     pub async fn query(&self, operation: &'static str, sight: Sight, query: &Query) -> Result<Response> {
         let text = query.to_string();
-        let resource = match sight {
-            Sight::Present => "query",
-            Sight::Deleted => "queryAll",
-        };
-        let mut url = self.base.join([resource])?;
+        let mut url = self.base.join([sight.resource()])?;
         url.query_pairs_mut().append_pair("q", &text);
         if text.len() > LONGEST_QUERY || url.as_str().len() > LONGEST_ADDRESS {
             return Err(Error::new(ErrorKind::Config, "the query is longer than Salesforce takes")
@@ -106,11 +112,7 @@ impl Api {
 
     /// A further page. A locator belongs to the session that made it: a new sign-in ends it, and the read begins again.
     pub async fn more(&self, operation: &'static str, sight: Sight, locator: &Locator) -> Result<Response> {
-        let resource = match sight {
-            Sight::Present => "query",
-            Sight::Deleted => "queryAll",
-        };
-        let call = get(operation, self.base.join([resource, &locator.0])?).bound_to_session();
+        let call = get(operation, self.base.join([sight.resource(), &locator.0])?).bound_to_session();
         self.client.call(self.sized(call)).await
     }
 
@@ -122,8 +124,8 @@ impl Api {
     }
 
     /// How many rows a query counts.
-    pub async fn count(&self, operation: &'static str, query: &Query) -> Result<u64> {
-        let response = self.query(operation, Sight::Present, query).await?;
+    pub async fn count(&self, operation: &'static str, sight: Sight, query: &Query) -> Result<u64> {
+        let response = self.query(operation, sight, query).await?;
         Ok(parsed::<wire::Answer<'_>>(&response).map_err(|error| error.operation(operation))?.total_size)
     }
 
@@ -185,9 +187,10 @@ impl Api {
     }
 
     /// Begins a query job. A second one does no harm: what nobody fetches is dropped after a week.
-    pub async fn new_job(&self, query: &Query) -> Result<wire::Job> {
+    pub async fn new_job(&self, sight: Sight, query: &Query) -> Result<wire::Job> {
         let text = query.to_string();
-        let body = wire::NewJob { operation: "query", query: &text, content_type: "CSV", column_delimiter: "COMMA", line_ending: "LF" };
+        let body =
+            wire::NewJob { operation: sight.resource(), query: &text, content_type: "CSV", column_delimiter: "COMMA", line_ending: "LF" };
         let call = Call::post("query job", self.base.join(["jobs", "query"])?).quota(DAILY_CALLS).idempotent().json(&body)?;
         let response = self.client.call(call).await?;
         parsed(&response).map_err(|error| error.operation("query job"))

@@ -15,7 +15,7 @@ use crate::ids::SfId;
 use crate::inspect::Refusal;
 use crate::map::{self, Shape};
 use crate::objects::Object;
-use crate::read::{Part, Place, Reader, cursor, operation, query};
+use crate::read::{Part, Place, Reader, cursor, operation, query, sight};
 
 /// Rows of one page: what a page takes in memory is bounded by it.
 const PAGE: u64 = 5_000;
@@ -31,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Begins the job of a part; where jobs cannot read the object, its first page instead.
 pub async fn begin(reader: &Reader, scan: &Scan, object: &Object, part: &Part, shape: &Shape) -> Result<Page> {
-    let job = match reader.api.new_job(&query(object, part, shape)).await {
+    let job = match reader.api.new_job(sight(object, false), &query(object, part, shape)).await {
         Ok(job) => job,
         Err(error) if is_for_pages_only(&error) => {
             tracing::debug!(operation = operation(object), "query jobs cannot read this object; it is read by pages");

@@ -34,6 +34,11 @@ impl SfId {
         &self.0
     }
 
+    /// The form of 15 characters, as reports and the address bar show it.
+    pub fn short(&self) -> &str {
+        &self.0[..15]
+    }
+
     /// Does it name a user?
     pub fn is_user(&self) -> bool {
         self.0.starts_with("005")
@@ -127,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fifteen_characters_become_eighteen() {
+    fn sf_9_fifteen_characters_become_eighteen() {
         for (short, long) in [
             ("00Di0000000icUB", "00Di0000000icUBEAY"),
             ("005i0000002MUqL", "005i0000002MUqLAAW"),

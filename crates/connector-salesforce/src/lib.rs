@@ -25,7 +25,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use rightful_core::{
     BaseUrl, BodySession, Client, Context, Descriptor, Error, ErrorKind, KindSpec, OAuth2, OpenKinds, Result, Secrets, Setting,
-    SettingType, Settings, Url, VendorId,
+    SettingType, Settings, Url, VendorId, WebSignIn,
 };
 
 pub use connector::SalesforceConnector;
@@ -77,7 +77,7 @@ const REFRESH_TOKEN: Setting = Setting {
     takes: SettingType::Secret,
     required: false,
     default: None,
-    about: "For sign_in = \"refresh-token\": the token that a person's consent brought.",
+    about: "For sign_in = \"refresh-token\": a token that was got elsewhere; not needed after `rightful connect`.",
     example: "{ env = \"SALESFORCE_REFRESH_TOKEN\" }",
 };
 
@@ -256,6 +256,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     account: &["login_url", "client_id", "username"],
     scope: &[],
     sign_in: "An External Client App: client credentials, a refresh token, or an assertion signed with a private key.",
+    web_sign_in: Some(web_sign_in),
     kinds: || objects::standard(Name::known("AccountNumber")).iter().map(|object| object.spec(COLLECTION)).collect(),
     open_kinds: Some(OpenKinds { setting: OBJECTS.key, spec: objects::named_spec }),
     people_file: None,
@@ -347,21 +348,76 @@ fn audience(settings: &Settings, login: &Url) -> Result<String> {
     })
 }
 
-/// The sign-in that was chosen.
-fn sign_in(settings: &Settings, secrets: &Secrets, context: &Context, login: &Url) -> Result<(Way, &'static str)> {
-    let token_url = BaseUrl::new(login.clone()).join(["services", "oauth2", "token"])?;
-    let client_id = settings.text(&CLIENT_ID)?;
-    if client_id.trim().is_empty() {
-        return Err(wrong(&CLIENT_ID, "is empty".to_owned(), "copy the consumer key from the app's settings"));
+/// What every way of signing in stands on.
+struct App {
+    token_url: Url,
+    client_id: String,
+    rule: InstanceRule,
+    life: TimeDelta,
+}
+
+impl App {
+    fn of(settings: &Settings, login: &Url) -> Result<Self> {
+        let client_id = settings.text(&CLIENT_ID)?;
+        if client_id.trim().is_empty() {
+            return Err(wrong(&CLIENT_ID, "is empty".to_owned(), "copy the consumer key from the app's settings"));
+        }
+        Ok(Self {
+            token_url: oauth_url(login, "token")?,
+            client_id,
+            rule: InstanceRule { login: login.clone(), trusted: optional_origin(settings, &TRUSTED_INSTANCE)? },
+            life: minutes(settings, &SESSION_MINUTES, 5, 24 * 60)?,
+        })
     }
+
+    /// A way that gets its tokens as this vendor gives them.
+    fn spoken(&self, way: OAuth2) -> OAuth2 {
+        way.secret_in_body().endpoint("instance_url", Arc::new(self.rule.clone())).unstated_life(self.life)
+    }
+
+    /// With the refresh token that a person's sign-in left.
+    fn signed_in(&self, secrets: &Secrets) -> OAuth2 {
+        self.spoken(OAuth2::signed_in(self.token_url.clone(), self.client_id.clone(), secrets.get(&CLIENT_SECRET).ok()))
+    }
+}
+
+/// An address of sign-ins [<https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_endpoints.htm>].
+fn oauth_url(login: &Url, part: &str) -> Result<Url> {
+    BaseUrl::new(login.clone()).join(["services", "oauth2", part])
+}
+
+fn login(settings: &Settings) -> Result<Url> {
+    origin(&LOGIN_URL, &settings.text(&LOGIN_URL)?)
+}
+
+/// How a person signs in: the web server flow with its proof
+/// [<https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_web_server_flow.htm>].
+fn web_sign_in(settings: &Settings, secrets: &Secrets) -> Result<WebSignIn> {
+    let way = settings.text(&SIGN_IN)?;
+    if way != "refresh-token" {
+        return Err(wrong(&SIGN_IN, format!("is {way}, which needs no person"), "set sign_in = \"refresh-token\" to sign in as a person"));
+    }
+    if secrets.get(&REFRESH_TOKEN).is_ok() {
+        return Err(wrong(
+            &REFRESH_TOKEN,
+            "is given, and counts before a person's sign-in".to_owned(),
+            "take it out of the connection first",
+        ));
+    }
+    let login = login(settings)?;
+    Ok(WebSignIn {
+        authorize_url: oauth_url(&login, "authorize")?,
+        scopes: &["api", "refresh_token"],
+        oauth: App::of(settings, &login)?.signed_in(secrets),
+    })
+}
+
+/// The sign-in that was chosen, and what to look at where it is refused.
+fn sign_in(settings: &Settings, secrets: &Secrets, context: &Context, login: &Url) -> Result<(Way, String)> {
+    let app = App::of(settings, login)?;
     // Judged also where another way was chosen, so that a mistake shows before it matters.
     let (username, audience) = (settings.optional_text(&USERNAME)?, audience(settings, login)?);
-    let rule = InstanceRule { login: login.clone(), trusted: optional_origin(settings, &TRUSTED_INSTANCE)? };
-    let life = minutes(settings, &SESSION_MINUTES, 5, 24 * 60)?;
-    let oauth = |way: OAuth2| {
-        let way = way.secret_in_body().endpoint("instance_url", Arc::new(rule.clone())).unstated_life(life);
-        Way::OAuth(Box::new(way))
-    };
+    let oauth = |way: OAuth2| Way::OAuth(Box::new(way));
     match settings.text(&SIGN_IN)?.as_str() {
         "client-credentials" => {
             let host = login.host_str().unwrap_or_default();
@@ -372,21 +428,29 @@ fn sign_in(settings: &Settings, secrets: &Secrets, context: &Context, login: &Ur
                     "use the organisation's My Domain: https://NAME.my.salesforce.com",
                 ));
             }
-            let way = OAuth2::client_credentials(token_url, client_id, secrets.get(&CLIENT_SECRET)?);
+            let way = app.spoken(OAuth2::client_credentials(app.token_url.clone(), app.client_id.clone(), secrets.get(&CLIENT_SECRET)?));
             Ok((
                 oauth(way),
-                "check `client_id` and `client_secret`, that the app allows the client credentials flow, and that it has a run-as user",
+                "check `client_id` and `client_secret`, that the app allows the client credentials flow, and that it has a run-as user"
+                    .to_owned(),
             ))
         }
-        "refresh-token" => {
-            let way = OAuth2::refresh(token_url, client_id, secrets.get(&CLIENT_SECRET).ok(), secrets.get(&REFRESH_TOKEN)?);
-            Ok((
-                oauth(way),
-                "have a person consent again and put the new token into `refresh_token`; check `client_id` and `client_secret` too",
-            ))
-        }
+        "refresh-token" => match secrets.get(&REFRESH_TOKEN) {
+            Ok(token) => {
+                let client_secret = secrets.get(&CLIENT_SECRET).ok();
+                let way = app.spoken(OAuth2::refresh(app.token_url.clone(), app.client_id.clone(), client_secret, token));
+                let advice =
+                    "have a person sign in again and put the new token into `refresh_token`; check `client_id` and `client_secret` too";
+                Ok((oauth(way), advice.to_owned()))
+            }
+            Err(_) => {
+                let advice = format!("sign in again: rightful connect {}; check `client_id` and `client_secret` too", context.connection);
+                Ok((oauth(app.signed_in(secrets)), advice))
+            }
+        },
         _ => {
             let pem = secrets.get(&PRIVATE_KEY)?;
+            let App { token_url, client_id, rule, life } = app;
             let scheme = JwtBearer {
                 token_url,
                 client_id,
@@ -398,7 +462,7 @@ fn sign_in(settings: &Settings, secrets: &Secrets, context: &Context, login: &Ur
                 life,
                 clock: context.clock.clone(),
             };
-            Ok((Way::Assertion(Box::new(BodySession::new(scheme))), "check `client_id`, `username` and `private_key`"))
+            Ok((Way::Assertion(Box::new(BodySession::new(scheme))), "check `client_id`, `username` and `private_key`".to_owned()))
         }
     }
 }
@@ -409,7 +473,7 @@ impl SalesforceConnector {
     /// # Errors
     /// `Config` where a setting or secret is missing or cannot be right; the text names it.
     pub fn connect(settings: &Settings, secrets: &Secrets, context: Context) -> Result<Self> {
-        let login = origin(&LOGIN_URL, &settings.text(&LOGIN_URL)?)?;
+        let login = login(settings)?;
         let version = version(settings)?;
         let code = settings.text(&ACCOUNT_CODE)?;
         let code = Name::parse(&code).ok_or_else(|| {

@@ -9,7 +9,7 @@ use rightful_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::ids::SfId;
-use crate::objects::{EMAIL, IN_QUEUE, OWNER, Object};
+use crate::objects::{EMAIL, IN_QUEUE, OWNER, Object, SHORT_ID};
 use crate::soql::Name;
 use crate::wire;
 
@@ -169,7 +169,11 @@ pub fn record<'a>(object: &Object, shape: &Shape, services: &[String], cell: imp
     let mut keys = Vec::with_capacity(object.keys.len());
     for key in &object.keys {
         let Some(text) = cell(key.field.as_str()).filter(|text| !text.is_empty()) else { continue };
-        let text = if key.name == EMAIL { text.trim().to_lowercase() } else { text.into_owned() };
+        let text = match () {
+            () if key.name == EMAIL => text.trim().to_lowercase(),
+            () if key.name == SHORT_ID => id.short().to_owned(),
+            () => text.into_owned(),
+        };
         keys.push(Key { name: key.name.clone(), value: text });
     }
     let active = !object.people || is_true("IsActive");
@@ -228,6 +232,7 @@ mod tests {
         let person = user.person.clone().unwrap();
         assert_eq!((person.emails, person.active, person.service), (vec!["user1@example.com".to_owned()], false, false));
         assert_eq!(user.key(&crate::objects::USER_NAME), Some("User1@acme.example"));
+        assert_eq!(user.key(&SHORT_ID), Some("005Qk000003mNoP"));
         assert_eq!(user.changed_at.unwrap().to_rfc3339(), "2026-11-20T09:15:02+00:00");
         let bot = of("user", &Shape::default(), r#"{"Id":"005Qk000003mNoP","Username":"Bot@acme.example","IsActive":true}"#).unwrap();
         assert!(bot.person.unwrap().service);

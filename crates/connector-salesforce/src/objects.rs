@@ -31,6 +31,8 @@ pub const USER_NAME: KeyName = KeyName::fixed("user-name");
 pub const EMAIL: KeyName = KeyName::fixed("email");
 /// What single sign-on knows a user by.
 pub const FEDERATION_ID: KeyName = KeyName::fixed("federation-id");
+/// A user's id as reports and the address bar show it: its first 15 characters, whose letter case counts.
+pub const SHORT_ID: KeyName = KeyName::fixed("short-id");
 /// A user's number in the company; anything may stand there.
 pub const EMPLOYEE_NUMBER: KeyName = KeyName::fixed("employee-number");
 /// A queue's name in the API.
@@ -63,6 +65,8 @@ pub struct Object {
     pub queued: bool,
     /// Do deleted rows stay visible for a while?
     pub recycled: bool,
+    /// Do old rows leave ordinary queries although they are there?
+    pub archived: bool,
     /// Which of its rows count.
     pub only: Option<(&'static str, &'static str)>,
     pub keys: Vec<KeyField>,
@@ -81,6 +85,7 @@ impl Object {
             owned: true,
             queued: false,
             recycled: true,
+            archived: false,
             only: None,
             keys: Vec::new(),
             further: &[],
@@ -88,9 +93,15 @@ impl Object {
         }
     }
 
-    /// The condition that picks its rows.
+    /// The condition that picks its rows, deleted ones too.
     pub fn condition(&self) -> Option<Condition> {
         self.only.map(|(field, value)| Condition::Compare(Name::known(field), Comparison::Is, Literal::known(value)))
+    }
+
+    /// The conditions that pick its rows which are there. To see archived ones is to see deleted ones.
+    pub fn present(&self) -> impl Iterator<Item = Condition> {
+        let kept = || Condition::Compare(Name::known("IsDeleted"), Comparison::Is, Literal::boolean(false));
+        self.condition().into_iter().chain(self.archived.then(kept))
     }
 
     /// The key of that name.
@@ -151,6 +162,7 @@ pub fn standard(account_code: Name) -> Vec<Object> {
             keys: vec![
                 key(USER_NAME, "Username", true, false),
                 key(EMAIL, "Email", false, false),
+                key(SHORT_ID, "Id", true, false),
                 key(FEDERATION_ID, "FederationIdentifier", false, true),
                 key(EMPLOYEE_NUMBER, "EmployeeNumber", false, true),
             ],
@@ -185,17 +197,21 @@ pub fn named(entry: &str) -> Option<Object> {
         None => (entry.trim(), None),
     };
     let name = Name::parse(name)?;
-    let title = match name.as_str() {
-        "Case" => "CaseNumber",
-        "Task" | "Event" => "Subject",
-        "Contract" => "ContractNumber",
-        "Order" => "OrderNumber",
+    // Salesforce does not look at the case of names.
+    let title = match name.as_str().to_ascii_lowercase().as_str() {
+        "case" => "CaseNumber",
+        "task" | "event" => "Subject",
+        "contract" => "ContractNumber",
+        "order" => "OrderNumber",
         _ => "Name",
     };
+    // Activities are archived a year after their date, and only `queryAll` shows them then:
+    // <https://developer.salesforce.com/docs/atlas.en-us.262.0.api.meta/api/sforce_api_guidelines_archive.htm>.
+    let archived = title == "Subject";
     let keys = code.map(|field| KeyField { name: CODE, field, unique: false, optional: false }).into_iter().collect();
     let kind = Kind::new(name.as_str());
     // Any other object's queues show themselves by the owner's id.
-    Some(Object { title: Name::known(title), queued: true, keys, fields: &[], ..Object::owned(kind, name) })
+    Some(Object { title: Name::known(title), queued: true, archived, keys, fields: &[], ..Object::owned(kind, name) })
 }
 
 /// What a kind of the settings can do.
@@ -212,6 +228,11 @@ mod tests {
         let case = named("Case").unwrap();
         assert_eq!((case.kind.as_str(), case.title.as_str(), case.keys.len()), ("Case", "CaseNumber", 0));
         let visit = named(" Visit__c : Number__c ").unwrap();
+        assert!(!case.archived && !visit.archived);
+        for entry in ["Task", "Event", "task"] {
+            let activity = named(entry).unwrap();
+            assert_eq!((activity.title.as_str(), activity.archived), ("Subject", true), "{entry}");
+        }
         assert_eq!((visit.name.as_str(), visit.key(&CODE).unwrap().field.as_str()), ("Visit__c", "Number__c"));
         for entry in ["", "Case:", "Case:a b", "1Case", "Case WHERE", "Case;x"] {
             assert_eq!(named(entry), None, "{entry:?}");

@@ -13,7 +13,9 @@
 //! - **Late rows:** a long transaction shows its rows after its stamps; `lookback` goes back for them (10 minutes, the vendor states no bound).
 //! - **Deletions:** windows are read through `queryAll`, which shows the recycle bin for 15 days
 //!   [<https://developer.salesforce.com/docs/platform/api-rest/guide/resources-getdeleted.md>]. What is purged earlier shows in
-//!   [`Page::whole`]. That deleting moves `SystemModstamp` is unconfirmed; the count notices it all the same.
+//!   [`Page::whole`]. A row that is gone still names its last owner and its values. That deleting moves `SystemModstamp` is unconfirmed; the count notices it all the same.
+//! - **Archived activities** are out of sight of `query` and are there all the same: tasks and events are read and counted through `queryAll`
+//!   [<https://developer.salesforce.com/docs/atlas.en-us.262.0.api.meta/api/sforce_api_guidelines_archive.htm>].
 
 use std::sync::Arc;
 
@@ -27,7 +29,7 @@ use crate::api::{Api, Locator, Sight, parsed};
 use crate::bulk;
 use crate::ids::{IdRange, SfId, ranges};
 use crate::map::{self, STAMP, Shape};
-use crate::objects::Object;
+use crate::objects::{Object, SHORT_ID};
 use crate::soql::{Comparison, Condition, Direction, Literal, Name, OneOrMore, Query, Select};
 use crate::wire;
 
@@ -184,7 +186,8 @@ impl Reader {
 
     /// How many rows there are.
     pub async fn whole(&self, object: &Object) -> Result<u64> {
-        self.api.count("count", &of(Query::new(Select::Count, object.name.clone()), object.condition())).await
+        let query = of(Query::new(Select::Count, object.name.clone()), object.present());
+        self.api.count("count", sight(object, false), &query).await
     }
 
     /// The newest stamp there is; `None` where there is no row.
@@ -201,8 +204,8 @@ impl Reader {
     /// The id at one end.
     async fn end(&self, object: &Object, direction: Direction) -> Result<Option<SfId>> {
         let id = Name::known("Id");
-        let query = of(Query::new(Select::Fields(vec![id.clone()]), object.name.clone()), object.condition());
-        let text = self.api.one("id ranges", Sight::Present, &query.first_by(id, direction), "Id").await?;
+        let query = of(Query::new(Select::Fields(vec![id.clone()]), object.name.clone()), object.present());
+        let text = self.api.one("id ranges", sight(object, false), &query.first_by(id, direction), "Id").await?;
         Ok(text.and_then(|text| SfId::parse(&text)))
     }
 
@@ -241,6 +244,10 @@ impl Reader {
                 let ids = ids.iter().filter_map(|id| SfId::parse(id.as_str()));
                 Ok((Name::known("Id"), ids.map(|id| Literal::id(&id)).collect()))
             }
+            Rows::Keys(key, values) if *key == SHORT_ID && object.people => {
+                let short = values.iter().filter(|value| value.len() == 15).filter_map(|value| SfId::parse(value));
+                Ok((Name::known("Id"), short.map(|id| Literal::id(&id)).collect()))
+            }
             Rows::Keys(key, values) => {
                 let field = object.key(key).ok_or_else(|| unknown_key(object, key))?.field.clone();
                 Ok((field, values.iter().map(|value| Literal::text(value)).collect::<Result<_>>()?))
@@ -251,11 +258,10 @@ impl Reader {
 
     async fn by_values(&self, scan: &Scan, object: &Object, field: &Name, values: &[Literal], shape: &Shape) -> Result<Page> {
         let Some(values) = OneOrMore::of(values.to_vec()) else { return Ok(Page::default()) };
-        let fields = map::selected(object, shape, false);
-        let query =
-            of(Query::new(Select::Fields(fields), object.name.clone()), object.condition()).and(Condition::In(field.clone(), values));
-        let response = self.api.query(operation(object), Sight::Present, &query).await?;
-        let mut page = self.page(scan, object, Sight::Present, shape, &response)?;
+        let (fields, sight) = (map::selected(object, shape, false), sight(object, false));
+        let query = of(Query::new(Select::Fields(fields), object.name.clone()), object.present()).and(Condition::In(field.clone(), values));
+        let response = self.api.query(operation(object), sight, &query).await?;
+        let mut page = self.page(scan, object, sight, shape, &response)?;
         page.total = None;
         if let Rows::Keys(key, wanted) = &scan.rows {
             // Salesforce compares text without regard to case; keys are compared to the letter.
@@ -282,12 +288,12 @@ impl Reader {
 }
 
 /// How deep a query of this object looks.
-fn sight(object: &Object, changes: bool) -> Sight {
-    if object.recycled && changes { Sight::Deleted } else { Sight::Present }
+pub fn sight(object: &Object, changes: bool) -> Sight {
+    if object.archived || object.recycled && changes { Sight::Deleted } else { Sight::Present }
 }
 
-fn of(query: Query, condition: Option<Condition>) -> Query {
-    condition.into_iter().fold(query, Query::and)
+fn of(query: Query, conditions: impl IntoIterator<Item = Condition>) -> Query {
+    conditions.into_iter().fold(query, Query::and)
 }
 
 /// The query of a part.
@@ -296,13 +302,14 @@ pub fn query(object: &Object, part: &Part, shape: &Shape) -> Query {
     let (id, stamp) = (Name::known("Id"), Name::known(STAMP));
     let compare = |field: &Name, how, value| Condition::Compare(field.clone(), how, value);
     let conditions = [
-        object.condition(),
         part.ids.above.as_ref().map(|above| compare(&id, Comparison::Above, Literal::id(above))),
         part.ids.up_to.as_ref().map(|up_to| compare(&id, Comparison::AtMost, Literal::id(up_to))),
         part.window.map(|window| compare(&stamp, Comparison::AtLeast, Literal::instant(window.from))),
         part.window.map(|window| compare(&stamp, Comparison::Below, Literal::instant(window.before))),
     ];
     let query = Query::new(Select::Fields(map::selected(object, shape, deleted)), object.name.clone());
+    // A window shows what was deleted in it.
+    let query = if deleted { of(query, object.condition()) } else { of(query, object.present()) };
     conditions.into_iter().flatten().fold(query, Query::and)
 }
 

@@ -33,7 +33,7 @@ pub enum Way {
 pub struct SignIn {
     pub way: Way,
     /// What to look at when a sign-in is refused.
-    pub advice: &'static str,
+    pub advice: String,
     /// The share of the daily budget that may be used up, in percent (SF-7).
     pub share: u64,
 }
@@ -50,7 +50,7 @@ impl SignIn {
 #[async_trait]
 impl Authorizer for SignIn {
     async fn authorize(&self, request: &mut Request, context: &Context) -> Result<Stamp> {
-        self.inner().authorize(request, context).await.map_err(|error| advised(error, self.advice))
+        self.inner().authorize(request, context).await.map_err(|error| advised(error, &self.advice))
     }
 
     fn observe(&self, stamp: Stamp, response: &Response, context: &Context) {
@@ -78,7 +78,7 @@ impl Authorizer for SignIn {
     }
 }
 
-fn advised(error: Error, advice: &'static str) -> Error {
+fn advised(error: Error, advice: &str) -> Error {
     if error.kind() == ErrorKind::Unauthenticated && !error.mend().is_some_and(|hint| hint.starts_with(jwt::KNOWN)) {
         error.hint(advice)
     } else {

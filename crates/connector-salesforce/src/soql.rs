@@ -94,6 +94,11 @@ impl Literal {
         Self(at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
     }
 
+    /// True or false.
+    pub fn boolean(flag: bool) -> Self {
+        Self(flag.to_string())
+    }
+
     /// A word that this connector spells itself.
     pub(crate) fn known(text: &'static str) -> Self {
         Self(quoted(text))

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_a_verdict() {
+    fn ss_27_ss_28_every_row_has_a_verdict() {
         for (row, words) in [
             (",Liv,Berg,T,,,", "the e-mail address is missing"),
             ("liv,Liv,Berg,T,,,", "`liv` is no e-mail address"),
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_and_an_id_of_another_system_belong_to_one_user() {
+    fn ss_12_ss_14_an_address_and_an_id_of_another_system_belong_to_one_user() {
         let text = format!(
             "{HEAD}\na@b.c,,,T,,,Salesforce=005Kz00000AbCdE\nA@B.C,,,T,,,\nd@b.c,,,T,,,salesforce={}\ne@b.c,,,T,,,Dynamics=005Kz00000AbCdE\n",
             salesforce_id("005Kz00000AbCdE")

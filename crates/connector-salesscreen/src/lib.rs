@@ -10,6 +10,7 @@ mod connector;
 pub mod export;
 mod inspect;
 mod map;
+mod patience;
 mod preflight;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -29,6 +30,7 @@ pub use connector::SalesScreenConnector;
 
 use connector::NO_READS;
 use map::{OWNER, RECORD, Rules, TeamPlace, USER};
+use patience::Patience;
 
 pub(crate) const VENDOR: VendorId = VendorId::fixed("salesscreen");
 
@@ -202,6 +204,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     account: &["base_url", "company"],
     scope: &[],
     sign_in: "A key per account, sent in a header with every call.",
+    web_sign_in: None,
     kinds: || kinds(&Reach { batch: 100, removal: true, more_values: true, record_team: true }),
     open_kinds: None,
     people_file: Some(PeopleFile { columns: &export::COLUMNS, read: export::people }),
@@ -363,7 +366,7 @@ impl SalesScreenConnector {
         let keys = HeaderKeys::new([(HeaderName::from_static("apikey"), key.clone())])?;
         // Without a stated wait: from one second, doubling; the seventh attempt is the last.
         let retry = RetryPolicy { attempts: 7, first_wait: Duration::from_secs(1), ..RetryPolicy::default() };
-        let client = Client::new(context, Arc::new(keys), inspect::inspect).retry(retry);
+        let client = Client::new(context, Arc::new(Patience::new(keys)), inspect::inspect).retry(retry);
         let api = api::Api { client, base, key, remove_path };
         Ok(Self { kinds: kinds(&reach), writer: write::Writer { api, rules, batch }, facts })
     }

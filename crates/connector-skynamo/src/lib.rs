@@ -99,6 +99,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     account: &["base_url", "instance"],
     scope: &[],
     sign_in: "An access token per instance, sent in a header with the instance's name.",
+    web_sign_in: None,
     kinds: || kinds(100),
     open_kinds: None,
     people_file: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Connector, Context, Kind, KindSpec, PeopleFile, Result, Secrets, Setting, Settings, VendorId};
+use crate::{Connector, Context, Kind, KindSpec, PeopleFile, Result, Secrets, Setting, Settings, VendorId, WebSignIn};
 
 /// Static facts of one connector. Each connector crate has one `pub static DESCRIPTOR: Descriptor`.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Descriptor {
     pub scope: &'static [&'static str],
     /// How one signs in, in one sentence.
     pub sign_in: &'static str,
+    /// How a person signs in for a connection, in a browser; fails for settings that need no person. `None`: the vendor offers no such way.
+    pub web_sign_in: Option<fn(&Settings, &Secrets) -> Result<WebSignIn>>,
     /// Kinds with the most each can do.
     pub kinds: fn() -> Vec<KindSpec>,
     /// Further kinds that a setting names, where the vendor lets its customers make kinds of their own.
@@ -146,6 +148,7 @@ mod tests {
             account: &["base_url", "company"],
             scope: &[],
             sign_in: "",
+            web_sign_in: None,
             kinds: || vec![KindSpec::read_only(Kind::fixed("user"))],
             open_kinds: Some(OpenKinds {
                 setting: "objects",

@@ -11,6 +11,9 @@ use crate::{Context, Error, ErrorKind, Result, Secret};
 /// How often a slot is tried again that others keep writing to.
 const SLOT_ATTEMPTS: usize = 16;
 
+/// Where a rejection is kept in the slot.
+pub(crate) const REJECTED: &str = "rejected";
+
 /// A short stable fingerprint of several texts, to notice that one of them changed without keeping them.
 pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
     // Lengths keep ("ab", "c") apart from ("a", "bc").
@@ -66,7 +69,7 @@ impl Latch {
     pub(crate) async fn check(&self, credentials: u64, context: &Context) -> Result<()> {
         let looked = self.state().looked;
         if !looked {
-            let found = slot_entry(context, "rejected").await?.and_then(|json| serde_json::from_value::<Rejection>(json).ok());
+            let found = slot_entry(context, REJECTED).await?.and_then(|json| serde_json::from_value::<Rejection>(json).ok());
             let mut state = self.state();
             state.looked = true;
             if state.rejection.is_none() {
@@ -94,7 +97,7 @@ impl Latch {
             let context = context.clone();
             let keeping = tokio::spawn(async move {
                 let kept = change_slot(&context, |entries| {
-                    entries.insert("rejected".to_owned(), json.clone());
+                    entries.insert(REJECTED.to_owned(), json.clone());
                 });
                 if let Err(trouble) = kept.await {
                     tracing::warn!(connection = %context.connection, error = %trouble, "the rejected sign-in could not be remembered for the next process");
@@ -118,7 +121,7 @@ impl Latch {
             state.rejection = None;
         }
         change_slot(context, |entries| {
-            entries.remove("rejected");
+            entries.remove(REJECTED);
         })
         .await
     }
@@ -143,7 +146,7 @@ async fn slot_entry(context: &Context, name: &str) -> Result<Option<Json>> {
 }
 
 /// Changes the slot's entries, whoever else writes to it; writes nothing where nothing changes.
-async fn change_slot(context: &Context, change: impl Fn(&mut Map<String, Json>) + Send + Sync) -> Result<()> {
+pub(crate) async fn change_slot(context: &Context, change: impl Fn(&mut Map<String, Json>) + Send + Sync) -> Result<()> {
     for _ in 0..SLOT_ATTEMPTS {
         let held = context.slot.load().await?;
         let before = slot_entries(held.text.as_ref());

@@ -38,6 +38,7 @@ mod slot;
 mod status;
 mod transport;
 mod value;
+mod web_sign_in;
 mod write;
 
 pub use addresses::*;
@@ -75,6 +76,7 @@ pub use slot::*;
 pub use status::*;
 pub use transport::*;
 pub use value::*;
+pub use web_sign_in::*;
 pub use write::*;
 
 pub use async_trait::async_trait;

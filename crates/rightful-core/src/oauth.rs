@@ -1,4 +1,4 @@
-//! OAuth 2.0 sign-in without a person: client credentials and refresh tokens, spoken by the `oauth2` crate over our transport.
+//! OAuth 2.0 sign-in of a program: client credentials and refresh tokens, spoken by the `oauth2` crate over our transport.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,16 +9,17 @@ use chrono::TimeDelta;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use oauth2::basic::{BasicClient, BasicTokenResponse};
-use oauth2::{AuthType, ClientId, ClientSecret, RefreshToken, RequestTokenError, Scope, TokenResponse, TokenUrl};
+use oauth2::{AuthType, AuthorizationCode, ClientId, ClientSecret, RefreshToken, RequestTokenError, Scope, TokenResponse, TokenUrl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use url::Url;
 
-use crate::latch::{Latch, mixed, slot_entries, slot_text};
+use crate::latch::{Latch, REJECTED, change_slot, mixed, slot_entries, slot_text};
 use crate::session::SessionCell;
+use crate::web_sign_in::Asked;
 use crate::{
-    Authorizer, Call, Client, Context, Error, ErrorKind, HostRule, Instant, NoAuthorization, Renewal, Request, Response, Result, Secret,
-    Session, Stamp, fingerprint, inspect_status,
+    Authorizer, Call, Client, ConnectionName, Context, Error, ErrorKind, HostRule, Instant, NoAuthorization, Renewal, Request, Response,
+    Result, Secret, Session, Stamp, fingerprint, inspect_status,
 };
 
 /// The largest token answer that is read.
@@ -36,6 +37,9 @@ const MARGIN: TimeDelta = TimeDelta::seconds(60);
 /// Where its tokens are kept in the connection's slot.
 const ENTRY: &str = "oauth";
 
+/// Tells the fingerprints of a person's sign-in from those of the application's own.
+const SIGNED_IN: &str = "signed in";
+
 /// Signs calls with `Authorization: Bearer` and an access token that it fetches and renews.
 ///
 /// A rotated refresh token is saved in the connection's slot before it is used; of several workers one exchanges it and the others take over
@@ -45,7 +49,7 @@ pub struct OAuth2 {
     token_url: Url,
     client_id: String,
     client_secret: Option<Secret>,
-    refresh_token: Option<Secret>,
+    grant: Grant,
     scopes: Vec<String>,
     parameters: Vec<(String, String)>,
     secret_in_body: bool,
@@ -53,6 +57,25 @@ pub struct OAuth2 {
     unstated_life: Option<TimeDelta>,
     cell: SessionCell,
     latch: Latch,
+}
+
+/// What an access token is given for.
+#[derive(Debug)]
+enum Grant {
+    /// The application itself.
+    Application,
+    /// A refresh token that was configured.
+    Configured(Secret),
+    /// The refresh token that a person's sign-in left in the slot.
+    SignedIn,
+}
+
+/// What one token call proves itself with.
+#[derive(Clone, Copy)]
+enum Proof<'a> {
+    Application,
+    Refresh(&'a Secret),
+    Code(&'a Secret, &'a Asked),
 }
 
 /// Where a token answer says that its token is to be used.
@@ -103,20 +126,25 @@ struct Tokens {
 impl OAuth2 {
     /// Signs in as the application itself (RFC 6749, section 4.4).
     pub fn client_credentials(token_url: Url, client_id: impl Into<String>, client_secret: Secret) -> Self {
-        Self::of(token_url, client_id.into(), Some(client_secret), None)
+        Self::of(token_url, client_id.into(), Some(client_secret), Grant::Application)
     }
 
     /// Signs in with a refresh token that a person's consent brought (RFC 6749, section 6). A public client has no secret.
     pub fn refresh(token_url: Url, client_id: impl Into<String>, client_secret: Option<Secret>, refresh_token: Secret) -> Self {
-        Self::of(token_url, client_id.into(), client_secret, Some(refresh_token))
+        Self::of(token_url, client_id.into(), client_secret, Grant::Configured(refresh_token))
     }
 
-    fn of(token_url: Url, client_id: String, client_secret: Option<Secret>, refresh_token: Option<Secret>) -> Self {
+    /// Signs in with the refresh token that a person's sign-in left in the connection's slot: see [`WebSignIn`](crate::WebSignIn).
+    pub fn signed_in(token_url: Url, client_id: impl Into<String>, client_secret: Option<Secret>) -> Self {
+        Self::of(token_url, client_id.into(), client_secret, Grant::SignedIn)
+    }
+
+    fn of(token_url: Url, client_id: String, client_secret: Option<Secret>, grant: Grant) -> Self {
         Self {
             token_url,
             client_id,
             client_secret,
-            refresh_token,
+            grant,
             scopes: Vec::new(),
             parameters: Vec::new(),
             secret_in_body: false,
@@ -163,18 +191,37 @@ impl OAuth2 {
         self
     }
 
+    /// The application's id at the vendor.
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Fingerprint of all that a token call proves itself with: a rejection counts until it changes.
     fn credentials(&self) -> u64 {
-        let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
-        let (client, refresh) = (Secret::new(secret(&self.client_secret)), Secret::new(secret(&self.refresh_token)));
-        mixed(fingerprint([self.client_id.as_str(), client.expose(), refresh.expose()]), &self.token_url)
+        let client = self.client_secret.as_ref().map_or("", Secret::expose);
+        let parts = match &self.grant {
+            Grant::Application => vec![self.client_id.as_str(), client, ""],
+            Grant::Configured(token) => vec![self.client_id.as_str(), client, token.expose()],
+            Grant::SignedIn => vec![self.client_id.as_str(), client, "", SIGNED_IN],
+        };
+        mixed(fingerprint(parts), &self.token_url)
+    }
+
+    /// Fingerprint of what the tokens in the slot belong to. What a person granted outlives a new secret of the client.
+    fn owner(&self) -> u64 {
+        match self.grant {
+            Grant::SignedIn => mixed(fingerprint([self.client_id.as_str(), SIGNED_IN]), &self.token_url),
+            Grant::Application | Grant::Configured(_) => self.credentials(),
+        }
     }
 
     async fn sign_in(&self, context: &Context, model: &Request, refused: Option<Secret>) -> Result<Session> {
         let credentials = self.credentials();
         self.latch.check(credentials, context).await?;
-        let outcome = match &self.refresh_token {
-            None => self.exchange(context, model, None).await,
-            Some(configured) => self.exchange_once(context, model, credentials, configured, refused).await,
+        let outcome = match &self.grant {
+            Grant::Application => self.exchange(context, Some(model), Proof::Application).await,
+            Grant::Configured(token) => self.exchange_once(context, model, Some(token), refused).await,
+            Grant::SignedIn => self.exchange_once(context, model, None, refused).await,
         };
         match outcome {
             // Checked after a rotated refresh token was saved: an address that is refused must not cost the grant.
@@ -187,6 +234,31 @@ impl OAuth2 {
             Err(error) if error.kind() == ErrorKind::Unauthenticated => Err(self.latch.close(credentials, error, context).await),
             Err(error) => Err(error),
         }
+    }
+
+    /// Exchanges the code that a person's sign-in brought, and keeps its tokens in the slot in place of what was there.
+    pub(crate) async fn redeem(&self, context: &Context, code: &Secret, asked: &Asked) -> Result<()> {
+        let tokens = self.exchange(context, None, Proof::Code(code, asked)).await?;
+        self.checked_endpoint(tokens.endpoint.as_deref())?;
+        let refresh = tokens.refresh.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Config, "the vendor gave no refresh token, so the sign-in would end with its session")
+                .operation("token")
+                .hint(format!("allow the app these scopes at the vendor: {}", asked.scopes.join(", ")))
+        })?;
+        let mut entries = Map::new();
+        keep(&mut entries, &Kept::of(self.owner(), &tokens, refresh))?;
+        change_slot(context, |held| {
+            // What was refused was the grant before.
+            held.remove(REJECTED);
+            held.extend(entries.clone());
+        })
+        .await
+    }
+
+    /// Has somebody signed in?
+    pub(crate) async fn is_signed_in(&self, context: &Context) -> Result<bool> {
+        let held = context.slot.load().await?;
+        Ok(kept_for(&slot_entries(held.text.as_ref()), self.owner()).refresh_token.is_some())
     }
 
     fn checked_endpoint(&self, named: Option<&str>) -> Result<Option<Url>> {
@@ -204,18 +276,21 @@ impl OAuth2 {
         &self,
         context: &Context,
         model: &Request,
-        credentials: u64,
-        configured: &Secret,
+        configured: Option<&Secret>,
         refused: Option<Secret>,
     ) -> Result<Tokens> {
+        let owner = self.owner();
         loop {
             let held = context.slot.load().await?;
             let mut entries = slot_entries(held.text.as_ref());
-            let mut kept = kept_for(&entries, credentials);
+            let mut kept = kept_for(&entries, owner);
             let now = context.clock.now();
             if let Some(tokens) = kept.usable(now, refused.as_ref()) {
                 return Ok(tokens);
             }
+            let Some(sent) = kept.refresh_token.as_deref().map(Secret::new).or_else(|| configured.cloned()) else {
+                return Err(nobody_signed_in(&context.connection).operation("token"));
+            };
             if kept.claimed_until.is_some_and(|until| until > now) {
                 context.clock.sleep(CLAIM_POLL).await;
                 continue;
@@ -225,29 +300,25 @@ impl OAuth2 {
             if !context.slot.swap(held.revision, slot_text(&entries)).await? {
                 continue;
             }
-            let sent = kept.refresh_token.as_deref().map_or_else(|| configured.clone(), Secret::new);
-            let outcome = self.exchange(context, model, Some(&sent)).await;
-            return self.save(context, credentials, &sent, outcome).await;
+            let outcome = self.exchange(context, Some(model), Proof::Refresh(&sent)).await;
+            return self.save(context, owner, &sent, outcome).await;
         }
     }
 
     /// Saves what the exchange brought and lets go of the claim. Where another worker's newer token is there already, it is taken over.
-    async fn save(&self, context: &Context, credentials: u64, sent: &Secret, outcome: Result<Tokens>) -> Result<Tokens> {
+    async fn save(&self, context: &Context, owner: u64, sent: &Secret, outcome: Result<Tokens>) -> Result<Tokens> {
         loop {
             let held = context.slot.load().await?;
             let mut entries = slot_entries(held.text.as_ref());
-            let mut kept = kept_for(&entries, credentials);
+            let mut kept = kept_for(&entries, owner);
             let moved_on = kept.refresh_token.as_deref().is_some_and(|token| token != sent.expose());
             if moved_on && let Some(tokens) = kept.usable(context.clock.now(), None) {
                 return Ok(tokens);
             }
             kept.claimed_until = None;
             if let Ok(tokens) = &outcome {
-                kept.access_token = Some(tokens.access.expose().to_owned());
-                kept.expires = tokens.expires;
-                kept.endpoint = tokens.endpoint.clone();
                 // No new refresh token means that the old one stays good.
-                kept.refresh_token = Some(tokens.refresh.as_ref().unwrap_or(sent).expose().to_owned());
+                kept = Kept::of(owner, tokens, tokens.refresh.as_ref().unwrap_or(sent));
             }
             keep(&mut entries, &kept)?;
             if context.slot.swap(held.revision, slot_text(&entries)).await? {
@@ -257,7 +328,7 @@ impl OAuth2 {
     }
 
     /// One token call. The status, the waiting and the content type are judged before the `oauth2` crate sees the answer.
-    async fn exchange(&self, context: &Context, model: &Request, refresh_token: Option<&Secret>) -> Result<Tokens> {
+    async fn exchange(&self, context: &Context, model: Option<&Request>, proof: Proof<'_>) -> Result<Tokens> {
         let mut client = BasicClient::new(ClientId::new(self.client_id.clone()))
             .set_token_uri(TokenUrl::from_url(self.token_url.clone()))
             .set_auth_type(if self.secret_in_body { AuthType::RequestBody } else { AuthType::BasicAuth });
@@ -267,30 +338,39 @@ impl OAuth2 {
         let sender = Sender {
             client: Client::new(context.clone(), Arc::new(NoAuthorization), inspect_status),
             url: self.token_url.clone(),
-            model: model.clone(),
-            // Asking for another token is harmless; exchanging a refresh token that is rotated is not.
-            idempotent: refresh_token.is_none(),
+            model: model.cloned(),
+            // Asking for another token is harmless; exchanging a refresh token that is rotated is not, and a code is good for one attempt.
+            idempotent: matches!(proof, Proof::Application),
             member: self.endpoint.as_ref().map(|endpoint| endpoint.member),
             named: Mutex::default(),
         };
         let scopes = self.scopes.iter().map(|scope| Scope::new(scope.clone()));
-        let answer: BasicTokenResponse = match refresh_token {
-            None => {
+        let answer: BasicTokenResponse = match proof {
+            Proof::Application => {
                 let mut request = client.exchange_client_credentials().add_scopes(scopes);
                 for (name, value) in &self.parameters {
                     request = request.add_extra_param(name, value);
                 }
-                request.request_async(&sender).await.map_err(token_error)?
+                request.request_async(&sender).await
             }
-            Some(token) => {
+            Proof::Refresh(token) => {
                 let token = RefreshToken::new(token.expose().to_owned());
                 let mut request = client.exchange_refresh_token(&token).add_scopes(scopes);
                 for (name, value) in &self.parameters {
                     request = request.add_extra_param(name, value);
                 }
-                request.request_async(&sender).await.map_err(token_error)?
+                request.request_async(&sender).await
             }
-        };
+            Proof::Code(code, asked) => {
+                let code = AuthorizationCode::new(code.expose().to_owned());
+                let mut request = client.exchange_code(code).set_pkce_verifier(asked.verifier()).set_redirect_uri(asked.redirect());
+                for (name, value) in &self.parameters {
+                    request = request.add_extra_param(name, value);
+                }
+                request.request_async(&sender).await
+            }
+        }
+        .map_err(token_error)?;
         let life = answer.expires_in().and_then(|life| TimeDelta::from_std(life).ok()).or(self.unstated_life);
         let endpoint = sender.named.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(Tokens {
@@ -322,8 +402,11 @@ impl Authorizer for OAuth2 {
     }
 
     fn secrets(&self) -> Vec<Secret> {
-        let configured = [&self.client_secret, &self.refresh_token].into_iter().flatten().cloned();
-        configured.chain(self.cell.tokens()).collect()
+        let token = match &self.grant {
+            Grant::Configured(token) => Some(token),
+            Grant::Application | Grant::SignedIn => None,
+        };
+        self.client_secret.iter().chain(token).cloned().chain(self.cell.tokens()).collect()
     }
 
     async fn reopen(&self, context: &Context) -> Result<()> {
@@ -347,7 +430,7 @@ pub fn at_origin_of(endpoint: &Url, url: &mut Url) -> Result<()> {
 struct Sender {
     client: Client,
     url: Url,
-    model: Request,
+    model: Option<Request>,
     idempotent: bool,
     /// The member that names where the token is to be used, which the `oauth2` crate does not know of.
     member: Option<&'static str>,
@@ -366,7 +449,10 @@ impl<'a> oauth2::AsyncHttpClient<'a> for Sender {
 impl Sender {
     async fn send(&self, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse> {
         let (parts, body) = request.into_parts();
-        let mut call = Call::new("token", parts.method, self.url.clone()).unsigned().body_cap(TOKEN_ANSWER_CAP).like(&self.model);
+        let mut call = Call::new("token", parts.method, self.url.clone()).unsigned().body_cap(TOKEN_ANSWER_CAP);
+        if let Some(model) = &self.model {
+            call = call.like(model);
+        }
         call.idempotent = self.idempotent;
         call.headers.extend(parts.headers);
         call.body = body.into();
@@ -439,9 +525,15 @@ fn token_error<T: oauth2::ErrorResponse>(error: RequestTokenError<Error, T>) -> 
     }
 }
 
-fn kept_for(entries: &Map<String, Json>, credentials: u64) -> Kept {
+/// A connection that needs a person's sign-in has none.
+pub(crate) fn nobody_signed_in(connection: &ConnectionName) -> Error {
+    Error::new(ErrorKind::Config, format!("nobody has signed in for connection `{connection}`"))
+        .hint(format!("sign in at the vendor: rightful connect {connection}"))
+}
+
+fn kept_for(entries: &Map<String, Json>, owner: u64) -> Kept {
     let kept = entries.get(ENTRY).and_then(|json| serde_json::from_value::<Kept>(json.clone()).ok());
-    kept.filter(|kept| kept.credentials == credentials).unwrap_or(Kept { credentials, ..Kept::default() })
+    kept.filter(|kept| kept.credentials == owner).unwrap_or(Kept { credentials: owner, ..Kept::default() })
 }
 
 fn keep(entries: &mut Map<String, Json>, kept: &Kept) -> Result<()> {
@@ -451,6 +543,18 @@ fn keep(entries: &mut Map<String, Json>, kept: &Kept) -> Result<()> {
 }
 
 impl Kept {
+    /// What is kept of an exchange; nobody has the next one to themself.
+    fn of(owner: u64, tokens: &Tokens, refresh: &Secret) -> Self {
+        Self {
+            credentials: owner,
+            refresh_token: Some(refresh.expose().to_owned()),
+            access_token: Some(tokens.access.expose().to_owned()),
+            expires: tokens.expires,
+            endpoint: tokens.endpoint.clone(),
+            claimed_until: None,
+        }
+    }
+
     /// The access token in the slot, if it is still good and not the one just refused.
     fn usable(&self, now: Instant, refused: Option<&Secret>) -> Option<Tokens> {
         let access = self.access_token.as_deref()?;

@@ -297,3 +297,117 @@ async fn a_life_that_no_answer_states_can_be_said() {
     client.call(users()).await.unwrap();
     assert_eq!((bench.sent(), sent(&bench, 3).1), (5, "grant_type=refresh_token&refresh_token=refresh-1".to_owned()));
 }
+
+fn person() -> OAuth2 {
+    OAuth2::signed_in(token_url(), "app", Some(Secret::new("s3cret"))).secret_in_body()
+}
+
+fn web() -> WebSignIn {
+    let oauth = person().endpoint("instance_url", instance()).unstated_life(chrono::TimeDelta::minutes(90));
+    WebSignIn { authorize_url: Url::parse("https://login.example/authorize").unwrap(), scopes: &["api"], oauth }
+}
+
+fn redirect() -> Url {
+    Url::parse("http://localhost:8917/callback").unwrap()
+}
+
+/// Somebody signs in, and the vendor answers with this.
+async fn signs_in(bench: &Bench) -> Result<()> {
+    let way = web();
+    way.redeem(&Secret::new("code/1"), &way.ask(&redirect()), &bench.context).await
+}
+
+#[tokio::test]
+async fn a_code_is_exchanged_with_its_proof_and_what_it_brings_is_kept_and_used() {
+    let bench = Bench::new([named(1, "https://a.vendor.example"), answer(200, "")]);
+    let way = web();
+    let error = way.check(&bench.context).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Config && error.mend().unwrap().ends_with("rightful connect test"), "{error:?}");
+    let asked = way.ask(&redirect());
+    way.redeem(&Secret::new("code/1"), &asked, &bench.context).await.unwrap();
+    way.check(&bench.context).await.unwrap();
+    let body = sent(&bench, 0).1;
+    let members: std::collections::BTreeMap<String, String> =
+        Url::parse(&format!("http://x/?{body}")).unwrap().query_pairs().into_owned().collect();
+    assert_eq!(
+        ["grant_type", "code", "redirect_uri", "client_id", "client_secret"].map(|name| members[name].as_str()),
+        ["authorization_code", "code/1", "http://localhost:8917/callback", "app", "s3cret"]
+    );
+    assert!((43..=128).contains(&members["code_verifier"].len()), "{body}");
+    // The session that it brought is used, where the vendor said.
+    client(&bench, way.oauth).call(users()).await.unwrap();
+    assert_eq!((hosts(&bench)[1].as_str(), sent(&bench, 1).0.unwrap().as_str()), ("a.vendor.example", "Bearer access-1"));
+
+    // Another process renews it with the refresh token, also with a new secret of the client.
+    let other = Bench::with_slot([rotated(2), answer(200, "")], bench.slot.clone());
+    other.clock.advance(Duration::from_secs(90 * 60));
+    client(&other, OAuth2::signed_in(token_url(), "app", Some(Secret::new("new-secret")))).call(users()).await.unwrap();
+    assert_eq!(sent(&other, 0).1, "grant_type=refresh_token&refresh_token=refresh-1");
+    // To another application it says nothing.
+    let stranger = Bench::with_slot([], bench.slot.clone());
+    let error = client(&stranger, OAuth2::signed_in(token_url(), "other", None)).call(users()).await.unwrap_err();
+    assert_eq!((error.kind(), error.failed_operation(), stranger.sent()), (ErrorKind::Config, Some("token"), 0));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_cannot_last_or_be_trusted_is_not_kept_nor_repeated() {
+    let no_refresh = json_answer(200, json!({ "access_token": "very-hidden", "instance_url": "https://a.vendor.example" }));
+    for (answer, kind, wanted) in [
+        (no_refresh, ErrorKind::Config, "no refresh token"),
+        (named(1, "https://evil.example"), ErrorKind::Protocol, "`instance_url`"),
+        (rotated(1), ErrorKind::Protocol, "does not say where"),
+        (json_answer(400, json!({ "error": "invalid_grant" })), ErrorKind::Unauthenticated, "grant"),
+        (lost(), ErrorKind::Unavailable, "no answer"),
+    ] {
+        let bench = Bench::new([answer]);
+        let error = signs_in(&bench).await.unwrap_err();
+        assert!(error.kind() == kind && error.to_string().contains(wanted), "{error:?}");
+        assert!(!format!("{error:?}").contains("very-hidden"), "{error:?}");
+        assert_eq!(bench.slot.load().await.unwrap().text, None, "{error:?}");
+        assert_eq!(hosts(&bench), ["login.example"], "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn signing_in_again_takes_the_place_of_a_rejected_grant_and_leaves_the_rest() {
+    let bench = Bench::new([named(1, "https://a.vendor.example"), json_answer(400, json!({ "error": "invalid_grant" }))]);
+    bench.slot.swap(0, Some(Secret::new("{\"mine\":7}"))).await.unwrap();
+    signs_in(&bench).await.unwrap();
+    bench.clock.advance(Duration::from_secs(90 * 60));
+    for _ in 0..2 {
+        assert_eq!(client(&bench, web().oauth).call(users()).await.unwrap_err().kind(), ErrorKind::Unauthenticated);
+    }
+    assert_eq!(bench.sent(), 2, "a rejected grant is sent once");
+    let next = Bench::with_slot([named(2, "https://a.vendor.example"), answer(200, "")], bench.slot.clone());
+    signs_in(&next).await.unwrap();
+    client(&next, web().oauth).call(users()).await.unwrap();
+    assert_eq!(sent(&next, 1).0.unwrap(), "Bearer access-2");
+    assert!(next.slot.load().await.unwrap().text.unwrap().expose().contains("\"mine\":7"));
+}
+
+/// A worker that is exchanging the old token while somebody signs in anew takes the new one over.
+#[tokio::test]
+async fn a_sign_in_is_not_undone_by_an_exchange_that_was_under_way() {
+    #[derive(Debug)]
+    struct Meanwhile(std::sync::Mutex<Option<Context>>);
+    #[async_trait]
+    impl Transport for Meanwhile {
+        async fn send(&self, _request: Request) -> Result<Response, SendError> {
+            let context = self.0.lock().unwrap().take();
+            if let Some(context) = context {
+                let way = web();
+                way.redeem(&Secret::new("code"), &way.ask(&redirect()), &context).await.unwrap();
+                return json_answer(400, json!({ "error": "invalid_grant" }));
+            }
+            answer(200, "")
+        }
+    }
+    let bench = Bench::new([named(1, "https://a.vendor.example"), named(2, "https://a.vendor.example")]);
+    signs_in(&bench).await.unwrap();
+    bench.clock.advance(Duration::from_secs(90 * 60));
+    let mut working = bench.context.clone();
+    working.transport = Arc::new(Meanwhile(std::sync::Mutex::new(Some(bench.context.clone()))));
+    working.permits = Arc::new(Permits::new(working.clock.clone()));
+    Client::new(working, Arc::new(web().oauth), inspect_status).call(users()).await.unwrap();
+    assert!(bench.slot.load().await.unwrap().text.unwrap().expose().contains("refresh-2"));
+}

@@ -182,7 +182,8 @@ impl<'a> Accounts<'a> {
         if self.shared.contains_key(&email) {
             return waits("email-shared", format!("one source user alone has {email}, or {named} is mapped"));
         }
-        if let Some(field) = self.activity.account.iter().find(|(_, from)| *self.value(record, from) == Value::Null).map(|(field, _)| field) {
+        if let Some(field) = self.activity.account.iter().find(|(_, from)| *self.value(record, from) == Value::Null).map(|(field, _)| field)
+        {
             return waits("incomplete-user", format!("{named} has what `{field}` is made of in the source"));
         }
         let by_email = self.rules.contains(&MatchRule::Email);
@@ -192,7 +193,9 @@ impl<'a> Accounts<'a> {
             }
             Some(known) if known.is_unmapped() => AccountStanding::Account { evidence: LinkEvidence::Email, was: Some(known.id.clone()) },
             Some(known) => match self.taken.get(known.id.as_str()) {
-                Some(other) => waits("email-taken", format!("{named} is mapped: the user with that e-mail address is {}", self.named(other))),
+                Some(other) => {
+                    waits("email-taken", format!("{named} is mapped: the user with that e-mail address is {}", self.named(other)))
+                }
                 None => AccountStanding::Found { owner: known.id.to_string(), evidence: LinkEvidence::Email, by_value: email },
             },
             None if self.licences == Some(0) => waits("no-licence", format!("there is a licence for {named}")),
@@ -240,11 +243,8 @@ impl<'a> Accounts<'a> {
             let MatchRule::ExternalId { source, target } = rule else { continue };
             let Some(value) = key_of(record, source) else { continue };
             let with = |known: &&KnownPerson| !known.is_unmapped() && known.text(target.as_str()) == Some(value);
-            let mut owners: Vec<&KnownPerson> = if *target == "id" {
-                self.known.get(value).into_iter().collect()
-            } else {
-                self.known.values().filter(with).collect()
-            };
+            let mut owners: Vec<&KnownPerson> =
+                if *target == "id" { self.known.get(value).into_iter().collect() } else { self.known.values().filter(with).collect() };
             let Some(owner) = owners.pop() else { continue };
             if !owners.is_empty() {
                 return Some(AccountStanding::Waits {

@@ -1,8 +1,8 @@
 //! What a caller gives a job and what it gets back. The bodies are in the modules below.
 
-mod apply;
 mod activity;
 mod activity_views;
+mod apply;
 mod aside;
 mod census;
 mod context;

@@ -19,7 +19,7 @@ pub trait PeopleStore: Debug + Send + Sync + 'static {
     async fn links(&self, source: &ConnectionName, target: &ConnectionName) -> Result<Vec<Link>>;
     /// Makes a link that a person states. A link of the source person to somebody else is replaced where `replace` says so.
     async fn link(&self, link: &Link, replace: bool) -> Result<Linked>;
-    /// Makes links that a run found; those that cannot be made stay as they are. Which were made.
+    /// Makes links that a run found; those that cannot be made stay as they are. What became of each, in order.
     async fn put_links(&self, fence: &Fence, links: &[Link]) -> Result<Vec<Linked>>;
     /// Takes a link away; `None` where there is none such.
     async fn unlink(&self, source: &ConnectionName, person: &RecordId, target: &ConnectionName, by: &Authorship) -> Result<Option<Link>>;
@@ -59,7 +59,7 @@ pub trait PeopleStore: Debug + Send + Sync + 'static {
     // --- rows that are gone, and holds ---------------------------------------------------------------------------------------------------
 
     /// Rows of an image that went, as they stood last (or as the vendor showed them gone), ascending by id, those after the given one. A row that
-    /// comes back is no longer among them; they are kept for 30 days.
+    /// comes back is no longer among them, and has changed where it did before, or came back as another; they are kept for 30 days.
     async fn gone_rows(&self, image: ImageId, after: Option<RecordId>, limit: usize) -> Result<Vec<Row>>;
     /// Holds of an integration that have stood since before a moment: their kind and target, oldest first.
     async fn holds_since(&self, integration: &str, before: Instant, limit: usize) -> Result<Vec<(HoldId, Kind, RecordId)>>;

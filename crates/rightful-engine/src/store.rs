@@ -160,7 +160,7 @@ pub struct Row {
     pub digest: Digest,
     /// Owners who appeared lately.
     pub newcomers: Vec<Newcomer>,
-    /// Did it change since it was first read?
+    /// Did it change at the vendor since it was first read? What we wrote is no change.
     pub changed: bool,
 }
 
@@ -499,6 +499,6 @@ pub trait Store: PeopleStore {
     async fn case_counts(&self, integration: Option<&str>) -> Result<Vec<(String, u64)>>;
     /// Holds, oldest first.
     async fn holds(&self, integration: Option<&str>, after: Option<HoldId>, limit: usize) -> Result<Vec<Hold>>;
-    /// Drops a hold; `false` where there is none such.
+    /// Drops a hold, and lets go what it would have written; `false` where there is none such.
     async fn drop_hold(&self, hold: HoldId, by: &Authorship) -> Result<bool>;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rightful_core::{Secret, Settings};
+use rightful_core::{ConnectionName, Kind, Record, Secret, Settings, State, Value};
 use rightful_engine::*;
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
@@ -28,7 +28,7 @@ pub(crate) fn listen(connection: &mut Connection) {
 
 /// Steps of a query plan that look at all of a table that grows, or at all of an integration's part of one.
 fn looks_at_all(statement: &str, step: &str) -> bool {
-    const GROWING: [&str; 17] = [
+    const GROWING: [&str; 23] = [
         "record",
         "record_key",
         "seen",
@@ -46,6 +46,12 @@ fn looks_at_all(statement: &str, step: &str) -> bool {
         "approval",
         "exchange",
         "exchange_change",
+        "hold",
+        "link",
+        "pick",
+        "fact",
+        "credit",
+        "gone",
     ];
     let table = step.strip_prefix("SCAN ").or_else(|| step.strip_prefix("SEARCH ")).and_then(|rest| rest.split(' ').next());
     // Who verifies the chain wants to read all of it.
@@ -60,7 +66,10 @@ fn looks_at_all(statement: &str, step: &str) -> bool {
     // What is newest, and what is open, stands at one end of its index.
     let from_the_end = ["ORDER BY id DESC LIMIT", "ORDER BY number DESC LIMIT"].iter().any(|end| statement.contains(end))
         || ["work_open", "episode_open", "run_unfinished"].iter().any(|open| step.contains(open));
-    let all_of_integration = step.ends_with("(integration=?)") && ["entry", "work"].contains(&table) && !step.contains("_open");
+    // Whoever counts what was credited looks at the index alone.
+    let counts = statement.starts_with("SELECT kind, COUNT(*) FROM credit ") && step.contains("COVERING INDEX");
+    let all_of_integration =
+        step.ends_with("(integration=?)") && ["entry", "work", "credit"].contains(&table) && !step.contains("_open") && !counts;
     (step.starts_with("SCAN") && !from_the_end && !whole_chain) || all_of_integration
 }
 
@@ -81,6 +90,8 @@ fn looking_at_all_is_recognized() {
         ("SELECT number FROM audit WHERE object = ?1 ORDER BY number", "SCAN audit", true),
         ("SELECT id FROM episode WHERE open = 1 ORDER BY id", "SCAN episode USING INDEX episode_open", false),
         ("SELECT id FROM episode WHERE alarm = 1", "SCAN episode", true),
+        ("SELECT target FROM credit", "SEARCH credit USING INDEX credit_by_source (integration=?)", true),
+        ("SELECT kind, COUNT(*) FROM credit WHERE 1", "SEARCH credit USING COVERING INDEX credit_by_source (integration=?)", false),
         ("DELETE FROM record WHERE image = 1", "SEARCH record USING PRIMARY KEY (image=?)", false),
     ] {
         assert_eq!(looks_at_all(statement, step), bad, "{step}");
@@ -156,8 +167,85 @@ async fn everything() {
     world.store.exchanges(first.run, 1).await.unwrap();
     world.store.code_rows_at("rep-codes", 1).await.unwrap();
     world.store.code_changes("rep-codes", &["A".into()]).await.unwrap();
+    people(&world.store, first.run).await;
     let plan = world.plan().await.plan.unwrap();
     serving(&world.stand.sqlite.clone().with_master_key(MasterKey::generate().map(Some)), plan).await;
+}
+
+/// Everything about people and credits.
+async fn people(store: &Arc<dyn Store>, run: RunId) {
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let by = Authorship { author: "ann".into(), reason: "so".into(), at: now };
+    let holder = crate::current_holder();
+    let Leased::Held(fence) = store.lease("crm-activity", &holder, now, now + chrono::Duration::hours(1)).await.unwrap() else {
+        panic!("nobody else may hold it")
+    };
+    let (crm, game, user): (ConnectionName, ConnectionName, Kind) = ("crm".into(), "game".into(), "user".into());
+    let link = |person: &str, owner: &str| Link {
+        source: crm.clone(),
+        person: person.into(),
+        target: game.clone(),
+        owner: owner.into(),
+        evidence: LinkEvidence::Stated,
+        by_value: None,
+        by: by.clone(),
+    };
+    for (person, owner, replace) in [("p1", "u1", false), ("p1", "u2", true), ("p2", "u2", false)] {
+        store.link(&link(person, owner), replace).await.unwrap();
+    }
+    store.put_links(&fence, &[link("p3", "u3")]).await.unwrap();
+    store.links(&crm, &game).await.unwrap();
+    store.unlink(&crm, &"p3".into(), &game, &by).await.unwrap();
+    store.pick("crm-activity", &[Pick { person: "p1".into(), choice: Picked::Skip, by: by.clone() }]).await.unwrap();
+    store.picks("crm-activity").await.unwrap();
+    store.unpick("crm-activity", &["p1".into()], &by).await.unwrap();
+    store.switch("crm-activity", &Switch { name: AUTOMATIC.into(), on: true, by: by.clone() }).await.unwrap();
+    store.switches("crm-activity").await.unwrap();
+    let fact = |value: &str| Fact { field: "team".into(), value: Value::text(value), how: How::Stated, at: now, by: "ann".into() };
+    let facts = |value: &str| NewFacts { id: "u1".into(), was: Some("mail:u1".into()), facts: vec![fact(value)] };
+    for value in ["North", "South", "South"] {
+        store.put_facts(&game, &user, &[facts(value)], &by).await.unwrap();
+    }
+    store.known_people(&game, &user).await.unwrap();
+    store.fact_history(&game, &user, &"u1".into(), "team").await.unwrap();
+    let credit = Credit {
+        connection: game.clone(),
+        target: "t1".into(),
+        integration: "crm-activity".into(),
+        kind: "opportunity".into(),
+        source: "d1".into(),
+        owner: "u1".into(),
+        values: vec![],
+        state: CreditState::Sent,
+        at: now,
+    };
+    let image = store.image(&ImageSpec { connection: crm, kind: user, fields: vec![], key: "id".into() }).await.unwrap().id;
+    let entry = store.entries(&EntryFilter { run: Some(run), limit: 1, ..EntryFilter::default() }).await.unwrap()[0].id;
+    let consequences = vec![Consequence::Credit(credit), Consequence::Uncredit(game.clone(), "t2".into())];
+    let settled = Settled { entry, state: EntryState::Done, note: None, into_image: false, consequences };
+    store.settle(&fence, image, &[settled], &[], now).await.unwrap();
+    let kind = "opportunity".into();
+    for after in [None, Some(("a".into(), "b".into()))] {
+        store.credits("crm-activity", &kind, after, 9).await.unwrap();
+    }
+    store.credits_by_target(&game, &["t1".into(), "t2".into()]).await.unwrap();
+    store.credit_counts("crm-activity").await.unwrap();
+    // A row that goes, comes back, is shown gone, and comes back as another.
+    let row = |name: &str, state| Record { state, ..record("r1", &[], name) };
+    for (items, missing) in [
+        (vec![row("one", State::Active)], vec![]),
+        (vec![], vec!["r1".into()]),
+        (vec![row("one", State::Active)], vec![]),
+        (vec![row("one", State::Gone)], vec![]),
+        (vec![row("two", State::Active)], vec![]),
+    ] {
+        store.put_rows(&fence, image, items, missing, now).await.unwrap();
+    }
+    for after in [None, Some("a".into())] {
+        store.gone_rows(image, after, 9).await.unwrap();
+    }
+    store.holds_since("crm-activity", now, 9).await.unwrap();
+    store.oldest_holds().await.unwrap();
 }
 
 /// Everything that serving asks for.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::callback::PORT;
+
 /// Keeps every record with its rightful owner.
 #[derive(Debug, Parser)]
 #[command(
@@ -71,6 +73,9 @@ pub enum Verb {
     /// Lists the connectors this program carries and what each can do
     #[command(after_help = "Example: rightful connectors skynamo")]
     Connectors(Connectors),
+    /// Signs a person in at a connection's vendor, in a browser, and seals what that brings
+    #[command(after_help = "Examples: rightful connect salesforce\n          rightful connect salesforce --port 9000")]
+    Connect(Connect),
     /// Asks both vendors whether everything the integration needs is in place
     #[command(after_help = "Example: rightful preflight")]
     Preflight(Preflight),
@@ -170,6 +175,22 @@ pub struct Init {
 pub struct Connectors {
     /// Only this vendor, with its settings
     pub vendor: Option<String>,
+}
+
+/// `connect`
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The connection
+    pub connection: String,
+    /// The port that the browser comes back to: http://localhost:PORT/callback, registered at the vendor; 0 for a free one
+    #[arg(long, default_value_t = PORT)]
+    pub port: u16,
+    /// How long the person may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub timeout_seconds: u64,
+    /// Who does it; the name you are signed in with unless said
+    #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+    pub author: Option<String>,
 }
 
 /// `preflight`

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rightful_core::{
     CALLS, Clock, ConnectionName, Connector, Context, Error, ErrorKind, Guarded, Permits, ReqwestTransport, Result, Secret, Secrets, Slot,
-    SlotValue, SystemClock, SystemRandomness, TransportOptions, WAITS, async_trait, nearest,
+    SlotValue, SystemClock, SystemRandomness, TransportOptions, WAITS, WebSignIn, async_trait, nearest,
 };
 use rightful_engine::{ConnectionStore as _, Holder, Integration, Ports, Progress, Silent, Store, StoredConnection};
 use rightful_store::{SqliteStore, current_holder};
@@ -114,22 +114,38 @@ impl Composition {
     /// Connects, guarded. Sends nothing.
     ///
     /// # Errors
-    /// `Config` where there is no such connection, a secret cannot be fetched or a setting cannot be right.
+    /// `Config` where there is no such connection, a secret cannot be fetched, a setting cannot be right, or a person has to sign in first.
     pub async fn connection(&self, name: &ConnectionName) -> Result<Arc<dyn Connector>> {
         let connections = self.connections();
-        let connection = connections.get(name).ok_or_else(|| {
-            let names = connections.keys().map(ConnectionName::as_str);
-            let error = Error::new(ErrorKind::Config, format!("there is no connection `{name}`"));
-            match nearest(name.as_str(), names.clone()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("connections: {}", names.collect::<Vec<_>>().join(", "))),
-            }
+        let connection = named(&connections, name)?;
+        let (secrets, context) = self.lent(connection).await?;
+        connect(connection, &secrets, context).await
+    }
+
+    /// How a person signs in for a connection, and what the exchange that follows is sent with. Sends nothing.
+    ///
+    /// # Errors
+    /// As [`Composition::connection`]; `Unsupported` where its vendor has no sign-in in a browser, naming what it offers.
+    pub async fn web_sign_in(&self, name: &ConnectionName) -> Result<(WebSignIn, Context)> {
+        let connections = self.connections();
+        let connection = named(&connections, name)?;
+        let descriptor = connection.descriptor;
+        let offered = descriptor.web_sign_in.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("{} has no sign-in in a browser", descriptor.name))
+                .context(format!("connection `{name}`"))
+                .hint(format!("give its secrets in the connection; it offers: {}", descriptor.sign_in))
         })?;
+        let (secrets, context) = self.lent(connection).await?;
+        let way = offered(&connection.settings, &secrets).map_err(|error| error.context(format!("connection `{name}`")))?;
+        Ok((way, context))
+    }
+
+    /// A connection's secrets, and what it is lent; its name stands for its account from now on.
+    async fn lent(&self, connection: &ConnectionConfig) -> Result<(Secrets, Context)> {
         self.tie(connection).await?;
-        let slot = Arc::new(StoreSlot { store: self.store.clone(), connection: name.clone() });
-        let permits = self.permits(connection);
         let secrets = secrets(connection, self.config.folder(), Some(&self.store)).await?;
-        connect(connection, &secrets, &self.clock, permits, slot, &self.transports)
+        let slot = slot(&self.store, &connection.name);
+        Ok((secrets, context(connection, &self.clock, self.permits(connection), slot, &self.transports)?))
     }
 
     /// What a job of the integration stands on.
@@ -213,6 +229,17 @@ impl Composition {
     }
 }
 
+fn named<'a>(connections: &'a Connections, name: &ConnectionName) -> Result<&'a ConnectionConfig> {
+    connections.get(name).ok_or_else(|| {
+        let names = connections.keys().map(ConnectionName::as_str);
+        let error = Error::new(ErrorKind::Config, format!("there is no connection `{name}`"));
+        match nearest(name.as_str(), names.clone()) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("connections: {}", names.collect::<Vec<_>>().join(", "))),
+        }
+    })
+}
+
 /// The integration of that name; without a name the only one.
 ///
 /// # Errors
@@ -291,29 +318,45 @@ pub async fn secrets(connection: &ConnectionConfig, folder: &Path, store: Option
     }
 }
 
-/// Makes a connection's connector, guarded. Sends nothing.
+/// What a connection is lent.
 ///
 /// # Errors
-/// `Config` where a setting cannot be right, or a secret is missing.
-pub fn connect(
+/// `Config` where it cannot reach the network as it says.
+pub fn context(
     connection: &ConnectionConfig,
-    secrets: &Secrets,
     clock: &Arc<dyn Clock>,
     permits: Arc<Permits>,
     slot: Arc<dyn Slot>,
     transports: &Transports,
-) -> Result<Arc<dyn Connector>> {
-    let placed = |error: Error| error.context(format!("connection `{}`", connection.name));
-    let context = Context {
+) -> Result<Context> {
+    Ok(Context {
         connection: connection.name.clone(),
-        transport: transports.of(&connection.network).map_err(placed)?,
+        transport: transports.of(&connection.network).map_err(|error| error.context(format!("connection `{}`", connection.name)))?,
         clock: clock.clone(),
         randomness: Arc::new(SystemRandomness),
         permits,
         slot,
-    };
-    let connector = (connection.descriptor.connect)(&connection.settings, secrets, context).map_err(placed)?;
+    })
+}
+
+/// Makes a connection's connector, guarded. Sends nothing.
+///
+/// # Errors
+/// `Config` where a setting cannot be right, a secret is missing, or a person has to sign in first.
+pub async fn connect(connection: &ConnectionConfig, secrets: &Secrets, context: Context) -> Result<Arc<dyn Connector>> {
+    let ConnectionConfig { name, descriptor, settings, .. } = connection;
+    let connector =
+        (descriptor.connect)(settings, secrets, context.clone()).map_err(|error| error.context(format!("connection `{name}`")))?;
+    // Settings that need no person are refused here, and then nobody has to sign in.
+    if let Some(Ok(way)) = descriptor.web_sign_in.map(|offered| offered(settings, secrets)) {
+        way.check(&context).await?;
+    }
     Ok(Arc::new(Guarded::new(connector)))
+}
+
+/// A connection's slot in the store.
+pub fn slot(store: &Arc<SqliteStore>, name: &ConnectionName) -> Arc<dyn Slot> {
+    Arc::new(StoreSlot { store: store.clone(), connection: name.clone() })
 }
 
 /// Transports by how they reach the network. Making one reads the system's certificates, which takes longer than many a run: connections that

@@ -1,5 +1,6 @@
 //! The program people run: reads the command line, does the verb, says how it ended.
 
+mod callback;
 mod cli;
 mod compose;
 mod config;

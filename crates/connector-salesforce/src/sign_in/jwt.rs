@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_none_is_told_without_showing_it() {
+    fn sf_8_a_key_that_is_none_is_told_without_showing_it() {
         let whole = pem();
         let halved = whole.expose().replace("\n", "").replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----MIIE");
         for text in ["", "MIIE", "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----", &halved, &"x".repeat(40_000)] {

@@ -232,7 +232,7 @@ fn results(state: &State, ask: &Ask, id: &str) -> Result<SimResponse, Failure> {
     };
     line(&mut routes.iter().map(|route| route.spelled()));
     for (place, id) in job.ids[from..end].iter().enumerate() {
-        let Some(row) = state.tables[job.plan.object].row(id) else { continue };
+        let Some(row) = state.tables[job.plan.object].row(id).and_then(|row| row.at(ask.now)) else { continue };
         let nul = ask.fault == Some(Fault::NulInCsv) && place == 0;
         line(&mut routes.iter().map(|route| {
             let value = match scope.value(job.plan.object, row, route) {

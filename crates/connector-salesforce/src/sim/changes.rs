@@ -58,7 +58,8 @@ pub(super) fn updated(state: &State, ask: &Ask, object: usize) -> Result<SimResp
     let within = |text: &str| text >= first.as_str() && text < last.as_str();
     let ids: Vec<&str> = state.tables[object]
         .iter()
-        .filter(|row| !row.is_deleted() && row.is_visible(ask.now))
+        .filter_map(|row| row.at(ask.now))
+        .filter(|row| !row.is_deleted())
         .filter(|row| place.and_then(|place| row.cell(place).as_str()).is_some_and(within))
         .map(super::table::Row::id)
         .collect();
@@ -76,6 +77,7 @@ pub(super) fn deleted(state: &State, ask: &Ask, object: usize) -> Result<SimResp
     let (start, end) = window(state, ask, DELETED_BACK)?;
     let gone: Vec<Value> = state.tables[object]
         .iter()
+        .filter_map(|row| row.at(ask.now))
         .filter_map(|row| Some((row.id(), row.deleted?)))
         .filter(|(_, at)| *at >= start && *at < end)
         .map(|(id, at)| json!({"id": id, "deletedDate": stamp(at)}))

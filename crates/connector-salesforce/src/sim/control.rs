@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::records::{bury, settle_row};
+use super::records::{bury, raise, settle_row};
 use super::soql::stamp;
 use super::state::State;
 use super::switches::Switches;
@@ -14,6 +14,8 @@ use super::{SalesforceSim, ids, oauth};
 const NAMES: &[&str] = &[
     "set-record",
     "delete-record",
+    "undelete-record",
+    "purge-record",
     "merge-records",
     "touch",
     "lock-record",
@@ -156,6 +158,19 @@ pub(super) fn control(sim: &SalesforceSim, name: &str, body: Value, now: DateTim
             state.put(object, row);
             Ok(Value::Null)
         }
+        "undelete-record" => {
+            let wanted: Named = parsed(body)?;
+            let (object, mut row) = record(state, &wanted.id)?;
+            raise(state, object, &mut row, now);
+            state.put(object, row);
+            Ok(Value::Null)
+        }
+        "purge-record" => {
+            let wanted: Named = parsed(body)?;
+            let (object, row) = record(state, &wanted.id)?;
+            state.tables[object].remove(row.id());
+            Ok(Value::Null)
+        }
         "merge-records" => merge(state, &parsed(body)?, now),
         "touch" => touch(state, parsed(body)?, now),
         "lock-record" => {
@@ -256,7 +271,8 @@ fn set_record(state: &mut State, wanted: SetRecord, now: DateTime<Utc>) -> Resul
     }
     settle_row(state, object, &mut row);
     stamped(state, object, &mut row, &["LastModifiedDate", "SystemModstamp"], time);
-    row.visible_from = wanted.visible_in_seconds.map(|seconds| now + Duration::seconds(seconds.clamp(0, LONGEST_WAIT)));
+    let late = wanted.visible_in_seconds.map(|seconds| now + Duration::seconds(seconds.clamp(0, LONGEST_WAIT)));
+    row.appears(late, state.tables[object].row(row.id()).and_then(|before| before.at(now)));
     let id = row.id().to_owned();
     state.put(object, row);
     Ok(json!({"id": id}))

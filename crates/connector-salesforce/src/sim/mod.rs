@@ -1,6 +1,6 @@
 //! A stand-in for Salesforce's REST API, written from its public documentation.
 //!
-//! It keeps users, queues, accounts, contacts, opportunities, leads, cases, tasks, teams and three custom objects, and answers as the guides
+//! It keeps users, queues, accounts, contacts, opportunities, leads, cases, tasks, events, teams and three custom objects, and answers as the guides
 //! at <https://developer.salesforce.com/docs/platform/api-rest/guide/> describe: sign-in, describe, queries, records, collections, composite
 //! calls, changes, limits and bulk queries, versions 31.0 to 67.0. Where they are silent a [`Switches`] member holds our assumption. Bulk
 //! ingest, streaming, outbound messages, SOAP and SCIM are not part of it.
@@ -36,6 +36,7 @@ use rightful_sim::{SimClock, SimRequest, SimResponse, Simulator};
 use serde_json::Value;
 
 pub use seed::Seed;
+pub use soql::{Outline, Told, outline};
 pub use stand_in::STAND_IN;
 pub use switches::{Switches, WrongOwner};
 

@@ -173,7 +173,7 @@ fn render(state: &mut State, ask: &Ask, plan: &Plan, ids: &[String], page: usize
     }
     let mut records = Vec::with_capacity(ids.len());
     for id in ids {
-        let Some(row) = state.tables[plan.object].row(id).cloned() else { continue };
+        let Some(row) = state.tables[plan.object].row(id).and_then(|row| row.at(ask.now)).cloned() else { continue };
         let mut members = shown(state, ask, plan, &row);
         for (place, column) in plan.columns.iter().enumerate() {
             let Column::Children(name, _, child) = column else { continue };

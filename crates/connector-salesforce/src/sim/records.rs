@@ -37,6 +37,7 @@ pub(super) fn settle_row(state: &State, object: usize, row: &mut Row) {
                 made.push(("CaseNumber", json!(format!("{:08}", state.tables[object].len() + 1_001))));
             }
         }
+        "Task" => made.push(("IsClosed", (text(row, "Status").as_deref() == Some("Completed")).into())),
         "User" if text(row, "UserType").is_none() => made.push(("UserType", "Standard".into())),
         _ => {}
     }
@@ -89,7 +90,8 @@ fn finish(state: &mut State, ask: &Ask, object: usize, mut row: Row, new: bool) 
             row.set(place, value);
         }
     }
-    row.visible_from = (ask.fault == Some(Fault::LateRow)).then(|| ask.now + LATE);
+    let late = (ask.fault == Some(Fault::LateRow)).then(|| ask.now + LATE);
+    row.appears(late, state.tables[object].row(row.id()).and_then(|before| before.at(ask.now)));
     row.writes += 1;
     state.put(object, row);
     Ok(())
@@ -210,7 +212,7 @@ pub(super) fn present<'a>(state: &'a State, ask: &Ask, object: usize, id: &str) 
     let missing = || Failure::new(404, "NOT_FOUND", "The requested resource does not exist");
     let id = ids::normalised(id)
         .ok_or_else(|| Failure::new(404, "NOT_FOUND", format!("Provided external ID field does not exist or is not accessible: {id}")))?;
-    let row = state.tables[object].row(&id).filter(|row| row.is_visible(ask.now)).ok_or_else(missing)?;
+    let row = state.tables[object].row(&id).and_then(|row| row.at(ask.now)).ok_or_else(missing)?;
     if row.is_deleted() {
         return Err(Failure::new(state.switches.deleted_status, "ENTITY_IS_DELETED", "entity is deleted"));
     }
@@ -263,6 +265,17 @@ fn delete_row(state: &mut State, ask: &Ask, object: usize, id: &str, position: u
     bury(state, object, &mut row, ask.now, &ask.user);
     state.put(object, row);
     Ok(())
+}
+
+/// Takes a row out of the recycle bin. Whether that moves the stamp is unconfirmed.
+pub(super) fn raise(state: &State, object: usize, row: &mut Row, now: chrono::DateTime<chrono::Utc>) {
+    let time = json!(stamp(now.trunc_subsecs(0)));
+    row.deleted = None;
+    for (name, value) in [("IsDeleted", json!(false)), ("LastModifiedDate", time.clone()), ("SystemModstamp", time)] {
+        if let Some(place) = state.schema.objects[object].place(name) {
+            row.set(place, value);
+        }
+    }
 }
 
 /// Marks a row as deleted.

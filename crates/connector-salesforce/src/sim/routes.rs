@@ -115,7 +115,8 @@ fn routed(state: &mut State, ask: &Ask) -> Result<SimResponse, Failure> {
             ))
         }
         ("GET", ["limits"]) => Ok(limits::answer(state)),
-        ("GET", ["recent" | "tabs"]) => Ok(SimResponse::json(200, &json!([]))),
+        ("GET", ["recent" | "tabs" | "quickactions"]) => Ok(SimResponse::json(200, &json!([]))),
+        ("GET", ["theme"]) => Ok(SimResponse::json(200, &json!({"themeItems": []}))),
         // Query jobs began with version 47.
         (_, ["jobs", ..]) if ask.version >= 47 => bulk::answer(state, ask),
         _ => Ok(no_such_resource()),

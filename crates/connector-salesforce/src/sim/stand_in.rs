@@ -15,6 +15,7 @@ pub static STAND_IN: StandIn = StandIn {
     credentials: &[
         Credential { key: "client_id", secret: false, default: "3MVG9.example.consumer.key" },
         Credential { key: "client_secret", secret: true, default: "sandbox-salesforce-secret" },
+        Credential { key: "refresh_token", secret: true, default: "5Aep861.sandbox.refresh.token" },
     ],
     settings: &[],
     simulator,
@@ -28,6 +29,8 @@ fn simulator(world: &World, credentials: &Credentials) -> Arc<dyn Simulator> {
     Arc::new(SalesforceSim::new(Options {
         client_id: credentials.value("client_id").to_owned(),
         client_secret: credentials.value("client_secret").to_owned(),
+        callbacks: vec!["http://localhost:1717/OauthRedirect".into(), "http://localhost:8917/callback".into()],
+        refresh_token: Some(credentials.value("refresh_token").to_owned()),
         seed: seed(world),
         ..Options::default()
     }))

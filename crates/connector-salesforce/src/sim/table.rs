@@ -10,8 +10,8 @@ use serde_json::Value;
 pub(super) struct Row {
     id: String,
     cells: Vec<(usize, Value)>,
-    /// A row whose transaction ended late is seen from then on.
-    pub(super) visible_from: Option<DateTime<Utc>>,
+    /// Where its transaction ends late: when it is seen, and what is seen until then.
+    late: Option<(DateTime<Utc>, Option<Box<Row>>)>,
     /// When it went to the recycle bin.
     pub(super) deleted: Option<DateTime<Utc>>,
     /// Changes through the public interface.
@@ -20,7 +20,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(id: String) -> Self {
-        Self { id, cells: Vec::new(), visible_from: None, deleted: None, writes: 0 }
+        Self { id, cells: Vec::new(), late: None, deleted: None, writes: 0 }
     }
 
     /// The same row under another id.
@@ -37,8 +37,17 @@ impl Row {
         self.deleted.is_some()
     }
 
-    pub(super) fn is_visible(&self, now: DateTime<Utc>) -> bool {
-        self.visible_from.is_none_or(|from| from <= now)
+    /// The row as it is seen at a time: what a late transaction wrote is not there before its end.
+    pub(super) fn at(&self, now: DateTime<Utc>) -> Option<&Self> {
+        match &self.late {
+            Some((from, before)) if *from > now => before.as_deref()?.at(now),
+            _ => Some(self),
+        }
+    }
+
+    /// Becomes visible at a time, where one is given; until then what was seen `before` is seen.
+    pub(super) fn appears(&mut self, from: Option<DateTime<Utc>>, before: Option<&Self>) {
+        self.late = from.map(|from| (from, before.map(|before| Box::new(before.clone()))));
     }
 
     /// The cell of a field; null where it is empty.

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 /// No jitter: a wait between attempts is none.
 #[derive(Debug)]
-struct Calm;
+pub struct Calm;
 
 impl Randomness for Calm {
     fn next(&self) -> u64 {
@@ -43,6 +43,20 @@ pub struct Sent {
 }
 
 impl Sent {
+    pub fn of(request: &rightful_core::Request) -> Self {
+        let header = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        Self {
+            method: request.method.to_string(),
+            host: request.url.origin().ascii_serialization(),
+            path: request.url.path().to_owned(),
+            query: request.url.query().unwrap_or_default().to_owned(),
+            body: String::from_utf8(request.body.to_vec()).unwrap(),
+            authorization: header("authorization"),
+            auto_assign: header("sforce-auto-assign"),
+            batch_size: header("sforce-query-options"),
+        }
+    }
+
     /// The SOQL of a query.
     pub fn soql(&self) -> String {
         let url = Url::parse(&format!("http://x/?{}", self.query)).unwrap();
@@ -95,19 +109,7 @@ impl Desk {
     }
 
     pub fn all(&self) -> Vec<Sent> {
-        let header =
-            |request: &rightful_core::Request, name: &str| request.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
-        let sent = |request: rightful_core::Request| Sent {
-            method: request.method.to_string(),
-            host: request.url.origin().ascii_serialization(),
-            path: request.url.path().to_owned(),
-            query: request.url.query().unwrap_or_default().to_owned(),
-            body: String::from_utf8(request.body.to_vec()).unwrap(),
-            authorization: header(&request, "authorization"),
-            auto_assign: header(&request, "sforce-auto-assign"),
-            batch_size: header(&request, "sforce-query-options"),
-        };
-        self.transport.requests().into_iter().map(sent).collect()
+        self.transport.requests().iter().map(Sent::of).collect()
     }
 
     pub fn queries(&self) -> Vec<String> {

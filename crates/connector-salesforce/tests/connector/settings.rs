@@ -50,10 +50,33 @@ async fn each_wrong_setting_is_named_with_a_remedy() {
 #[tokio::test]
 async fn each_way_wants_its_own_secrets() {
     let none = Secrets::default();
-    for (way, wanted) in [("client-credentials", "client_secret"), ("refresh-token", "refresh_token"), ("jwt-bearer", "private_key")] {
+    for (way, wanted) in [("client-credentials", "client_secret"), ("jwt-bearer", "private_key")] {
         let error = connected(&settings(&[("sign_in", json!(way))]), &none).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.message().contains(wanted), "{way}: {error:?}");
+    }
+    // A refresh token may also be what a person's sign-in left.
+    connected(&settings(&[("sign_in", json!("refresh-token"))]), &none).unwrap();
+}
+
+#[test]
+fn a_person_signs_in_at_the_login_address_and_only_where_it_counts() {
+    let offered = DESCRIPTOR.web_sign_in.expect("Salesforce signs people in in a browser");
+    let by_token = ("sign_in", json!("refresh-token"));
+    let way = offered(&settings(&[by_token.clone(), ("login_url", json!("https://test.salesforce.com"))]), &secrets(&[])).unwrap();
+    assert_eq!(way.authorize_url.as_str(), "https://test.salesforce.com/services/oauth2/authorize");
+    assert_eq!(way.scopes, ["api", "refresh_token"]);
+    assert!(!format!("{way:?}").contains("hidden"));
+    for (more, token, wanted) in [
+        (vec![], None, "`sign_in` is client-credentials, which needs no person"),
+        (vec![("sign_in", json!("jwt-bearer"))], None, "`sign_in` is jwt-bearer"),
+        (vec![by_token.clone()], Some(("refresh_token", "hidden-refresh")), "`refresh_token` is given"),
+        (vec![by_token.clone(), ("login_url", json!("http://acme.my.salesforce.com"))], None, "`login_url`"),
+        (vec![by_token.clone(), ("client_id", json!(" "))], None, "`client_id`"),
+    ] {
+        let error = offered(&settings(&more), &secrets(token.as_slice())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(wanted) && error.mend().is_some(), "{error:?}");
     }
 }
 

@@ -17,7 +17,7 @@ fn ids() -> Scan {
 }
 
 #[tokio::test]
-async fn client_credentials_go_to_my_domain_in_the_body() {
+async fn sf_1_client_credentials_go_to_my_domain_in_the_body() {
     let desk = Desk::new([rows(vec![]), rows(vec![])]);
     desk.page(&ids(), None).await.unwrap();
     desk.page(&ids(), None).await.unwrap();
@@ -67,7 +67,7 @@ async fn an_instance_of_somebody_else_is_sent_nothing() {
 }
 
 #[tokio::test]
-async fn a_rotated_refresh_token_is_saved_and_used_next() {
+async fn sf_1_a_rotated_refresh_token_is_saved_and_used_next() {
     let rotated = |number: u32| {
         answer(
             200,
@@ -111,7 +111,7 @@ fn assertion() -> (rightful_core::Settings, rightful_core::Secrets) {
 }
 
 #[tokio::test]
-async fn an_assertion_opens_a_session_that_use_keeps_alive() {
+async fn sf_1_an_assertion_opens_a_session_that_use_keeps_alive() {
     let (settings, secrets) = assertion();
     let script = [token("access-1", INSTANCE), rows(vec![]), rows(vec![]), rows(vec![]), token("access-2", INSTANCE), rows(vec![])];
     let desk = Desk::raw(&settings, &secrets, Arc::new(MemorySlot::default()), script);
@@ -220,7 +220,7 @@ async fn a_preflight_names_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_secret_is_never_printed() {
+async fn sf_8_a_secret_is_never_printed() {
     let desk = Desk::new([rows(vec![])]);
     desk.page(&ids(), None).await.unwrap();
     let printed = format!("{:?}", desk.connector);

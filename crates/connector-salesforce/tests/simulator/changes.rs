@@ -129,3 +129,52 @@ async fn controls_do_what_a_person_does_and_the_dump_tells_no_secret() {
     let dump = desk.sim.dump();
     assert_eq!((&dump["objects"]["Account"], dump["objects"]["User"].as_array().unwrap().len()), (&json!([]), 1));
 }
+
+async fn seen(desk: &Desk, resource: &str, condition: &str) -> Vec<Value> {
+    let soql = format!("SELECT Id, Name, IsDeleted FROM Account WHERE {condition}");
+    desk.get(&format!("{resource}?{}", form(&[("q", &soql)]))).await.json()["records"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn what_was_deleted_comes_back_with_a_new_stamp_or_is_purged_for_good() {
+    let desk = Desk::usual().await;
+    let id = desk.id("Account", "Name = 'Acorn Traders'").await;
+    let by_id = format!("Id = '{id}'");
+    desk.control("delete-record", json!({"id": id}));
+    assert_eq!((seen(&desk, "query", &by_id).await.len(), &seen(&desk, "queryAll", &by_id).await[0]["IsDeleted"]), (0, &json!(true)));
+    desk.sim.clock().advance(Duration::seconds(30));
+    desk.control("undelete-record", json!({"id": id}));
+    assert_eq!(seen(&desk, "query", &format!("{by_id} AND SystemModstamp = 2027-03-01T10:01:00Z")).await.len(), 1);
+    desk.control("purge-record", json!({"id": id}));
+    assert_eq!(seen(&desk, "queryAll", &by_id).await, Vec::<Value>::new());
+}
+
+/// A transaction that ends late: until then others see what was there before it.
+#[tokio::test]
+async fn a_late_row_shows_as_it_was_until_it_is_there() {
+    let desk = Desk::usual().await;
+    let id = desk.id("Account", "Name = 'Acorn Traders'").await;
+    desk.control("set-record", json!({"id": id, "fields": {"Name": "Renamed"}, "visible_in_seconds": 300}));
+    let made = desk.control("set-record", json!({"object": "Account", "fields": {"Name": "New"}, "visible_in_seconds": 300}));
+    for (seconds, old, new) in [(0, 1, 0), (299, 1, 0), (1, 0, 1)] {
+        desk.sim.clock().advance(Duration::seconds(seconds));
+        let count = async |name: &str| seen(&desk, "query", &format!("Name = '{name}'")).await.len();
+        assert_eq!((count("Acorn Traders").await, count("Renamed").await, count("New").await), (old, new, new), "after {seconds} more");
+    }
+    let stamp =
+        desk.texts(&format!("SELECT SystemModstamp FROM Account WHERE Id = '{}'", made["id"].as_str().unwrap()), "SystemModstamp").await;
+    assert_eq!(stamp, ["2027-03-01T10:00:30.000+0000"], "its stamp lies behind");
+}
+
+#[tokio::test]
+async fn archived_activities_are_seen_by_query_all_alone() {
+    let desk = Desk::usual().await;
+    for object in ["Task", "Event"] {
+        let made = desk.control("set-record", json!({"object": object, "fields": {"Subject": "Old", "ActivityDate": "2025-01-15"}}));
+        let soql = format!("SELECT Id, ActivityDate, IsArchived FROM {object}");
+        let count = async |resource: &str| desk.get(&format!("{resource}?{}", form(&[("q", &soql)]))).await.json()["totalSize"].clone();
+        assert_eq!((count("query").await, count("queryAll").await), (json!(1), json!(1)), "{object}");
+        desk.control("set-record", json!({"id": made["id"], "fields": {"IsArchived": true}}));
+        assert_eq!((count("query").await, count("queryAll").await), (json!(0), json!(1)), "{object}");
+    }
+}

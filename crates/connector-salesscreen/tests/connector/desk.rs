@@ -7,8 +7,8 @@ use connector_salesscreen::DESCRIPTOR;
 use connector_salesscreen::sim::{Options, SalesScreenSim, Switches};
 use rightful_core::figure_id;
 use rightful_core::{
-    Clock, Context, Error, ErrorKind, FieldChange, Guarded, Kind, ManualClock, OwnerChange, Permits, Request, Response, Role, Secret,
-    Secrets, SendError, Settings, Target, Transport, Value, Write, async_trait,
+    Clock, Context, Error, ErrorKind, FieldChange, Guarded, Kind, ManualClock, OwnerChange, Permits, Randomness, Request, Response, Role,
+    Secret, Secrets, SendError, Settings, Target, Transport, Value, Write, async_trait,
 };
 use rightful_sim::{SimClock, SimRequest, Simulator};
 
@@ -76,6 +76,16 @@ impl Transport for Wire {
     }
 }
 
+/// Randomness that is always the same: 0 leaves every wait between attempts out, the most makes it as long as it can be.
+#[derive(Clone, Copy, Debug)]
+struct Fixed(u64);
+
+impl Randomness for Fixed {
+    fn next(&self) -> u64 {
+        self.0
+    }
+}
+
 /// A connector with its simulator.
 pub struct Desk {
     pub wire: Arc<Wire>,
@@ -83,10 +93,15 @@ pub struct Desk {
     pub clock: ManualClock,
     permits: Arc<Permits>,
     settings: Settings,
+    random: u64,
 }
 
 impl Desk {
     pub fn new(switches: Switches, settings: &[(&str, serde_json::Value)]) -> Self {
+        Self::random(0, switches, settings)
+    }
+
+    pub fn random(random: u64, switches: Switches, settings: &[(&str, serde_json::Value)]) -> Self {
         let clock = ManualClock::at("2026-03-02T09:00:00Z".parse().unwrap());
         let wire = Arc::new(Wire {
             sim: SalesScreenSim::new(Options { switches, ..Options::default() }),
@@ -106,8 +121,8 @@ impl Desk {
             all.set(*key, value.clone());
         }
         let permits = Arc::new(Permits::new(Arc::new(clock.clone())));
-        let connector = connect(&wire, &clock, &permits, &all);
-        Self { wire, connector, clock, permits, settings: all }
+        let connector = connect(&wire, &clock, &permits, &all, random);
+        Self { wire, connector, clock, permits, settings: all, random }
     }
 
     pub fn usual() -> Self {
@@ -116,7 +131,7 @@ impl Desk {
 
     /// A second connection to the same account.
     pub fn second(&self) -> Guarded {
-        connect(&self.wire, &self.clock, &self.permits, &self.settings)
+        connect(&self.wire, &self.clock, &self.permits, &self.settings, self.random)
     }
 
     pub fn next(&self, mishaps: &[Mishap]) {
@@ -142,10 +157,11 @@ impl Desk {
     }
 }
 
-fn connect(wire: &Arc<Wire>, clock: &ManualClock, permits: &Arc<Permits>, settings: &Settings) -> Guarded {
+fn connect(wire: &Arc<Wire>, clock: &ManualClock, permits: &Arc<Permits>, settings: &Settings, random: u64) -> Guarded {
     let mut context = Context::new("screen", wire.clone());
     context.clock = Arc::new(clock.clone());
     context.permits = permits.clone();
+    context.randomness = Arc::new(Fixed(random));
     let secrets = Secrets::new([("api_key", Secret::new(KEY))]);
     Guarded::new((DESCRIPTOR.connect)(settings, &secrets, context).unwrap())
 }

@@ -2,7 +2,7 @@
 
 use connector_salesscreen::sim::Switches;
 use futures::future::join_all;
-use rightful_core::{Clock, Connector, Outcome};
+use rightful_core::{Clock, Connector, ErrorKind, Outcome};
 
 use crate::desk::{Desk, KEY, Mishap, user, user_kind};
 use rightful_sim::{Bytes, HeaderMap, HeaderValue, Method, SimClock, SimRequest, Simulator};
@@ -92,6 +92,51 @@ async fn calls_of_another_program_are_met_with_patience_and_nothing_is_lost() {
         all_done(&desk.connector, 0..16).await;
         assert_eq!(desk.rows("users").len(), 21);
         assert!(refusals(&desk) > 0, "the other program's calls were not noticed");
+    }
+}
+
+/// A whole minute's calls are gone, and no answer says how long that lasts. However the waits fall, nobody gives up too early.
+#[tokio::test]
+async fn a_minute_that_another_program_used_up_is_sat_out_and_nothing_is_lost_or_sent_in_vain() {
+    for (random, retry_after) in [(0, None), (u64::MAX / 2, None), (u64::MAX, None), (0, Some(60))] {
+        let desk = Desk::random(random, Switches { retry_after, ..strict() }, &[]);
+        for _ in 0..20 {
+            foreign_calls(&desk, 10);
+            desk.clock.advance(std::time::Duration::from_secs(1));
+        }
+        let second = desk.second();
+        let begin = desk.clock.now();
+        tokio::join!(all_done(&desk.connector, 0..8), all_done(&second, 8..16));
+        let took = (desk.clock.now() - begin).num_seconds();
+        assert!((39..180).contains(&took), "the minute was not sat out: {took} s");
+        assert_eq!(desk.rows("users").len(), 21);
+        let refused = refusals(&desk);
+        assert!((1..=28).contains(&refused), "{refused} calls were sent in vain");
+    }
+}
+
+/// Whoever sends its calls again after every refusal keeps the window full.
+#[tokio::test]
+async fn a_call_refused_to_the_end_is_an_error_that_says_nothing_was_sent() {
+    let desk = Desk::usual();
+    desk.next(&[Mishap::Vendor("throttled-without-wait"); 7]);
+    let begin = desk.clock.now();
+    let error = desk.connector.write(&user_kind(), &[new_user(1)]).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_fate_unknown()), (ErrorKind::RateLimited, false));
+    assert_eq!((desk.requests().len(), (desk.clock.now() - begin).num_seconds()), (7, 63), "one second, doubled each time");
+    assert_eq!(desk.rows("users").len(), 5);
+    // The pause is the account's: it holds for whoever comes next.
+    all_done(&desk.second(), 1..2).await;
+    assert_eq!((desk.clock.now() - begin).num_seconds(), 63 + 60);
+}
+
+#[tokio::test]
+async fn a_lost_answer_costs_one_more_call_and_no_second_user() {
+    for mishap in [Mishap::AnswerLost, Mishap::Vendor("done-server-error"), Mishap::Vendor("server-error")] {
+        let desk = Desk::new(strict(), &[]);
+        desk.next(&[mishap]);
+        all_done(&desk.connector, 0..1).await;
+        assert_eq!((desk.requests().len(), desk.rows("users").len()), (2, 6), "{mishap:?}");
     }
 }
 

@@ -29,7 +29,7 @@ async fn written(desk: &Desk, kind: &Kind, batch: &[Write]) -> Vec<String> {
 
 /// Test vector (a).
 #[tokio::test]
-async fn the_same_id_again_changes_the_user_and_makes_no_second_one() {
+async fn ss_7_the_same_id_again_changes_the_user_and_makes_no_second_one() {
     let desk = Desk::usual();
     for last in ["Nine", "Neun"] {
         let said = written(&desk, &user_kind(), &[user("U9", "user9@example.com", last, None)]).await;
@@ -81,7 +81,7 @@ async fn a_record_sent_again_has_the_new_value_and_the_new_owner() {
 
 /// Test vectors (i) and (j): the vendor says nothing of what it ignores.
 #[tokio::test]
-async fn what_the_product_ignores_is_accepted_all_the_same() {
+async fn ss_9_ss_24_what_the_product_ignores_is_accepted_all_the_same() {
     let desk = Desk::usual();
     for (owner, reason) in [("U2", "no_team"), ("U3", "inactive"), ("U4", "spectating")] {
         let id = format!("R-{owner}");
@@ -170,7 +170,7 @@ async fn an_unclear_end_is_repeated_and_what_stays_unclear_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_removal_goes_only_where_it_is_enabled_and_there_is_a_path() {
+async fn ss_23_a_removal_goes_only_where_it_is_enabled_and_there_is_a_path() {
     let removal = [Write { key: "gone".into(), target: Target::Removed("R1#deals".into()), owners: Vec::new(), values: Vec::new() }];
     let off = Desk::usual();
     assert_eq!(off.connector.write(&record_kind(), &removal).await.unwrap_err().kind(), ErrorKind::Unsupported);

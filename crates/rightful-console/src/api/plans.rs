@@ -212,7 +212,7 @@ pub async fn one(State(console): State<Arc<Console>>, Path((name, plan)): Path<(
 pub enum Action {
     /// Owners change, and somebody owns it afterwards.
     OwnerMove,
-    /// Nobody owns it afterwards.
+    /// Nobody owns it afterwards, or it is no longer there.
     Removal,
     /// A person gets an account, or one that is there is linked to them.
     Account,

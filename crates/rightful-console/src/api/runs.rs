@@ -41,9 +41,9 @@ pub enum Task {
         /// The plan.
         plan: i64,
     },
-    /// Plan and apply from what is known already, without reading.
+    /// Send what waits and can go now, without reading.
     Release,
-    /// Put a person of the target on a team, then as `release`.
+    /// Put a person of the target on a team, then send what waits and can go now.
     Team {
         /// The person, by the target's id.
         person: String,

@@ -45,6 +45,7 @@ pub static TOY: Descriptor = Descriptor {
     account: &["base_url", "company_id"],
     scope: &[],
     sign_in: "A key.",
+    web_sign_in: None,
     kinds: Vec::new,
     open_kinds: None,
     people_file: None,

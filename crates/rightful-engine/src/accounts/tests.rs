@@ -136,12 +136,9 @@ fn ss_4_links_come_before_keys_and_keys_before_e_mail_addresses_and_nobody_is_ta
 
 #[test]
 fn ss_26_without_a_licence_no_account_is_made_and_linking_needs_none() {
-    for (licences, who, expected) in [
-        (4, "new", "no-licence"),
-        (3, "new", "no-licence"),
-        (5, "new", "account created false"),
-        (4, "mailed", "account email true"),
-    ] {
+    for (licences, who, expected) in
+        [(4, "new", "no-licence"), (3, "new", "no-licence"), (5, "new", "account created false"), (4, "mailed", "account email true")]
+    {
         assert_eq!(standing(PeopleMode::All, who, false, None, Some(licences)), expected, "{licences} {who}");
     }
 }

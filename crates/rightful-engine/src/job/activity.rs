@@ -13,9 +13,9 @@ use super::layout::{ActivityLayout, ObjectLayout};
 use super::moves::Moves;
 use super::plan::{Planned, people_index};
 use crate::{
-    Accounts, Action, Activity, Authorship, Carry, Change, Credit, CreditState, Crediting, Digest, Figure, From, Held, Link, LinkEvidence,
-    Means, NamedOwner, NewCase, NewHold, NoOwner, Owed, PeopleMode, Plan, PlanCounts, PlanId, PlanState, Row, Sight, SourceRow, AccountStanding,
-    Triggers, Why, Workflow, credit, credit_of_gone, named_owner, value_of,
+    AccountStanding, Accounts, Action, Activity, Authorship, Carry, Change, Credit, CreditState, Crediting, Digest, Figure, From, Held,
+    Link, LinkEvidence, Means, NamedOwner, NewCase, NewHold, NoOwner, Owed, PeopleMode, Plan, PlanCounts, PlanId, PlanState, Row, Sight,
+    SourceRow, Triggers, Why, Workflow, credit, credit_of_gone, named_owner, value_of,
 };
 
 /// Credits and gone rows fetched at once.
@@ -162,7 +162,12 @@ pub(crate) async fn plan_team(job: Job, person: String, team: String) -> Result<
             evidence: None,
             was: None,
         }),
-        why: Why { rule: "team".to_owned(), author: job.options.author.clone(), notes: vec![format!("put on team {team}")], ..Why::default() },
+        why: Why {
+            rule: "team".to_owned(),
+            author: job.options.author.clone(),
+            notes: vec![format!("put on team {team}")],
+            ..Why::default()
+        },
     });
     draft.flush().await?;
     let counts = std::mem::take(&mut draft.counts);
@@ -281,14 +286,8 @@ impl Planner<'_> {
     /// Accounts for whoever shall have one: of records, of picks, of the mode; and links that need nothing to be sent.
     async fn make_accounts(&mut self, asked: &BTreeSet<RecordId>, draft: &mut Draft<'_>) -> Result<()> {
         let all = self.activity.people == PeopleMode::All;
-        let wanted: Vec<RecordId> = self
-            .accounts
-            .people()
-            .into_iter()
-            .map(|person| &person.id)
-            .filter(|id| self.accounts.link(id).is_none())
-            .cloned()
-            .collect();
+        let wanted: Vec<RecordId> =
+            self.accounts.people().into_iter().map(|person| &person.id).filter(|id| self.accounts.link(id).is_none()).cloned().collect();
         for person in wanted {
             let picked = self.accounts.picked(&person) == Some(crate::Picked::Create);
             match self.accounts.standing(&person, asked.contains(&person)) {
@@ -428,7 +427,8 @@ impl Planner<'_> {
             }
             Crediting::Send { owner } => {
                 self.credited += 1;
-                let from: Vec<String> = at.before.filter(|before| before.state == CreditState::Sent).map(|before| before.owner.clone()).into_iter().collect();
+                let from: Vec<String> =
+                    at.before.filter(|before| before.state == CreditState::Sent).map(|before| before.owner.clone()).into_iter().collect();
                 let moved = !from.is_empty() && from != [owner.clone()];
                 if moved {
                     self.moves.note(&from, std::slice::from_ref(&owner));
@@ -468,7 +468,9 @@ impl Planner<'_> {
                 change.why.notes.push(format!("let go: {reason}"));
                 draft.change(change);
             }
-            Crediting::Remove => self.remove(at.object, at.before.expect("only what was sent is removed").clone(), &at.row.record.name, "no-longer", draft),
+            Crediting::Remove => {
+                self.remove(at.object, at.before.expect("only what was sent is removed").clone(), &at.row.record.name, "no-longer", draft)
+            }
         }
     }
 
@@ -491,7 +493,10 @@ impl Planner<'_> {
             draft.case(NewCase {
                 reason: "cannot-remove".to_owned(),
                 subject: before.target.to_string(),
-                message: format!("{name} is credited to {} and should not be any more; the connection does not remove records", before.owner),
+                message: format!(
+                    "{name} is credited to {} and should not be any more; the connection does not remove records",
+                    before.owner
+                ),
                 mend: "remove it in the target by hand, or let the connection remove records".to_owned(),
             });
             return;
@@ -545,7 +550,10 @@ impl Planner<'_> {
             values: self.values(at.figure, at.object, &at.row.record, owner, at.person.as_ref()),
             before: at.before.filter(|before| before.state == CreditState::Sent).map(|before| before.values.clone()),
             // The fall-back's records stand on no link.
-            person: at.person.clone().filter(|person| self.accounts.link(person).is_some() || self.made.contains_key(person) || self.found.contains_key(person)),
+            person: at
+                .person
+                .clone()
+                .filter(|person| self.accounts.link(person).is_some() || self.made.contains_key(person) || self.found.contains_key(person)),
             evidence: None,
             was: None,
         }
@@ -555,7 +563,12 @@ impl Planner<'_> {
         let mut notes = Vec::new();
         if let Some(link) = at.person.as_ref().and_then(|person| self.accounts.link(person)) {
             let compared = link.by_value.as_ref().map_or_else(String::new, |value| format!(" {value}"));
-            notes.push(format!("{} is linked: {}{compared}, by {}", self.accounts.named(&link.person), link.evidence.as_str(), link.by.author));
+            notes.push(format!(
+                "{} is linked: {}{compared}, by {}",
+                self.accounts.named(&link.person),
+                link.evidence.as_str(),
+                link.by.author
+            ));
         }
         Why {
             rule: "workflow".to_owned(),
@@ -567,7 +580,14 @@ impl Planner<'_> {
     }
 
     /// What is sent of a figure.
-    fn values(&self, figure: &Figure, object: &ObjectLayout, record: &Record, owner: &str, person: Option<&RecordId>) -> Vec<(FieldName, Value)> {
+    fn values(
+        &self,
+        figure: &Figure,
+        object: &ObjectLayout,
+        record: &Record,
+        owner: &str,
+        person: Option<&RecordId>,
+    ) -> Vec<(FieldName, Value)> {
         let nobody = RecordId::new("");
         let value = |from: &From| match from {
             From::Field(field) => value_of(record, &object.image.fields, field).clone(),
@@ -581,7 +601,9 @@ impl Planner<'_> {
     fn owed(&mut self, owner: NamedOwner<'_>) -> Owed {
         let person = match owner {
             NamedOwner::Unseen => return Owed::Unseen,
-            NamedOwner::Nobody => return self.otherwise(&self.job.integration.policy.no_owner, "no-owner", || "it has an owner who is a person".to_owned()),
+            NamedOwner::Nobody => {
+                return self.otherwise(&self.job.integration.policy.no_owner, "no-owner", || "it has an owner who is a person".to_owned());
+            }
             NamedOwner::Person(person) => RecordId::new(person),
         };
         if let Some(owed) = self.owed.get(&person) {
@@ -627,7 +649,9 @@ impl Planner<'_> {
             NoOwner::Hold => Owed::Waits { owner: None, reason, until: until() },
             NoOwner::Fallback(typed) => match self.accounts.find(typed) {
                 Some(owner) => self.accounts.owed(&owner, None),
-                None => Owed::Waits { owner: None, reason: "unknown-fallback", until: format!("the fall-back `{typed}` is one known user") },
+                None => {
+                    Owed::Waits { owner: None, reason: "unknown-fallback", until: format!("the fall-back `{typed}` is one known user") }
+                }
             },
         }
     }
@@ -680,7 +704,9 @@ impl Planner<'_> {
                 _ => format!("pick the person: rightful users create {person}, or map: rightful users map {person} USER -i {name}"),
             },
             "email-shared" | "email-taken" | "disputed-owner" => format!("say who it is: rightful users map {person} USER -i {name}"),
-            "no-email" | "incomplete-user" | "source-inactive" | "unknown-owner" => "mend the user in the source, or map the person: rightful users map".to_owned(),
+            "no-email" | "incomplete-user" | "source-inactive" | "unknown-owner" => {
+                "mend the user in the source, or map the person: rightful users map".to_owned()
+            }
             "no-owner" => "give the records an owner in the source, or set `no_owner`".to_owned(),
             "unknown-fallback" => "correct the fall-back in the configuration".to_owned(),
             "no-licence" => "add licences in the target, or free some; then correct `licences` or import the users' file".to_owned(),

@@ -138,7 +138,8 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
             .collect();
         record(job, kind, settled, Vec::new()).await?;
         let noted = entries.iter().filter(|entry| entry.kind == *kind && !stale.contains(&entry.change) && is_noted(entry));
-        let noted = noted.map(|entry| Settled { consequences: true_of(job, entry), ..remark(entry, EntryState::Unchanged, "let go: nothing is sent") });
+        let noted = noted
+            .map(|entry| Settled { consequences: true_of(job, entry), ..remark(entry, EntryState::Unchanged, "let go: nothing is sent") });
         record(job, kind, noted.collect(), Vec::new()).await?;
     }
     Ok(entries

@@ -121,11 +121,8 @@ impl<'a> Counting<'a> {
                 Some(tally) => tally,
                 None if known >= CODES => {
                     let label = &self.policy.code.label;
-                    return Err(Error::new(
-                        ErrorKind::Config,
-                        format!("{label} holds more than {CODES} different values: it is no code"),
-                    )
-                    .hint("name the field that holds the owner code in the integration's `code`"));
+                    return Err(Error::new(ErrorKind::Config, format!("{label} holds more than {CODES} different values: it is no code"))
+                        .hint("name the field that holds the owner code in the integration's `code`"));
                 }
                 None => self.tallies.entry(code.clone().into_owned()).or_default(),
             };

@@ -1,6 +1,8 @@
 //! Which images a policy needs, checked against what both connections declare.
 
-use rightful_core::{ConnectionName, Connector, Error, ErrorKind, FieldName, GateSpec, KeyName, Kind, KindSpec, Result, Role, Verb, nearest};
+use rightful_core::{
+    ConnectionName, Connector, Error, ErrorKind, FieldName, GateSpec, KeyName, Kind, KindSpec, Result, Role, Verb, nearest,
+};
 
 use super::Ports;
 use crate::{Activity, CodeFrom, From, ImageSpec, MatchRule, Policy};
@@ -139,12 +141,7 @@ impl Layout {
             .map(|role| (role.people.clone(), role.key.clone()))
             .or_else(|| source_people.first().map(|spec| (spec.kind.clone(), spec.key.clone())));
         Ok(Self {
-            source: ImageSpec {
-                connection: source.connection.clone(),
-                kind: source.kind.clone(),
-                fields,
-                key: source.key.clone(),
-            },
+            source: ImageSpec { connection: source.connection.clone(), kind: source.kind.clone(), fields, key: source.key.clone() },
             target: ImageSpec {
                 connection: target.connection.clone(),
                 kind: target.kind.clone(),
@@ -167,8 +164,11 @@ impl Layout {
         let (source, target) = (&policy.source, &policy.target);
         let people = kind_spec(source_side, &source.kind, &source.connection)?;
         if !people.people {
-            return Err(Error::new(ErrorKind::Config, format!("kind `{}` of connection `{}` holds no people", source.kind, source.connection))
-                .hint("name the kind of the source's users"));
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("kind `{}` of connection `{}` holds no people", source.kind, source.connection),
+            )
+            .hint("name the kind of the source's users"));
         }
         let records = kind_spec(target_side, &target.kind, &target.connection)?;
         let role = records.role(&policy.role).ok_or_else(|| {

@@ -140,8 +140,7 @@ impl Crew {
                 || line.email.as_ref().is_some_and(|email| email.contains(&wanted));
             found && (!query.unlinked || !linked) && (!query.waiting || line.reason.is_some())
         };
-        let lines: Vec<PersonStanding> =
-            accounts.people().into_iter().map(|person| standing_of(&accounts, person)).filter(fits).collect();
+        let lines: Vec<PersonStanding> = accounts.people().into_iter().map(|person| standing_of(&accounts, person)).filter(fits).collect();
         let total = lines.len() as u64;
         let after = |line: &PersonStanding| query.after.as_ref().is_none_or(|after| line.person > *after);
         let mut people: Vec<PersonStanding> = lines.into_iter().filter(after).take(query.limit.saturating_add(1)).collect();
@@ -244,7 +243,13 @@ impl Crew {
         match &linked {
             Linked::Other(other) => Err(Error::new(
                 ErrorKind::Conflict,
-                format!("{} is mapped to {} already, by {} ({})", accounts.named(&person.id), other.owner, other.by.author, other.evidence.as_str()),
+                format!(
+                    "{} is mapped to {} already, by {} ({})",
+                    accounts.named(&person.id),
+                    other.owner,
+                    other.by.author,
+                    other.evidence.as_str()
+                ),
             )
             .hint("replace that with --replace, or remove it first: rightful link remove")),
             Linked::Taken(taken) => Err(Error::new(
@@ -262,7 +267,9 @@ impl Crew {
     /// As [`Crew::person`]; `Config` where accounts are made by hand only; `Conflict` where somebody is linked already. Then nothing is saved.
     pub async fn pick(&self, ports: &Ports, people: &[String], choice: Picked, by: &Authorship) -> Result<Vec<RecordId>> {
         let accounts = self.accounts(ports).await?;
-        if choice == Picked::Create && self.integration.policy.activity.as_ref().is_some_and(|activity| activity.people == crate::PeopleMode::Manual) {
+        if choice == Picked::Create
+            && self.integration.policy.activity.as_ref().is_some_and(|activity| activity.people == crate::PeopleMode::Manual)
+        {
             return Err(Error::new(ErrorKind::Config, "people of this integration are mapped by hand: `people = \"manual\"`")
                 .hint("map them: rightful users map PERSON USER; or set `people = \"on-demand\"`"));
         }
@@ -369,7 +376,14 @@ fn standing_of(accounts: &Accounts<'_>, record: &Record) -> PersonStanding {
         AccountStanding::Linked { owner } | AccountStanding::Found { owner, .. } => {
             line.standing = if line.link.is_some() { "linked" } else { "found" }.to_owned();
             line.account = Some(accounts.known(&owner).map_or_else(
-                || AccountLine { owner: Some(owner.clone()), typed: owner.clone(), name: owner.clone(), email: None, facts: Vec::new(), person: Some(record.id.clone()) },
+                || AccountLine {
+                    owner: Some(owner.clone()),
+                    typed: owner.clone(),
+                    name: owner.clone(),
+                    email: None,
+                    facts: Vec::new(),
+                    person: Some(record.id.clone()),
+                },
                 |known| account_line(accounts, known),
             ));
             if let Owed::Gated { reason, until, .. } = accounts.owed(&owner, None) {

@@ -16,8 +16,8 @@ use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
-    AUTOMATIC, Authorship, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run, RunCounts, RunId,
-    RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
+    AUTOMATIC, Authorship, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run, RunCounts,
+    RunId, RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
 };
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.

@@ -100,8 +100,8 @@ impl Stock {
                 self.goes(&record.id.clone(), Some(record), now);
                 continue;
             }
-            self.gone.remove(&record.id);
             let digest = digest(&record);
+            let back = self.gone.remove(&record.id);
             let known = self.rows.get(&record.id);
             match known {
                 None => stored.new += 1,
@@ -115,7 +115,7 @@ impl Stock {
                 Some(known) if self.complete_at.is_some() => known.newcomers_in(&record, now),
                 _ => Vec::new(),
             };
-            let changed = known.is_some();
+            let changed = known.is_some() || back.is_some_and(|(gone, _)| gone.changed || gone.digest != digest);
             self.rows.insert(record.id.clone(), Row { record, digest, newcomers, changed });
         }
         for id in missing {

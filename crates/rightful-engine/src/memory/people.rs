@@ -1,13 +1,14 @@
 //! What the memory store remembers of people and of what was credited to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use rightful_core::{ConnectionName, FieldName, Instant, Kind, RecordId, Result};
 
 use super::MemoryStore;
 use crate::{
-    Authorship, Consequence, Credit, Fact, Fence, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row, Switch,
+    Authorship, Consequence, Credit, Fact, Fence, Hold, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row,
+    Switch,
 };
 
 /// A person of a connection that cannot be read, and one of their fields.
@@ -66,7 +67,7 @@ impl People {
     /// Does anything differ now?
     fn put_facts(&mut self, connection: &ConnectionName, kind: &Kind, new: &NewFacts) -> bool {
         let mut differs = false;
-        if let Some(was) = &new.was {
+        if let Some(was) = new.was.as_ref().filter(|was| **was != new.id) {
             let moved: Vec<FieldOf> =
                 self.facts.keys().filter(|(of, at, id, _)| of == connection && at == kind && id == was).cloned().collect();
             for key in moved {
@@ -176,7 +177,8 @@ impl PeopleStore for MemoryStore {
 
     async fn credits_by_target(&self, connection: &ConnectionName, targets: &[RecordId]) -> Result<Vec<Credit>> {
         let state = self.state();
-        Ok(targets.iter().filter_map(|target| state.people.credits.get(&(connection.clone(), target.clone()))).cloned().collect())
+        let targets: BTreeSet<&RecordId> = targets.iter().collect();
+        Ok(targets.into_iter().filter_map(|target| state.people.credits.get(&(connection.clone(), target.clone()))).cloned().collect())
     }
 
     async fn credit_counts(&self, integration: &str) -> Result<Vec<(Kind, u64)>> {
@@ -194,7 +196,9 @@ impl PeopleStore for MemoryStore {
     async fn holds_since(&self, integration: &str, before: Instant, limit: usize) -> Result<Vec<(HoldId, Kind, RecordId)>> {
         let state = self.state();
         let old = state.holds.iter().map(|(hold, _)| hold).filter(|hold| hold.integration == integration && hold.since < before);
-        Ok(old.take(limit).map(|hold| (hold.id, hold.hold.kind.clone(), hold.hold.target.clone())).collect())
+        let mut old: Vec<&Hold> = old.collect();
+        old.sort_by_key(|hold| (hold.since, hold.id));
+        Ok(old.into_iter().take(limit).map(|hold| (hold.id, hold.hold.kind.clone(), hold.hold.target.clone())).collect())
     }
 
     async fn oldest_holds(&self) -> Result<Vec<(String, Instant)>> {

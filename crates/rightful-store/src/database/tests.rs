@@ -2,7 +2,7 @@
 
 use std::time::Instant as Moment;
 
-use rightful_engine::{Authorship, Fence, Holder, ImageId, ImageSpec, Leased, PageIn, Store};
+use rightful_engine::{Authorship, Fence, Holder, ImageId, ImageSpec, Leased, PageIn, PeopleStore as _, Store};
 
 use super::*;
 use crate::SqliteStore;
@@ -67,6 +67,44 @@ fn an_older_database_is_brought_up_to_date_wholly_or_not_at_all() {
     drop(connection);
     let error = refused(&path).to_string();
     assert!(error.contains("newer version") && error.contains(&format!("schema {version}")), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_the_second_version_is_opened_with_all_that_it_holds() {
+    let (_folder, path) = folder();
+    create_private(&path).unwrap();
+    let mut connection = Connection::open(&path).unwrap();
+    migrate(&mut connection, &MIGRATIONS[..2]).unwrap();
+    let mut record = crate::world::record("c1", &[("region", "west")], "Customer 1");
+    let mut body = Vec::new();
+    let digest = crate::codec::encode(&mut record, &mut body).unwrap();
+    connection
+        .execute_batch("INSERT INTO image (connection, kind, fields, key, rows) VALUES ('field', 'customer', '[]', 'code', 1)")
+        .unwrap();
+    connection
+        .execute("INSERT INTO record (image, id, k, digest, body) VALUES (1, 'c1', '', ?1, ?2)", rusqlite::params![digest.0 as i64, body])
+        .unwrap();
+    connection.execute("INSERT INTO record_key (image, k, id) VALUES (1, '', 'c1')", []).unwrap();
+    connection
+        .execute_batch("INSERT INTO hold (integration, kind, target, since, plan, body) VALUES ('i', 'customer', 'c1', 5, 1, '{}')")
+        .unwrap();
+    drop(connection);
+
+    let store = SqliteStore::open(&path).unwrap();
+    let rows = store.rows(ImageId(1), &["c1".into()]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| (&row.record, row.changed)).collect::<Vec<_>>(), [(&record, false)]);
+    assert!(store.gone_rows(ImageId(1), None, 9).await.unwrap().is_empty());
+    let holds = store.holds_since("i", instant(6), 9).await.unwrap();
+    assert_eq!(holds.iter().map(|(_, _, target)| target.as_str()).collect::<Vec<_>>(), ["c1"]);
+    // It is as one that was made today.
+    let (_other, fresh) = folder();
+    SqliteStore::open(&fresh).unwrap();
+    let schema = |path: &Path| -> Vec<String> {
+        let connection = Connection::open(path).unwrap();
+        let mut select = connection.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").unwrap();
+        select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(schema(&path), schema(&fresh));
 }
 
 #[test]

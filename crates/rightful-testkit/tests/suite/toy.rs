@@ -72,6 +72,7 @@ macro_rules! descriptors {
             account: &["base_url", "company"],
             scope: &[],
             sign_in: "a key in a header",
+            web_sign_in: None,
             kinds: || kinds(Flaw::$flaw),
             open_kinds: None,
             people_file: None,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rightful_engine::{Assignment, NoOwner};
+use rightful_engine::{Assignment, CodeFrom, NoOwner};
 
 use super::*;
 use crate::registry::connectors;

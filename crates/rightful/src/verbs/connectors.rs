@@ -27,6 +27,7 @@ pub fn list(global: &Global, arguments: &Connectors) -> Ended {
 fn described(descriptor: &Descriptor) -> Json {
     json!({
         "id": descriptor.id, "name": descriptor.name, "about": descriptor.about, "sign_in": descriptor.sign_in,
+        "web_sign_in": descriptor.web_sign_in.is_some(),
         "settings": descriptor.settings, "kinds": (descriptor.kinds)(),
     })
 }
@@ -56,7 +57,8 @@ fn overview(shown: &[&Descriptor]) -> String {
 }
 
 fn detailed(descriptor: &Descriptor) -> String {
-    let mut text = format!("{} ({})\n{}\nSign-in: {}\n\n", descriptor.name, descriptor.id, descriptor.about, descriptor.sign_in);
+    let browser = if descriptor.web_sign_in.is_some() { "\nA person can sign in in a browser: rightful connect CONNECTION" } else { "" };
+    let mut text = format!("{} ({})\n{}\nSign-in: {}{browser}\n\n", descriptor.name, descriptor.id, descriptor.about, descriptor.sign_in);
     let kinds = (descriptor.kinds)();
     let words = |list: Vec<String>| if list.is_empty() { "-".to_owned() } else { list.join(", ") };
     text.push_str(&output::table(

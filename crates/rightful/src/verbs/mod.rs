@@ -5,6 +5,7 @@ mod alarms;
 mod audit;
 mod cases;
 mod codes;
+mod connect;
 mod connectors;
 mod crew;
 pub mod halt;
@@ -107,6 +108,7 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Schema => setup::schema(),
         Verb::Connectors(arguments) => connectors::list(&global, &arguments),
         Verb::Preflight(arguments) => connectors::preflight(&global, &arguments).await,
+        Verb::Connect(arguments) => connect::connect(&global, &arguments).await,
         Verb::Users(arguments) => users::users(&global, arguments).await,
         Verb::Workflows(arguments) => workflows::workflows(&global, arguments.verb).await,
         Verb::Codes(arguments) => codes::codes(&global, arguments.verb).await,

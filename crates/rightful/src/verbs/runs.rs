@@ -59,7 +59,7 @@ fn task(task: &RunTask) -> String {
         RunTask::Plan { only: Some(only) } => format!("plan --only {only}"),
         RunTask::Apply { plan } => format!("apply {plan}"),
         RunTask::Release => "release".to_owned(),
-        RunTask::Team { person, team } => format!("team {team} for {person}"),
+        RunTask::Team { person, team } => format!("team {person} {team}"),
         RunTask::Undo { run } => format!("undo {run}"),
     }
 }

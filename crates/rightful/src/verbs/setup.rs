@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::CommandFactory as _;
-use rightful_core::{Clock, Descriptor, Error, ErrorKind, MemorySlot, Permits, SystemClock};
+use rightful_core::{Clock, Descriptor, Error, ErrorKind, MemorySlot, Permits, Slot, SystemClock};
 use rightful_engine::Layout;
 use rightful_store::MasterKey;
 use serde_json::json;
 
 use super::{Ended, Failure};
 use crate::cli::{Cli, Global, Init};
-use crate::compose::{Transports, connect, existing, secrets};
+use crate::compose::{Transports, connect, context, existing, secrets, slot};
 use crate::config::{ConfigFile, Filled, Unusable, schema as config_schema, template};
 use crate::exit::Exit;
 use crate::output;
@@ -74,13 +74,16 @@ pub async fn check(global: &Global) -> Ended {
         failures.extend(reference.fetch(config.folder()).await.err().map(|error| error.context(format!("`alarms.{key}`"))));
     }
     let (mut connected, transports) = (Vec::new(), Transports::default());
+    let store = store.map(Arc::new);
     for connection in config.connections.values() {
-        let permits = Arc::new(Permits::new(clock.clone()));
-        let made = match secrets(connection, config.folder(), store.as_ref()).await {
-            Ok(secrets) => connect(connection, &secrets, &clock, permits, Arc::new(MemorySlot::default()), &transports),
-            Err(error) => Err(error),
+        let made = async {
+            let secrets = secrets(connection, config.folder(), store.as_deref()).await?;
+            let slot =
+                store.as_ref().map_or_else(|| Arc::new(MemorySlot::default()) as Arc<dyn Slot>, |store| slot(store, &connection.name));
+            let context = context(connection, &clock, Arc::new(Permits::new(clock.clone())), slot, &transports)?;
+            connect(connection, &secrets, context).await
         };
-        match made {
+        match made.await {
             Ok(connector) => connected.push((connection.name.clone(), connector)),
             Err(error) => failures.push(error),
         }

@@ -50,6 +50,7 @@ const CALLS: &[&[&str]] = &[
 /// They print lines as things happen, need somebody who is told (`alarms test`) or an integration that credits, and are tested where they live.
 const APART: &[&str] = &[
     "alarms",
+    "connect",
     "sandbox",
     "serve",
     "demo",
@@ -115,4 +116,6 @@ async fn connectors_are_an_array_of_objects_with_an_id() {
     let listed = stage.rightful(&["connectors", "--json"]).await.exits(0).json();
     let ids: Vec<&str> = listed.as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
     assert_eq!(ids, ["sage-intacct", "skynamo", "salesscreen", "salesforce"]);
+    let in_a_browser: Vec<bool> = listed.as_array().unwrap().iter().filter_map(|one| one["web_sign_in"].as_bool()).collect();
+    assert_eq!(in_a_browser, [false, false, false, true]);
 }

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "skynamo", feature = "sage-intacct", feature = "sandbox"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "salesforce")]
+mod connect;
 #[cfg(all(feature = "salesforce", feature = "salesscreen"))]
 mod credits;
 #[cfg(all(feature = "salesforce", feature = "salesscreen"))]

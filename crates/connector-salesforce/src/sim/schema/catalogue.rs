@@ -271,7 +271,24 @@ fn sales() -> Vec<Object> {
         picklist("Status", &["Not Started", "In Progress", "Completed"]).or(json!("Not Started")),
         picklist("Priority", &["High", "Normal", "Low"]).or(json!("Normal")),
         plain("Description", Kind::TextArea),
+        flag("IsClosed").read_only(),
+        flag("IsArchived").read_only(),
         owner(&["Group", "User"]),
+    ];
+    let event = vec![
+        reference("WhoId", &["Contact", "Lead"], None),
+        reference("WhatId", &["Account", "Opportunity"], Some("Events")),
+        text("Subject", 255),
+        text("Location", 255),
+        flag("IsAllDayEvent"),
+        plain("ActivityDateTime", Kind::DateTime),
+        plain("ActivityDate", Kind::Date),
+        plain("DurationInMinutes", Kind::Int),
+        plain("StartDateTime", Kind::DateTime),
+        plain("EndDateTime", Kind::DateTime),
+        plain("Description", Kind::TextArea),
+        flag("IsArchived").read_only(),
+        owner(&["User"]),
     ];
     vec![
         standard("Contact", "003", contact),
@@ -279,6 +296,7 @@ fn sales() -> Vec<Object> {
         standard("Lead", "00Q", lead),
         standard("Case", "500", case),
         standard("Task", "00T", task),
+        standard("Event", "00U", event),
     ]
 }
 

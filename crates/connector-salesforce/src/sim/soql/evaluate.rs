@@ -34,7 +34,10 @@ pub(in super::super) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     fn rows(self, object: usize) -> impl Iterator<Item = &'a Row> {
-        self.tables[object].iter().filter(move |row| row.is_visible(self.now) && (self.deleted || !row.is_deleted()))
+        // Archived rows leave ordinary queries as deleted ones do.
+        let archived = self.schema.objects[object].place("IsArchived");
+        let present = move |row: &&Row| !row.is_deleted() && archived.is_none_or(|place| *row.cell(place) != true);
+        self.tables[object].iter().filter_map(move |row| row.at(self.now)).filter(move |row| self.deleted || present(row))
     }
 
     /// The row a route's steps lead to.
@@ -43,7 +46,7 @@ impl<'a> Scope<'a> {
         for step in &route.steps {
             let id = here.1.cell(step.field).as_str()?;
             let place = self.schema.of_id(id)?;
-            here = (&self.schema.objects[place], self.tables[place].row(id)?);
+            here = (&self.schema.objects[place], self.tables[place].row(id)?.at(self.now)?);
         }
         Some(here)
     }

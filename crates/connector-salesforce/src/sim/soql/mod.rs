@@ -9,9 +9,12 @@ mod evaluate;
 mod filter;
 mod lexer;
 mod like;
+mod outline;
 mod parser;
 #[cfg(test)]
 mod tests;
+
+pub use outline::{Outline, Told, outline};
 
 pub(super) use bind::Route;
 pub(super) use bind::{Binder, Column, Plan};

@@ -4,6 +4,7 @@ mod images;
 mod leases;
 mod ledger;
 mod order;
+mod people;
 mod plans;
 mod reads;
 mod runs;

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod people;
 mod review;
 mod watch;
 
