@@ -653,7 +653,10 @@ async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) ->
         step(steps, "plan-undo", move || plan_undo(job, undone)).await?
     };
     job.adopt_plan(planned.plan);
-    ended.counts.planned = planned.counts.owner_moves + planned.counts.removals + planned.counts.follows;
+    ended.counts.planned = planned.counts.changes();
+    if planned.kept > 0 {
+        ended.notes.push(format!("{} of {undone}: nothing takes back an account or a team", counted(planned.kept, "user")));
+    }
     if planned.blocked > 0 {
         ended.is_partial();
         ended.notes.push(format!("{} changed since {undone}: left as found, and a case each", counted(planned.blocked, "record")));

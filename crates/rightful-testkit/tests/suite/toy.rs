@@ -120,10 +120,9 @@ fn kinds(flaw: Flaw) -> Vec<KindSpec> {
             people: "user".into(),
             key: "id".into(),
             writable: true,
-            needed: false,
         }],
         keys: vec![KeySpec { name: "code".into(), unique: true, longest: Some(40) }],
-        fields: vec![FieldSpec { name: "Region".into(), label: "Region".into(), writable: true }],
+        fields: vec![FieldSpec { name: "Region".into(), label: "Region".into(), writable: true, needed: false }],
         ..KindSpec::read_only("customer".into())
     };
     if flaw.cannot_read() {
