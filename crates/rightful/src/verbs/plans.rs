@@ -396,17 +396,15 @@ fn refusals_told(text: &mut String, refusals: &[Refusal]) {
 
 /// What a plan does that makes accounts and credits records.
 fn credits_told(counts: &PlanCounts) -> String {
-    let parts: Vec<String> = [
-        (counts.accounts, "accounts made or linked"),
-        (counts.credits, "activities credited or changed"),
+    let accounts = (counts.accounts > 0).then(|| format!("{} made or linked", output::counted(counts.accounts, "account")));
+    let others = [
+        (counts.credits, "credited or changed"),
         (counts.owner_moves, "credited to somebody else"),
         (counts.removals, "taken back"),
         (counts.let_go, "let go"),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", output::number(*count)))
-    .collect();
+    ];
+    let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{} {what}", output::number(*count)));
+    let parts: Vec<String> = accounts.into_iter().chain(others).collect();
     let parts = if parts.is_empty() { String::new() } else { format!("{}; ", parts.join(", ")) };
     format!("{}: {parts}{} right already", output::counted(counts.changes(), "change"), output::number(counts.unchanged))
 }

@@ -163,7 +163,7 @@ impl Crm {
     pub fn records(&self) -> BTreeMap<String, Held> {
         let dump = self.salesscreen.dump();
         let held = |record: &Json| {
-            let value = record["numbers"]["value1"].to_string();
+            let value = record["numbers"]["value1"].as_f64().unwrap().to_string();
             let counted = record["counted"].as_bool().unwrap();
             (record["user"]["email"].as_str().unwrap().to_owned(), value, counted, record["writes"].as_u64().unwrap())
         };
