@@ -50,6 +50,8 @@ pub struct FigureLine {
     pub credit: Option<Credit>,
     /// The name of whom it is credited to.
     pub owner: Option<String>,
+    /// Why it is theirs: the link, with its evidence, in words.
+    pub link: Option<String>,
     /// What waits.
     pub hold: Option<Hold>,
     /// What was written of it, newest first.
@@ -111,9 +113,7 @@ impl FigureLine {
                 hold.hold.waits_for
             ));
         }
-        if let Some(entry) = done {
-            told.extend(entry.why.notes.iter().map(|note| format!("  {note}.")));
-        }
+        told.extend(self.link.iter().map(|link| format!("  {link}.")));
         told
     }
 }
@@ -185,6 +185,7 @@ impl Crew {
                     figures.push(FigureLine {
                         workflow: format!("{} - {}", workflow.name, figure.name),
                         satisfied,
+                        link: credit.as_ref().and_then(|credit| linked(&accounts, &credit.owner)),
                         owner: credit.as_ref().and_then(|credit| accounts.known(&credit.owner)).map(crate::KnownPerson::name),
                         credit,
                         hold: holds.iter().find(|hold| hold.hold.target == target).cloned(),
@@ -338,6 +339,14 @@ impl Crew {
             NoOwner::Leave | NoOwner::Clear | NoOwner::Fallback(_) => Tried { reason, ..line },
         }
     }
+}
+
+/// Who the source person behind an account is, and how that is known.
+fn linked(accounts: &Accounts<'_>, owner: &str) -> Option<String> {
+    let link = accounts.link(accounts.person_of(owner)?)?;
+    let compared = link.by_value.as_ref().map_or_else(String::new, |value| format!(" {value}"));
+    let by = format!("by {} on {}: {}", link.by.author, link.by.at.format("%Y-%m-%d"), link.by.reason);
+    Some(format!("{} is that user: {}{compared}, {by}", accounts.named(&link.person), link.evidence.as_str()))
 }
 
 /// What would be sent of a figure.

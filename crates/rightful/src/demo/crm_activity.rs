@@ -203,7 +203,7 @@ async fn explained(stage: &CrmStage, teller: &mut Teller, deal: &str) -> Result<
     let told = stage.explain(NAME, deal).await?;
     step.saw(format!("$ rightful explain {deal}"));
     let text = told.join(" ");
-    for word in ["won - deals", "credited to", "run-"] {
+    for word in ["won - deals", "credited to", "by run-", "is that user: email"] {
         step.expect(text.contains(word), || format!("`{word}` is not in: {text}"));
     }
     told.iter().for_each(|line| step.saw(line.trim()));
