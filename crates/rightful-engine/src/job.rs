@@ -25,8 +25,8 @@ mod settle;
 mod undo;
 mod views;
 
-pub(crate) use apply::told;
 pub use activity_views::*;
+pub(crate) use apply::told;
 pub use journal::Journaled;
 pub use layout::{Follow, Layout};
 pub use pages::*;

@@ -256,7 +256,12 @@ mod tests {
             ..entry(before.map_or("", |(owner, _)| owner), after.map_or("", |(owner, _)| owner), EntryState::Done)
         };
         let people = PeopleIndex::new([]);
-        let told = |entry: &Entry, now: Option<(&str, i64)>, removes: bool| match inverse_credit(entry, credited(now).as_ref(), removes, &people) {
+        let told = |entry: &Entry, now: Option<(&str, i64)>, removes: bool| match inverse_credit(
+            entry,
+            credited(now).as_ref(),
+            removes,
+            &people,
+        ) {
             Inverse::Nothing => "nothing".to_owned(),
             Inverse::Blocked(_) => "blocked".to_owned(),
             Inverse::Change(change) => {

@@ -7,8 +7,8 @@ use super::context::Job;
 use super::draft::Draft;
 use super::plan::people_index;
 use crate::{
-    Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, inverse_credit, same_set, sorted,
-    targets,
+    Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, inverse_credit,
+    same_set, sorted, targets,
 };
 
 /// The plan of an undo.

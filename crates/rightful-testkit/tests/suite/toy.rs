@@ -114,13 +114,7 @@ fn kinds(flaw: Flaw) -> Vec<KindSpec> {
         totals: true,
         readable_keys: vec!["code".into()],
         batch: 10,
-        roles: vec![RoleSpec {
-            role: "assigned".into(),
-            many: true,
-            people: "user".into(),
-            key: "id".into(),
-            writable: true,
-        }],
+        roles: vec![RoleSpec { role: "assigned".into(), many: true, people: "user".into(), key: "id".into(), writable: true }],
         keys: vec![KeySpec { name: "code".into(), unique: true, longest: Some(40) }],
         fields: vec![FieldSpec { name: "Region".into(), label: "Region".into(), writable: true, needed: false }],
         ..KindSpec::read_only("customer".into())

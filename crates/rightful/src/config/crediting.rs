@@ -115,7 +115,7 @@ fn credited<'a>(records: &KindSpec, kinds: &'a [KindSpec], role: Option<Role>) -
 /// Words of a setting: text with commas, or a list.
 fn words(reader: &mut Reader<'_>, setting: &Setting) -> Option<Vec<String>> {
     let Some(leaf) = reader.leaf(setting) else {
-        return setting.default.map(|text| parted(text));
+        return setting.default.map(parted);
     };
     let given = match &leaf.value {
         Json::String(text) => Some(parted(text)),

@@ -165,10 +165,7 @@ fn signed(by: &MaybeAuthored, otherwise: &str) -> Result<Authorship, Failure> {
 pub async fn users(global: &Global, composition: &Composition, integration: &Integration, verb: UsersVerb) -> Ended {
     let desk = Desk::of(composition, integration).await?;
     match verb {
-        UsersVerb::List { unlinked, waiting, accounts: true, search, limit, .. } => {
-            let _ = (unlinked, waiting);
-            list_accounts(global, &desk, &search, limit).await
-        }
+        UsersVerb::List { accounts: true, search, limit, .. } => list_accounts(global, &desk, &search, limit).await,
         UsersVerb::List { unlinked, waiting, search, limit, .. } => {
             let query = PeopleQuery { unlinked, waiting, search, after: None, limit };
             let page = desk.people(&query).await?;

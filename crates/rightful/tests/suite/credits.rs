@@ -309,13 +309,7 @@ async fn a_plan_shows_what_would_be_credited_and_an_undo_takes_it_back() {
     let (ole, nora) = (crm.hire("Ole", "Dal", "ole.dal@example.com"), crm.hire("Nora", "Vik", NORA));
     let (deal, _) = (crm.win(&ole, 300), crm.win(&nora, 400));
     let plan = crm.rightful(&["plan", "deals"]).await.exits(0);
-    plan.says(&[
-        "2 accounts made or linked",
-        "1 credited or changed",
-        "(no-team) until Nora Vik",
-        "value1 300",
-        "rightful apply plan-1",
-    ]);
+    plan.says(&["2 accounts made or linked", "1 credited or changed", "(no-team) until Nora Vik", "value1 300", "rightful apply plan-1"]);
     assert!(crm.records().is_empty() && !crm.users().contains_key(NORA));
     crm.rightful(&["apply", "plan-1"]).await.exits(0).says(&["3 done"]);
     assert_eq!(crm.records().keys().cloned().collect::<Vec<_>>(), [credited(&deal)]);
