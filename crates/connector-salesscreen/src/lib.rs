@@ -219,8 +219,16 @@ struct Reach {
     record_team: bool,
 }
 
+/// Fields without which a user or a record is refused.
+const NEEDED: &[&str] = &["email", "firstname", "lastname", "activityTypeName", "activity.key", "createdDate"];
+
 fn kinds(reach: &Reach) -> Vec<KindSpec> {
-    let field = |(name, label): (&'static str, &str)| FieldSpec { name: FieldName::fixed(name), label: label.into(), writable: true };
+    let field = |(name, label): (&'static str, &str)| FieldSpec {
+        name: FieldName::fixed(name),
+        label: label.into(),
+        writable: true,
+        needed: NEEDED.contains(&name),
+    };
     let team = [("team.key", "Team key"), ("team.name", "Team name")];
     let base = |kind| KindSpec {
         unreadable: Some(NO_READS),

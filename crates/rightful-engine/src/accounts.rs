@@ -296,7 +296,9 @@ impl<'a> Accounts<'a> {
                     Some(fact) => format!("{} on {}", fact.how.as_str(), fact.at.format("%Y-%m-%d")),
                     None => "nothing is known of it".to_owned(),
                 };
-                let name = known.map_or_else(|| owner.to_owned(), KnownPerson::name);
+                // Of an account that is only going to be made, the source knows the name.
+                let source = || self.people.get(owner).map(|person| person.name.clone());
+                let name = known.map(KnownPerson::name).or_else(source).unwrap_or_else(|| owner.to_owned());
                 return Owed::Gated { owner: owner.to_owned(), reason: reason.to_owned(), until: format!("{name} {} ({age})", gate.until) };
             }
         }

@@ -1,6 +1,7 @@
 //! What a caller gives a job and what it gets back. The bodies are in the modules below.
 
 mod activity;
+mod activity_views;
 mod apply;
 mod aside;
 mod basis;
@@ -26,6 +27,7 @@ mod settle;
 mod undo;
 mod views;
 
+pub use activity_views::*;
 pub(crate) use apply::told;
 pub use journal::Journaled;
 pub use layout::{Follow, Layout};

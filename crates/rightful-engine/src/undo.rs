@@ -2,7 +2,9 @@
 
 use rightful_core::{Owner, OwnerChange, RecordId};
 
-use crate::{Action, Change, Entry, EntryState, NewCase, PeopleIndex, Row, RunId, Why, same_set};
+use crate::{
+    Action, Carry, Change, Credit, CreditState, Digest, Entry, EntryState, Means, NewCase, PeopleIndex, Row, RunId, Why, same_set,
+};
 
 /// What undoing one ledger entry comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,53 @@ pub fn inverse(entry: &Entry, now: Option<&Row>, later: Option<RunId>, people: &
     }))
 }
 
+/// The inverse of what was credited or taken back, over what the target holds of that record now, as far as we sent it.
+pub fn inverse_credit(entry: &Entry, now: Option<&Credit>, removes: bool, people: &PeopleIndex) -> Inverse {
+    let written = matches!(entry.state, EntryState::Done | EntryState::Disputed);
+    let Some(carry) = entry.carry.as_ref().filter(|carry| written && carry.means != Means::Note) else { return Inverse::Nothing };
+    let held = now.filter(|credit| credit.state == CreditState::Sent).map(|credit| (&credit.owner, &credit.values));
+    let before = entry.before.first().zip(carry.before.as_ref());
+    let after = entry.after.first().map(|owner| (owner, &carry.values)).filter(|_| carry.means == Means::Upsert);
+    if held == before {
+        return Inverse::Nothing;
+    }
+    if held != after {
+        return blocked(entry, "something else was sent of it since", people);
+    }
+    let (action, means) = match before {
+        Some((owner, _)) if held.is_some_and(|(held, _)| held != owner) => (Action::OwnerMove, Means::Upsert),
+        Some(_) => (Action::Credit, Means::Upsert),
+        None if removes => (Action::Removal, Means::Remove),
+        None => return blocked(entry, "the connection does not remove records", people),
+    };
+    Inverse::Change(Box::new(Change {
+        number: 0,
+        action,
+        kind: entry.kind.clone(),
+        target: entry.target.clone(),
+        code: entry.code.clone(),
+        name: entry.name.clone(),
+        owners: OwnerChange {
+            role: entry.role.clone(),
+            from: Some(held.map(|(owner, _)| owner.clone()).into_iter().collect()),
+            to: before.map(|(owner, _)| owner.clone()).into_iter().collect(),
+        },
+        source: None,
+        target_digest: now.map_or(Digest(0), Credit::digest),
+        carry: Some(Carry {
+            means,
+            from: carry.from.clone(),
+            record: carry.record.clone(),
+            values: before.map(|(_, values)| values.clone()).unwrap_or_default(),
+            before: held.map(|(_, values)| values.clone()),
+            person: None,
+            evidence: None,
+            was: None,
+        }),
+        why: Why { rule: "undo".to_owned(), code_label: entry.why.code_label.clone(), undoes: Some(entry.run), ..Why::default() },
+    }))
+}
+
 /// Records of these entries, for looking their rows up.
 pub fn targets(entries: &[Entry]) -> Vec<RecordId> {
     let mut ids: Vec<RecordId> = entries.iter().map(|entry| entry.target.clone()).collect();
@@ -95,7 +144,7 @@ mod tests {
     use rightful_core::{Record, State};
 
     use super::*;
-    use crate::{Digest, EntryId, PlanId};
+    use crate::{EntryId, PlanId};
 
     fn owners(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
@@ -174,5 +223,64 @@ mod tests {
         };
         assert!(case.message.contains("run-9 changed its owners since"), "{}", case.message);
         assert!(matches!(inverse(&entry("9", "7", EntryState::Done), None, None, &PeopleIndex::default()), Inverse::Blocked(_)));
+    }
+
+    #[test]
+    fn what_was_credited_is_put_back_as_it_stood_and_never_over_a_later_change() {
+        use rightful_core::Value;
+        let values = |amount: i64| vec![("amount".into(), Value::Integer(amount))];
+        let credited = |held: Option<(&str, i64)>| {
+            held.map(|(owner, amount)| Credit {
+                connection: "desk".into(),
+                target: "11".into(),
+                integration: "deals".into(),
+                kind: "deal".into(),
+                source: "d1".into(),
+                owner: owner.into(),
+                values: values(amount),
+                state: CreditState::Sent,
+                at: DateTime::UNIX_EPOCH,
+            })
+        };
+        let wrote = |before: Option<(&str, i64)>, after: Option<(&str, i64)>| Entry {
+            carry: Some(Carry {
+                means: if after.is_some() { Means::Upsert } else { Means::Remove },
+                from: "deal".into(),
+                record: "d1".into(),
+                values: after.map(|(_, amount)| values(amount)).unwrap_or_default(),
+                before: before.map(|(_, amount)| values(amount)),
+                person: Some("ann".into()),
+                evidence: None,
+                was: None,
+            }),
+            ..entry(before.map_or("", |(owner, _)| owner), after.map_or("", |(owner, _)| owner), EntryState::Done)
+        };
+        let people = PeopleIndex::new([]);
+        let told = |entry: &Entry, now: Option<(&str, i64)>, removes: bool| match inverse_credit(
+            entry,
+            credited(now).as_ref(),
+            removes,
+            &people,
+        ) {
+            Inverse::Nothing => "nothing".to_owned(),
+            Inverse::Blocked(_) => "blocked".to_owned(),
+            Inverse::Change(change) => {
+                let carry = change.carry.unwrap();
+                format!("{:?} {:?} {:?}", change.action, change.owners.to, carry.values.first().map(|(_, value)| value.to_string()))
+            }
+        };
+        let (ann, bob) = (Some(("ann", 5)), Some(("bob", 5)));
+        for (before, after, now, removes, expected) in [
+            (None, ann, ann, true, "Removal [] None"),
+            (None, ann, ann, false, "blocked"),
+            (None, ann, None, true, "nothing"),
+            (None, ann, bob, true, "blocked"),
+            (ann, bob, bob, true, "OwnerMove [\"ann\"] Some(\"5\")"),
+            (Some(("ann", 3)), ann, ann, false, "Credit [\"ann\"] Some(\"3\")"),
+            (ann, None, None, false, "Credit [\"ann\"] Some(\"5\")"),
+            (ann, None, bob, true, "blocked"),
+        ] {
+            assert_eq!(told(&wrote(before, after), now, removes), expected, "{before:?} {after:?} {now:?} {removes}");
+        }
     }
 }

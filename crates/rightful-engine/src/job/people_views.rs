@@ -87,8 +87,8 @@ pub struct PeoplePage {
 /// An activity as it is switched, with its people.
 #[derive(Debug)]
 pub struct Crew {
-    integration: Integration,
-    layout: Layout,
+    pub(super) integration: Integration,
+    pub(super) layout: Layout,
     /// The target's people kind.
     kind: Kind,
 }

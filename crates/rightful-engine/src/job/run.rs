@@ -16,8 +16,8 @@ use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
-    AUTOMATIC, Authorship, Digest, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run, RunCounts,
-    RunId, RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
+    AUTOMATIC, Authorship, Digest, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run,
+    RunCounts, RunId, RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
 };
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
@@ -697,7 +697,10 @@ async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) ->
         step(steps, "plan-undo", move || plan_undo(job, undone)).await?
     };
     job.adopt_plan(planned.plan);
-    ended.counts.planned = planned.counts.owner_moves + planned.counts.removals + planned.counts.follows;
+    ended.counts.planned = planned.counts.changes();
+    if planned.kept > 0 {
+        ended.notes.push(format!("{} of {undone}: nothing takes back an account or a team", counted(planned.kept, "user")));
+    }
     if planned.blocked > 0 {
         ended.is_partial();
         ended.notes.push(format!("{} changed since {undone}: left as found, and a case each", counted(planned.blocked, "record")));

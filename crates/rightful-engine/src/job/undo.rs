@@ -1,14 +1,14 @@
 //! Undoes a run: plans the inverse of its ledger over a fresh read, applies it, and pauses the integration.
 
-use rightful_core::{Error, ErrorKind, Kind, Owner, Result};
+use rightful_core::{Error, ErrorKind, Kind, Owner, Result, Verb};
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
 use super::draft::Draft;
 use super::plan::people_index;
 use crate::{
-    Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, same_set, sorted,
-    targets,
+    Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, inverse_credit,
+    same_set, sorted, targets,
 };
 
 /// The plan of an undo.
@@ -18,6 +18,9 @@ pub(crate) struct UndoPlanned {
     pub counts: PlanCounts,
     pub blocked: u64,
     pub nothing: u64,
+    /// Accounts, and teams people were put on, which nothing takes back.
+    #[serde(default)]
+    pub kept: u64,
 }
 
 /// Entries looked at once.
@@ -57,7 +60,8 @@ pub(crate) async fn begin_undo(job: Job, undone: RunId) -> Result<Vec<Kind>> {
                 )
                 .hint("name the former target connection in the configuration again, then undo"));
             }
-            if !kinds.contains(&entry.kind) {
+            // What cannot be read is known from what was sent.
+            if job.layout.activity.is_none() && !kinds.contains(&entry.kind) {
                 kinds.push(entry.kind);
             }
         }
@@ -93,11 +97,32 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
     job.failpoint("after-begin-plan");
     let people = people_index(&job).await?;
     let mut draft = Draft::new(&job, plan);
-    let (mut blocked, mut nothing, mut after) = (0, 0, None);
+    let (mut blocked, mut nothing, mut kept, mut after) = (0, 0, 0, None);
     loop {
         let entries = written(&job, undone, after).await?;
         let Some(last) = entries.last() else { break };
         after = Some(last.id);
+        if let Some(activity) = &job.layout.activity {
+            let removes = job.target_kind(&job.layout.target.kind)?.verbs.contains(&Verb::Remove);
+            let credits = store.credits_by_target(&job.layout.target.connection, &targets(&entries)).await?;
+            for entry in &entries {
+                if entry.kind == activity.people {
+                    kept += 1;
+                    continue;
+                }
+                let now = credits.iter().find(|credit| credit.target == entry.target);
+                match inverse_credit(entry, now, removes, &people) {
+                    Inverse::Nothing => nothing += 1,
+                    Inverse::Change(change) => draft.change(*change),
+                    Inverse::Blocked(case) => {
+                        blocked += 1;
+                        draft.case(case);
+                    }
+                }
+            }
+            draft.flush().await?;
+            continue;
+        }
         let mut kinds: Vec<Kind> = entries.iter().map(|entry| entry.kind.clone()).collect();
         kinds.sort_unstable();
         kinds.dedup();
@@ -126,7 +151,7 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
     job.failpoint("before-end-plan");
     store.end_plan(&job.fence, plan, &counts, &[], false, job.now()).await?;
     job.failpoint("after-end-plan");
-    Ok(UndoPlanned { plan, counts, blocked, nothing })
+    Ok(UndoPlanned { plan, counts, blocked, nothing, kept })
 }
 
 /// The newest later run that wrote the same record, where what it wrote is what stands there now.

@@ -116,7 +116,7 @@ fn kinds(flaw: Flaw) -> Vec<KindSpec> {
         batch: 10,
         roles: vec![RoleSpec { role: "assigned".into(), many: true, people: "user".into(), key: "id".into(), writable: true }],
         keys: vec![KeySpec { name: "code".into(), unique: true, longest: Some(40) }],
-        fields: vec![FieldSpec { name: "Region".into(), label: "Region".into(), writable: true }],
+        fields: vec![FieldSpec { name: "Region".into(), label: "Region".into(), writable: true, needed: false }],
         ..KindSpec::read_only("customer".into())
     };
     if flaw.cannot_read() {

@@ -114,7 +114,13 @@ pub async fn preflight(global: &Global, arguments: &Preflight) -> Ended {
     } else {
         let integration = composition.integration(global.integration.as_deref())?;
         let policy = &integration.policy;
-        let source: Vec<Kind> = std::iter::once(policy.source.kind.clone()).chain(policy.source_people.iter().cloned()).collect();
+        let objects = policy.activity.iter().flat_map(|activity| &activity.workflows).map(|workflow| workflow.object.clone());
+        let mut source: Vec<Kind> = vec![policy.source.kind.clone()];
+        for kind in policy.source_people.iter().cloned().chain(objects) {
+            if !source.contains(&kind) {
+                source.push(kind);
+            }
+        }
         let target = composition.connection(&policy.target.connection).await?;
         let spec = target.kinds().iter().find(|spec| spec.kind == policy.target.kind);
         let people = spec.and_then(|spec| spec.role(&policy.role)).map(|role| role.people.clone());

@@ -7,6 +7,7 @@ mod cases;
 mod codes;
 mod connect;
 mod connectors;
+mod crew;
 pub mod halt;
 mod keep;
 mod links;
@@ -14,6 +15,7 @@ mod plans;
 mod runs;
 mod setup;
 mod users;
+mod workflows;
 
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::Store as _;
@@ -28,7 +30,9 @@ use crate::exit::Exit;
 use crate::output;
 
 #[cfg(feature = "sandbox")]
-pub use plans::{apply, plan, run as run_now, undo};
+pub use crew::Desk;
+#[cfg(feature = "sandbox")]
+pub use plans::{apply, plan, run as run_now, task, undo};
 
 /// Why a verb could not be done.
 #[derive(Debug)]
@@ -106,7 +110,8 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Connectors(arguments) => connectors::list(&global, &arguments),
         Verb::Preflight(arguments) => connectors::preflight(&global, &arguments).await,
         Verb::Connect(arguments) => connect::connect(&global, &arguments).await,
-        Verb::Users(arguments) => users::users(&global, &arguments).await,
+        Verb::Users(arguments) => users::users(&global, arguments).await,
+        Verb::Workflows(arguments) => workflows::workflows(&global, arguments.verb).await,
         Verb::Codes(arguments) => codes::codes(&global, arguments.verb).await,
         Verb::Link(arguments) => links::links(&global, arguments.verb).await,
         Verb::Plan(arguments) => plans::verb_plan(&global, &arguments).await,

@@ -4,6 +4,10 @@
 
 #[cfg(feature = "salesforce")]
 mod connect;
+#[cfg(all(feature = "salesforce", feature = "salesscreen"))]
+mod credits;
+#[cfg(all(feature = "salesforce", feature = "salesscreen"))]
+mod crm;
 mod demo;
 #[cfg(unix)]
 mod disk;
