@@ -653,7 +653,11 @@ async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) ->
         step(steps, "plan-undo", move || plan_undo(job, undone)).await?
     };
     job.adopt_plan(planned.plan);
-    ended.counts.planned = planned.counts.owner_moves + planned.counts.removals + planned.counts.follows;
+    ended.counts.planned = planned.counts.changes();
+    if planned.without_inverse > 0 {
+        ended.is_partial();
+        ended.notes.push(format!("{} without inverse: a case each says what to do by hand", counted(planned.without_inverse, "write")));
+    }
     if planned.blocked > 0 {
         ended.is_partial();
         ended.notes.push(format!("{} changed since {undone}: left as found, and a case each", counted(planned.blocked, "record")));

@@ -100,8 +100,9 @@ impl Stock {
                 self.goes(&record.id.clone(), Some(record), now);
                 continue;
             }
-            self.gone.remove(&record.id);
             let digest = digest(&record);
+            // What comes back and differs from how it went has changed.
+            let went = self.gone.remove(&record.id).map(|(row, _)| row.changed || row.digest != digest);
             let known = self.rows.get(&record.id);
             match known {
                 None => stored.new += 1,
@@ -115,7 +116,7 @@ impl Stock {
                 Some(known) if self.complete_at.is_some() => known.newcomers_in(&record, now),
                 _ => Vec::new(),
             };
-            let changed = known.is_some();
+            let changed = known.is_some() || went.unwrap_or(false);
             self.rows.insert(record.id.clone(), Row { record, digest, newcomers, changed });
         }
         for id in missing {

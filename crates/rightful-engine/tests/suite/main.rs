@@ -5,6 +5,7 @@
 mod activity;
 mod conformance;
 mod desk;
+mod histories;
 mod pages;
 mod pipeline;
 mod preview;
@@ -12,4 +13,5 @@ mod properties;
 mod scale;
 mod schedules;
 mod stand;
+mod taken_back;
 mod world;
