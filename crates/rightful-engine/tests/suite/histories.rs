@@ -342,7 +342,7 @@ async fn judge(told: &Told, history: &History, before: &BTreeMap<String, Held>) 
             None => assert_eq!(stands, wanted.as_ref(), "it is theirs: {said}"),
             Some(reason) => {
                 assert_eq!(stands, stood, "it waits: {said}");
-                if stands != wanted.as_ref() {
+                if wanted.is_none() || stands != wanted.as_ref() {
                     waiting.push(format!("{target} {reason}"));
                 }
             }
@@ -425,7 +425,7 @@ fn ten_thousand_deals_changed_at_once_are_each_credited_once() {
             let facts = [("team.key", Value::text("OSLO"))];
             office.file(&[(None, &email_of_many(user), &facts)]).await;
         }
-        office.crm.inside().paging = Paging { size: 333, wide: true, repeats: true, late: false, totals: true, ..Paging::default() };
+        office.crm.inside().paging = Paging { size: 1_000, wide: true, repeats: true, totals: true, ..Paging::default() };
         let deal = |office: &Office, number: usize, amount: i64| {
             office.deal(&format!("d{number:05}"), Some(&format!("u{}", number % 4)), "won", amount);
         };
@@ -436,7 +436,7 @@ fn ten_thousand_deals_changed_at_once_are_each_credited_once() {
         assert_eq!((taken.len(), distinct.len()), (MANY + 4, MANY + 4), "each account and each deal once");
 
         // All of them change with one time; some are deleted and some of those come back; others arrive behind the mark.
-        office.crm.inside().paging = Paging { size: 97, wide: false, repeats: true, restarts: 1, rotate: 41, totals: true, ..Paging::default() };
+        office.crm.inside().paging = Paging { size: 777, wide: false, repeats: true, restarts: 1, rotate: 41, totals: true, ..Paging::default() };
         let late = |number: usize| number % 100 == 7;
         for number in 0..MANY {
             if late(number) {
@@ -638,18 +638,17 @@ async fn a_gate_that_closes_after_a_plan_was_saved_keeps_it_from_being_sent() {
 async fn what_goes_out_ends_its_hold_even_where_the_source_was_not_wholly_read() {
     let office = Office::new(PeopleMode::All);
     office.user("u1", "ann@example.com", true);
-    office.deal("d1", Some("u1"), "won", 10);
-    office.deal("d2", Some("u1"), "won", 10);
+    (1..=4).for_each(|deal| office.deal(&format!("d{deal}"), Some("u1"), "won", 10));
     office.run().await;
-    assert_eq!(office.holds().await.len(), 2);
+    assert_eq!(office.holds().await.len(), 4);
     office.on_team("u1", "OSLO").await;
     office.taken();
     // The full read finds one row fewer than the vendor says there are.
     office.clock.advance(Duration::from_secs(25 * 3600));
-    office.crm.inside().paging = Paging { size: 1, wide: false, moves: 20, totals: true, ..Paging::default() };
+    office.crm.inside().paging = Paging { size: 2, wide: false, moves: 20, totals: true, ..Paging::default() };
     let report = office.run().await;
     assert_eq!(report.outcome, RunOutcome::Partial, "{:?}", report.notes);
-    assert_eq!((office.taken().len(), office.holds().await), (2, vec![]));
+    assert_eq!((office.taken().len(), office.holds().await), (4, vec![]));
 }
 
 #[tokio::test]
