@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rightful_core::{FieldName, GateSpec, KeyName, Record, RecordId, State, Value};
 
-use crate::{Activity, From, KnownPerson, Link, LinkEvidence, MatchRule, Owed, PeopleMode, Pick, Picked, value_of};
+use crate::{Activity, Fact, From, KnownPerson, Link, LinkEvidence, MatchRule, Owed, PeopleMode, Pick, Picked, value_of};
 
 /// How a source person stands towards an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Accounts<'a> {
     picks: HashMap<RecordId, Picked>,
     known: HashMap<RecordId, KnownPerson>,
     known_by_email: HashMap<String, RecordId>,
-    /// Active source people with an e-mail address that others have too.
+    /// Source people who may get an account, with an e-mail address that others of them have too.
     shared: BTreeMap<String, BTreeSet<RecordId>>,
     /// Accounts that still have a licence to be made with; `None`: not counted.
     licences: Option<u32>,
@@ -76,14 +76,19 @@ impl<'a> Accounts<'a> {
     ) -> Self {
         let mut by_email: BTreeMap<String, BTreeSet<RecordId>> = BTreeMap::new();
         let picks: HashMap<RecordId, Picked> = picks.into_iter().map(|pick| (pick.person, pick.choice)).collect();
-        for person in people.iter().filter(|person| is_active(person) && picks.get(&person.id) != Some(&Picked::Skip)) {
+        let counts = |person: &&Record| match picks.get(&person.id) {
+            Some(Picked::Skip) => false,
+            Some(Picked::Create) => true,
+            None => is_active(person),
+        };
+        for person in people.iter().filter(counts) {
             if let Some(email) = email_of(person) {
                 by_email.entry(email).or_default().insert(person.id.clone());
             }
         }
         let licensed = known.iter().filter(|person| !person.is_unmapped() || person.text("status") != Some("inactive")).count();
         Self {
-            gates: gates.iter().filter(|gate| activity.gates.iter().any(|wanted| wanted == gate.name)).collect(),
+            gates: picked_gates(activity, gates),
             licences: activity.licences.map(|licences| licences.saturating_sub(u32::try_from(licensed).unwrap_or(u32::MAX))),
             shared: by_email.into_iter().filter(|(_, people)| people.len() > 1).collect(),
             people: people.into_iter().map(|person| (person.id.clone(), person)).collect(),
@@ -289,9 +294,8 @@ impl<'a> Accounts<'a> {
     /// What is owed to an account. `as_known` is where facts about it stand, when that is another than the account itself.
     pub fn owed(&self, owner: &str, as_known: Option<&RecordId>) -> Owed {
         let known = self.known.get(as_known.map_or(owner, RecordId::as_str));
-        for gate in &self.gates {
-            let fact = known.and_then(|known| known.fact(gate.field.as_str()));
-            if let Some(reason) = gate.closed(fact.map(|fact| &fact.value)) {
+        match closed_gate(&self.gates, known) {
+            Some((gate, reason, fact)) => {
                 let age = match fact {
                     Some(fact) => format!("{} on {}", fact.how.as_str(), fact.at.format("%Y-%m-%d")),
                     None => "nothing is known of it".to_owned(),
@@ -299,10 +303,10 @@ impl<'a> Accounts<'a> {
                 // Of an account that is only going to be made, the source knows the name.
                 let source = || self.people.get(owner).map(|person| person.name.clone());
                 let name = known.map(KnownPerson::name).or_else(source).unwrap_or_else(|| owner.to_owned());
-                return Owed::Gated { owner: owner.to_owned(), reason: reason.to_owned(), until: format!("{name} {} ({age})", gate.until) };
+                Owed::Gated { owner: owner.to_owned(), reason: reason.to_owned(), until: format!("{name} {} ({age})", gate.until) }
             }
+            None => Owed::To(owner.to_owned()),
         }
-        Owed::To(owner.to_owned())
     }
 
     /// What opens the gate that is closed with this word.
@@ -310,6 +314,19 @@ impl<'a> Accounts<'a> {
         let by_field = |gate: &&&GateSpec| gate.reason == reason || matches!(gate.opens, rightful_core::Opens::Is(_));
         self.gates.iter().find(|gate| gate.reason == reason).or_else(|| self.gates.iter().find(by_field)).map(|gate| gate.mend)
     }
+}
+
+/// The first gate that is closed for a person, with its word and the fact that closes it.
+pub fn closed_gate<'a>(gates: &[&'a GateSpec], known: Option<&'a KnownPerson>) -> Option<(&'a GateSpec, &'a str, Option<&'a Fact>)> {
+    gates.iter().find_map(|gate| {
+        let fact = known.and_then(|known| known.fact(gate.field.as_str()));
+        Some((*gate, gate.closed(fact.map(|fact| &fact.value))?, fact))
+    })
+}
+
+/// The gates that a policy picks.
+pub fn picked_gates<'a>(activity: &Activity, gates: &'a [GateSpec]) -> Vec<&'a GateSpec> {
+    gates.iter().filter(|gate| activity.gates.iter().any(|wanted| wanted == gate.name)).collect()
 }
 
 fn key_of<'a>(record: &'a Record, key: &KeyName) -> Option<&'a str> {

@@ -99,6 +99,8 @@ impl Hold {
             values: carry.values.clone(),
             state: CreditState::LetGo,
             at,
+            person: carry.person.clone().filter(|_| owner.is_empty()),
+            stands: None,
         }))
     }
 }

@@ -1,8 +1,8 @@
 //! What a confirmed write makes true where the target cannot be read: pure, from its entry in the ledger.
 
-use rightful_core::{ConnectionName, Instant, Kind, Value};
+use rightful_core::{ConnectionName, FieldName, Instant, Kind, Value};
 
-use crate::{Authorship, Consequence, Credit, CreditState, Entry, Fact, How, Link, Means, NewFacts};
+use crate::{Authorship, Carry, Consequence, Credit, CreditState, Entry, Fact, How, Link, Means, NewFacts};
 
 /// What is true once an entry is done. `source` is the connection whose people accounts are for, `people` the target's people kind.
 pub fn consequences(entry: &Entry, source: &ConnectionName, people: &Kind, now: Instant) -> Vec<Consequence> {
@@ -31,22 +31,37 @@ pub fn consequences(entry: &Entry, source: &ConnectionName, people: &Kind, now: 
         }
         return consequences;
     }
-    let credit = |state| {
-        Consequence::Credit(Credit {
-            connection: entry.connection.clone(),
-            target: entry.target.clone(),
-            integration: entry.integration.clone(),
-            kind: carry.from.clone(),
-            source: carry.record.clone(),
-            owner: entry.after.first().cloned().unwrap_or_default(),
-            values: carry.values.clone(),
-            state,
-            at: now,
-        })
-    };
     vec![match carry.means {
-        Means::Upsert => credit(CreditState::Sent),
-        Means::Note => credit(CreditState::LetGo),
+        Means::Upsert => credited(entry, carry, &entry.after, &carry.values, CreditState::Sent, now),
+        Means::Note => credited(entry, carry, &entry.after, &carry.values, CreditState::LetGo, now),
         Means::Remove => Consequence::Uncredit(entry.connection.clone(), entry.target.clone()),
     }]
+}
+
+/// What is to be believed where the answer to an entry was lost and it is not sent again in its run: the record may stand as it was to stand.
+/// Accounts need no doubt: whoever has none yet is asked for again under the same id.
+pub fn doubts(entry: &Entry, people: &Kind, now: Instant) -> Vec<Consequence> {
+    let Some(carry) = entry.carry.as_ref().filter(|_| entry.kind != *people) else { return Vec::new() };
+    match (carry.means, &carry.before) {
+        (Means::Upsert, _) => vec![credited(entry, carry, &entry.after, &carry.values, CreditState::Unsure, now)],
+        (Means::Remove, Some(before)) => vec![credited(entry, carry, &entry.before, before, CreditState::Unsure, now)],
+        (Means::Remove, None) | (Means::Note, _) => Vec::new(),
+    }
+}
+
+fn credited(entry: &Entry, carry: &Carry, to: &[String], values: &[(FieldName, Value)], state: CreditState, now: Instant) -> Consequence {
+    let owner = to.first().cloned().unwrap_or_default();
+    Consequence::Credit(Credit {
+        connection: entry.connection.clone(),
+        target: entry.target.clone(),
+        integration: entry.integration.clone(),
+        kind: carry.from.clone(),
+        source: carry.record.clone(),
+        person: carry.person.clone().filter(|_| state == CreditState::LetGo && owner.is_empty()),
+        owner,
+        values: values.to_vec(),
+        state,
+        at: now,
+        stands: None,
+    })
 }

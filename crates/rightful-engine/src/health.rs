@@ -24,13 +24,15 @@ pub enum Alarm {
     NoProgress,
     /// More and more wanted states wait.
     GrowingHolds,
+    /// A wanted state has waited for too long.
+    OldHolds,
     /// The schedule no longer starts it.
     Quarantined,
 }
 
 impl Alarm {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::NoCompleteRun, Self::NoProgress, Self::GrowingHolds, Self::Quarantined];
+    pub const ALL: [Self; 5] = [Self::NoCompleteRun, Self::NoProgress, Self::GrowingHolds, Self::OldHolds, Self::Quarantined];
 
     /// Its name for people, programs and the store.
     pub fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Alarm {
             Self::NoCompleteRun => "no-complete-run",
             Self::NoProgress => "no-progress",
             Self::GrowingHolds => "growing-holds",
+            Self::OldHolds => "old-holds",
             Self::Quarantined => "quarantined",
         }
     }
@@ -58,11 +61,18 @@ pub struct Limits {
     pub manual_too: bool,
     /// How long a run may go on without reporting; `None`: for ever.
     pub progress: Option<TimeDelta>,
+    /// How long a wanted state may wait; `None`: for ever.
+    pub hold: Option<TimeDelta>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { complete_run: Some(TimeDelta::hours(3)), manual_too: false, progress: Some(TimeDelta::minutes(30)) }
+        Self {
+            complete_run: Some(TimeDelta::hours(3)),
+            manual_too: false,
+            progress: Some(TimeDelta::minutes(30)),
+            hold: Some(TimeDelta::days(7)),
+        }
     }
 }
 
@@ -88,6 +98,8 @@ pub struct Signs<'a> {
     pub pulse: Option<&'a Pulse>,
     /// Holds after each of its latest whole runs, oldest first: [`holds_of`].
     pub holds: &'a [u64],
+    /// When its oldest hold began.
+    pub oldest_hold: Option<Instant>,
     /// Alarms that are open.
     pub open: &'a [Alarm],
 }
@@ -107,6 +119,7 @@ pub fn alarms(signs: &Signs<'_>, limits: &Limits, now: Instant) -> Vec<Alarmed> 
         (Alarm::NoCompleteRun, no_complete_run(signs, limits, now)),
         (Alarm::NoProgress, no_progress(signs, limits, now)),
         (Alarm::GrowingHolds, growing_holds(signs)),
+        (Alarm::OldHolds, old_holds(signs, limits, now)),
         (Alarm::Quarantined, signs.vitals.watched.quarantine.as_ref().map(quarantined)),
     ];
     found.into_iter().filter_map(|(alarm, message)| Some(Alarmed { alarm, message: message? })).collect()
@@ -164,6 +177,13 @@ fn growing_holds(signs: &Signs<'_>) -> Option<String> {
     };
     let counts: Vec<String> = recent.iter().map(u64::to_string).collect();
     stands.then(|| format!("holds grow from run to run: {}", counts.join(", ")))
+}
+
+fn old_holds(signs: &Signs<'_>, limits: &Limits, now: Instant) -> Option<String> {
+    let (limit, since) = (limits.hold?, signs.oldest_hold?);
+    let held = signs.vitals.holds;
+    let holds = if held == 1 { "a wanted state waits".to_owned() } else { format!("{held} wanted states wait") };
+    (now - since >= limit).then(|| format!("{holds}, the oldest since {}", moment(since)))
 }
 
 fn quarantined(quarantine: &Quarantine) -> String {

@@ -235,6 +235,14 @@ pub struct Settled {
     pub consequences: Vec<Consequence>,
 }
 
+impl Settled {
+    /// Does a hold of the same record end with it? A plan over a source that was not wholly read closes none.
+    pub fn ends_hold(&self) -> bool {
+        let done = matches!(self.state, EntryState::Done | EntryState::Unchanged);
+        done && self.consequences.iter().any(|consequence| matches!(consequence, Consequence::Credit(_) | Consequence::Uncredit(..)))
+    }
+}
+
 /// What a settled entry makes true, where the target cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consequence {

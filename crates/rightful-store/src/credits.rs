@@ -1,7 +1,7 @@
 //! Credits: what a target that cannot be read holds of each figure, as far as it was sent or let go.
 
 use rightful_core::{ConnectionName, FieldName, Kind, RecordId, Result, Value};
-use rightful_engine::{Consequence, Credit};
+use rightful_engine::{Consequence, Credit, CreditState};
 use rusqlite::{Connection, Transaction, params};
 
 use crate::codec::{data, from_word, text, word};
@@ -23,12 +23,22 @@ pub(crate) fn take(tx: &Transaction<'_>, consequences: &[Consequence]) -> Result
     Ok(())
 }
 
+/// Puts a credit over what was known of its record.
 fn put(tx: &Transaction<'_>, credit: &Credit) -> Result<()> {
+    if credit.state != CreditState::LetGo {
+        return write(tx, credit);
+    }
+    let known = by_target(tx, &credit.connection, std::slice::from_ref(&credit.target))?.pop();
+    write(tx, &credit.clone().over(known))
+}
+
+fn write(tx: &Transaction<'_>, credit: &Credit) -> Result<()> {
     tx.prepare_cached(
-        "INSERT INTO credit (connection, target, integration, kind, source, owner, sent, state, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO credit (connection, target, integration, kind, source, owner, sent, state, at, person, stands)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (connection, target) DO UPDATE SET
             integration = excluded.integration, kind = excluded.kind, source = excluded.source, owner = excluded.owner,
-            sent = excluded.sent, state = excluded.state, at = excluded.at",
+            sent = excluded.sent, state = excluded.state, at = excluded.at, person = excluded.person, stands = excluded.stands",
     )
     .and_then(|mut upsert| {
         upsert.execute(params![
@@ -41,6 +51,8 @@ fn put(tx: &Transaction<'_>, credit: &Credit) -> Result<()> {
             text(&credit.values),
             word(&credit.state),
             stamp(credit.at),
+            credit.person.as_ref().map(RecordId::as_str),
+            credit.stands.as_ref().map(text),
         ])
     })
     .map(drop)
@@ -54,7 +66,7 @@ fn remove(tx: &Transaction<'_>, connection: &ConnectionName, target: &RecordId) 
         .map_err(told)
 }
 
-const COLUMNS: &str = "SELECT connection, target, integration, kind, source, owner, sent, state, at FROM credit";
+const COLUMNS: &str = "SELECT connection, target, integration, kind, source, owner, sent, state, at, person, stands FROM credit";
 
 fn credit(row: &rusqlite::Row<'_>) -> Result<Credit> {
     let text = |index: usize| row.get::<_, String>(index).map_err(told);
@@ -69,6 +81,8 @@ fn credit(row: &rusqlite::Row<'_>) -> Result<Credit> {
         values: sent,
         state: from_word(text(7)?)?,
         at: instant(row.get(8).map_err(told)?),
+        person: row.get::<_, Option<String>>(9).map_err(told)?.map(RecordId::new),
+        stands: row.get::<_, Option<String>>(10).map_err(told)?.map(|stands| data(&stands)).transpose()?,
     })
 }
 

@@ -62,6 +62,13 @@ pub(crate) fn settle(tx: &Transaction<'_>, image: ImageId, settled: &[Settled], 
             write_owners(tx, image, &entry.target, &entry.role, &entry.after)?;
         }
         credits::take(tx, &one.consequences)?;
+        if one.ends_hold() {
+            tx.prepare_cached(
+                "DELETE FROM hold WHERE (integration, kind, target) = (SELECT integration, kind, target FROM entry WHERE id = ?1)",
+            )
+            .and_then(|mut delete| delete.execute([one.entry.0]))
+            .map_err(told)?;
+        }
     }
     Ok(())
 }

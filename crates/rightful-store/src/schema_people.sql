@@ -62,6 +62,8 @@ CREATE TABLE credit (
     sent TEXT NOT NULL,              -- JSON: [field, value]
     state TEXT NOT NULL,
     at INTEGER NOT NULL,
+    person TEXT,                     -- of the source: whom it was let go for, where nobody was known
+    stands TEXT,                     -- JSON: what the target still holds, where a later state was let go
     PRIMARY KEY (connection, target)
 ) WITHOUT ROWID;
 CREATE INDEX credit_by_source ON credit (integration, kind, source, target);

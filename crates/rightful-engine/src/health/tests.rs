@@ -66,7 +66,7 @@ fn a_run_must_be_complete_in_time() {
     for (text, watched, limits, now, expected) in table {
         let schedule = Schedule::parse(text, "UTC", "rep-codes").unwrap();
         let known = vitals(watched);
-        let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds: &[], open: &[] };
+        let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds: &[], oldest_hold: None, open: &[] };
         let found = told(&signs, &limits, at(now));
         match expected {
             None => assert_eq!(found, [], "{text} at {now}: {known:?}"),
@@ -100,7 +100,7 @@ fn a_run_under_way_must_report() {
     ];
     for (pulse, is_open, now, stands) in table {
         let open: &[Alarm] = if is_open { &[Alarm::NoProgress] } else { &[] };
-        let signs = Signs { vitals: &known, schedule: &schedule, pulse: pulse.as_ref(), holds: &[], open };
+        let signs = Signs { vitals: &known, schedule: &schedule, pulse: pulse.as_ref(), holds: &[], oldest_hold: None, open };
         let found = told(&signs, &Limits::default(), at(now));
         assert_eq!(!found.is_empty(), stands, "{pulse:?}, open: {is_open}, at {now}: {found:?}");
         assert!(
@@ -135,13 +135,43 @@ fn holds_that_grow_from_run_to_run_are_an_alarm_until_they_rest() {
     ];
     for (holds, is_open, stands) in table {
         let open: &[Alarm] = if is_open { &[Alarm::GrowingHolds] } else { &[] };
-        let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds, open };
+        let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds, oldest_hold: None, open };
         let found = told(&signs, &Limits::default(), at("02 12:00"));
         assert_eq!(!found.is_empty(), stands, "{holds:?}, open: {is_open}: {found:?}");
     }
-    let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds: &[7, 10, 20, 30, 40], open: &[] };
+    let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds: &[7, 10, 20, 30, 40], oldest_hold: None, open: &[] };
     let expected = "holds grow from run to run: 10, 20, 30, 40".to_owned();
     assert_eq!(told(&signs, &Limits::default(), at("02 12:00")), [(Alarm::GrowingHolds, expected)]);
+}
+
+#[test]
+fn a_hold_that_waits_for_too_long_is_an_alarm_until_it_is_gone() {
+    let schedule = Schedule::parse("manual", "UTC", "rep-codes").unwrap();
+    let usual = Limits::default();
+    let hours = |hours| Limits { hold: Some(TimeDelta::hours(hours)), ..usual };
+    let never = Limits { hold: None, ..usual };
+    let old = |told: &str| Some(format!("{told}, the oldest since 2026-03-02 12:00 UTC"));
+    // the oldest hold, how many there are, limits, now, what is said
+    let table = [
+        (None, 0, usual, "09 12:00", None),
+        (Some("02 12:00"), 1, usual, "09 11:59", None),
+        (Some("02 12:00"), 1, usual, "09 12:00", old("a wanted state waits")),
+        (Some("02 12:00"), 40, usual, "12 12:00", old("40 wanted states wait")),
+        (Some("02 12:00"), 40, hours(24), "03 11:59", None),
+        (Some("02 12:00"), 40, hours(24), "03 12:00", old("40 wanted states wait")),
+        (Some("02 12:00"), 40, never, "30 12:00", None),
+        // The oldest one went out: the others are younger.
+        (Some("03 12:00"), 39, hours(24), "03 12:00", None),
+    ];
+    for (oldest, holds, limits, now, expected) in table {
+        let known = Vitals { holds, ..vitals(Watched::default()) };
+        for open in [&[][..], &[Alarm::OldHolds]] {
+            let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds: &[], oldest_hold: oldest.map(at), open };
+            let found = told(&signs, &limits, at(now));
+            let expected: Vec<(Alarm, String)> = expected.clone().map(|told| (Alarm::OldHolds, told)).into_iter().collect();
+            assert_eq!(found, expected, "{oldest:?} at {now}, open: {open:?}");
+        }
+    }
 }
 
 #[test]
@@ -178,7 +208,7 @@ fn a_quarantine_is_an_alarm_with_its_reason() {
     let known = vitals(Watched { quarantine, ..Watched::default() });
     let expected = "taken out of the schedule at 2026-03-02 08:00 UTC: 5 runs failed".to_owned();
     for known in [known.clone(), paused(known)] {
-        let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds: &[], open: &[] };
+        let signs = Signs { vitals: &known, schedule: &schedule, pulse: None, holds: &[], oldest_hold: None, open: &[] };
         assert_eq!(told(&signs, &Limits::default(), at("02 12:00")), [(Alarm::Quarantined, expected.clone())]);
     }
 }

@@ -13,8 +13,8 @@ use super::layout::{ActivityLayout, ObjectLayout};
 use super::moves::Moves;
 use super::plan::{Planned, people_index};
 use crate::{
-    AccountStanding, Accounts, Action, Activity, Authorship, Carry, Change, Credit, CreditState, Crediting, Digest, Figure, From, Held,
-    Link, LinkEvidence, Means, NamedOwner, NewCase, NewHold, NoOwner, Owed, PeopleMode, Plan, PlanCounts, PlanId, PlanState, Row, Sight,
+    AccountStanding, Accounts, Action, Activity, Authorship, Carry, Change, Credit, Crediting, Digest, Figure, From, Held, Link,
+    LinkEvidence, Means, NamedOwner, NewCase, NewHold, NoOwner, Owed, PeopleMode, Plan, PlanCounts, PlanId, PlanState, Row, Sight,
     SourceRow, Triggers, Why, Workflow, credit, credit_of_gone, named_owner, value_of,
 };
 
@@ -402,6 +402,7 @@ impl Planner<'_> {
                     before,
                     replay: activity.replay,
                     expired: self.expired.contains(&target),
+                    person: person.as_ref(),
                 };
                 let decided = credit(sight, &owed, |owner| self.values(figure, object, &row.record, owner, person.as_ref()));
                 let at = At { object, row, workflow, figure, target, before, person };
@@ -427,8 +428,7 @@ impl Planner<'_> {
             }
             Crediting::Send { owner } => {
                 self.credited += 1;
-                let from: Vec<String> =
-                    at.before.filter(|before| before.state == CreditState::Sent).map(|before| before.owner.clone()).into_iter().collect();
+                let from: Vec<String> = at.before.and_then(Credit::held).map(|(owner, _)| owner.to_owned()).into_iter().collect();
                 let moved = !from.is_empty() && from != [owner.clone()];
                 if moved {
                     self.moves.note(&from, std::slice::from_ref(&owner));
@@ -469,7 +469,9 @@ impl Planner<'_> {
                 draft.change(change);
             }
             Crediting::Remove => {
-                self.remove(at.object, at.before.expect("only what was sent is removed").clone(), &at.row.record.name, "no-longer", draft)
+                if let Some(before) = at.before {
+                    self.remove(at.object, before, &at.row.record.name, "no-longer", draft);
+                }
             }
         }
     }
@@ -482,21 +484,18 @@ impl Planner<'_> {
         let figure = rightful_core::figure_parts(before.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();
         let workflow = self.workflows(object).find(|workflow| workflow.figures.iter().any(|known| known.name == figure));
         if credit_of_gone(workflow.map(|workflow| workflow.triggers), &before) == Crediting::Remove {
-            let name = before.source.to_string();
-            self.remove(object, before, &name, "deleted", draft);
+            self.remove(object, &before, before.source.as_str(), "deleted", draft);
         }
     }
 
-    fn remove(&mut self, object: &ObjectLayout, before: Credit, name: &str, rule: &str, draft: &mut Draft<'_>) {
+    fn remove(&mut self, object: &ObjectLayout, before: &Credit, name: &str, rule: &str, draft: &mut Draft<'_>) {
+        let Some((owner, values)) = before.held() else { return };
         if !self.removable {
             self.unremovable += 1;
             draft.case(NewCase {
                 reason: "cannot-remove".to_owned(),
                 subject: before.target.to_string(),
-                message: format!(
-                    "{name} is credited to {} and should not be any more; the connection does not remove records",
-                    before.owner
-                ),
+                message: format!("{name} is credited to {owner} and should not be any more; the connection does not remove records"),
                 mend: "remove it in the target by hand, or let the connection remove records".to_owned(),
             });
             return;
@@ -508,7 +507,7 @@ impl Planner<'_> {
             target: before.target.clone(),
             code: before.source.to_string(),
             name: name.to_owned(),
-            owners: OwnerChange { role: self.job.integration.policy.role.clone(), from: Some(vec![before.owner.clone()]), to: Vec::new() },
+            owners: OwnerChange { role: self.job.integration.policy.role.clone(), from: Some(vec![owner.to_owned()]), to: Vec::new() },
             source: None,
             target_digest: before.digest(),
             carry: Some(Carry {
@@ -516,7 +515,7 @@ impl Planner<'_> {
                 from: object.image.kind.clone(),
                 record: before.source.clone(),
                 values: Vec::new(),
-                before: Some(before.values),
+                before: Some(values.to_vec()),
                 person: None,
                 evidence: None,
                 was: None,
@@ -543,17 +542,17 @@ impl Planner<'_> {
     }
 
     fn carry(&self, at: &At<'_>, means: Means, owner: &str) -> Carry {
+        // What goes to the fall-back stands on no link; what is for nobody known is for the person who is named.
+        let stands_on = |person: &RecordId| {
+            owner.is_empty() || self.accounts.link(person).is_some() || self.made.contains_key(person) || self.found.contains_key(person)
+        };
         Carry {
             means,
             from: at.object.image.kind.clone(),
             record: at.row.record.id.clone(),
             values: self.values(at.figure, at.object, &at.row.record, owner, at.person.as_ref()),
-            before: at.before.filter(|before| before.state == CreditState::Sent).map(|before| before.values.clone()),
-            // The fall-back's records stand on no link.
-            person: at
-                .person
-                .clone()
-                .filter(|person| self.accounts.link(person).is_some() || self.made.contains_key(person) || self.found.contains_key(person)),
+            before: at.before.and_then(Credit::held).map(|(_, values)| values.to_vec()),
+            person: at.person.clone().filter(stands_on),
             evidence: None,
             was: None,
         }

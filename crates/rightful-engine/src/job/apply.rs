@@ -8,7 +8,7 @@ use rightful_core::{Error, ErrorKind, FieldChange, Kind, Outcome, Result, Target
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
-use super::settle::{dispute, moved, pending, record, refuse, remark, settle};
+use super::settle::{dispute, doubts_of, moved, pending, record, refuse, remark, settle};
 use crate::{Change, Consequence, Digest, Entry, EntryId, EntryState, Means, PlanId, Settled, consequences};
 
 /// How often one change is sent at most.
@@ -68,6 +68,7 @@ pub(crate) async fn apply_slice(job: Job, plan: PlanId, after: i64) -> Result<Sl
         let open = pending(&job, true).await?;
         repeated = settle(&job, open, &by_number).await?.again;
         repeated.retain(|entry| by_number.contains_key(&entry.change));
+        repeated = standing(&job, repeated, &by_number).await?;
     }
     if !repeated.is_empty() {
         job.failpoint("before-intend");
@@ -124,6 +125,12 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
             note: None,
         })
         .collect();
+    // What moved is settled with the intents: an intent that a crash leaves open was about to be sent.
+    for entry in entries.iter_mut().filter(|entry| stale.contains(&entry.change)) {
+        entry.state = EntryState::Stale;
+        entry.settled_at = Some(now);
+        entry.note = Some(MOVED.to_owned());
+    }
     job.failpoint("before-intend");
     let ids = job.store().intend(&job.fence, &entries).await?;
     job.failpoint("after-intend");
@@ -131,16 +138,8 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
         entry.id = id;
     }
     for kind in kinds {
-        let settled = entries
-            .iter()
-            .filter(|entry| entry.kind == *kind && stale.contains(&entry.change))
-            .map(|entry| remark(entry, EntryState::Stale, "the record moved since the plan"))
-            .collect();
-        record(job, kind, settled, Vec::new()).await?;
         let noted = entries.iter().filter(|entry| entry.kind == *kind && !stale.contains(&entry.change) && is_noted(entry));
-        let noted = noted
-            .map(|entry| Settled { consequences: true_of(job, entry), ..remark(entry, EntryState::Unchanged, "let go: nothing is sent") });
-        record(job, kind, noted.collect(), Vec::new()).await?;
+        record(job, kind, noted.map(|entry| noted_down(job, entry)).collect(), Vec::new()).await?;
     }
     Ok(entries
         .into_iter()
@@ -148,6 +147,31 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
         .filter(|(entry, _)| !stale.contains(&entry.change) && !is_noted(entry))
         .map(|(entry, change)| Item { entry, change: (*change).clone() })
         .collect())
+}
+
+/// Of intents that a crash left open, those that may be sent again. A state that was let go is noted now; what moved since may have been sent.
+async fn standing(job: &Job, entries: Vec<Entry>, changes: &HashMap<i64, Change>) -> Result<Vec<Entry>> {
+    let (noted, carried): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(is_noted);
+    for entry in &noted {
+        record(job, &entry.kind, vec![noted_down(job, entry)], Vec::new()).await?;
+    }
+    let mut standing = Vec::new();
+    for entry in carried {
+        let change = &changes[&entry.change];
+        if entry.carry.is_some() && !moved(job, &entry.kind, &[change]).await?.is_empty() {
+            let doubted = Settled { consequences: doubts_of(job, &entry), ..remark(&entry, EntryState::Stale, MOVED) };
+            record(job, &entry.kind, vec![doubted], Vec::new()).await?;
+        } else {
+            standing.push(entry);
+        }
+    }
+    Ok(standing)
+}
+
+const MOVED: &str = "the record moved since the plan";
+
+fn noted_down(job: &Job, entry: &Entry) -> Settled {
+    Settled { consequences: true_of(job, entry), ..remark(entry, EntryState::Unchanged, "let go: nothing is sent") }
 }
 
 /// Is nothing sent for it?
@@ -207,7 +231,8 @@ async fn send(job: &Job, mut items: Vec<Item>) -> Result<Option<String>> {
             if entry.attempts < ATTEMPTS && stopped.is_none() {
                 next.push(Item { change: changes[&entry.change].clone(), entry });
             } else {
-                let note = format!("its answer was lost {} times over, and it is not applied", entry.attempts);
+                let fate = if entry.carry.is_some() { "the next run sends it again" } else { "it is not applied" };
+                let note = format!("its answer was lost {} times over, and {fate}", entry.attempts);
                 dispute(job, &entry.kind.clone(), vec![(&entry, note)]).await?;
             }
         }

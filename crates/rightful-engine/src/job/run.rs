@@ -698,8 +698,9 @@ async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) ->
     };
     job.adopt_plan(planned.plan);
     ended.counts.planned = planned.counts.changes();
-    if planned.kept > 0 {
-        ended.notes.push(format!("{} of {undone}: nothing takes back an account or a team", counted(planned.kept, "user")));
+    if planned.without_inverse > 0 {
+        ended.is_partial();
+        ended.notes.push(format!("{} without inverse: a case each says what to do by hand", counted(planned.without_inverse, "write")));
     }
     if planned.blocked > 0 {
         ended.is_partial();

@@ -6,7 +6,10 @@ use rightful_core::{Cursor, Error, ErrorKind, Kind, Owner, Record, RecordId, Res
 
 use super::context::Job;
 use super::plan::people_index;
-use crate::{Carried, Change, Digest, Entry, EntryFilter, EntryState, Means, NewCase, Settled, same_set};
+use crate::{
+    Carried, Change, Consequence, Digest, Entry, EntryFilter, EntryState, KnownPerson, Means, NewCase, Settled, closed_gate, doubts,
+    picked_gates, same_set,
+};
 
 /// Pages of a read-back beyond which its connector is broken.
 const PAGES: usize = 10_000;
@@ -59,7 +62,8 @@ pub(crate) async fn settle_leftovers(job: &Job) -> Result<u64> {
         // A record under an id of ours may be sent again at any time.
         if entry.carry.is_some() && entry.connection == job.layout.target.connection {
             let note = "its answer was lost with the run that sent it; the next plan sends it again under the same id";
-            record(job, &entry.kind.clone(), vec![remark(&entry, EntryState::NotDone, note)], Vec::new()).await?;
+            let doubted = Settled { consequences: doubts_of(job, &entry), ..remark(&entry, EntryState::Disputed, note) };
+            record(job, &entry.kind, vec![doubted], Vec::new()).await?;
             continue;
         }
         let note = "its answer was lost with the run that sent it; the next plan decides anew".to_owned();
@@ -165,7 +169,8 @@ pub(crate) async fn moved(job: &Job, kind: &Kind, changes: &[&Change]) -> Result
         .collect())
 }
 
-/// Numbers of the changes whose source record, or what was sent of it, is no longer what it was when planned, or whose link is gone.
+/// Numbers of the changes whose source record, or what was sent of it, is no longer what it was when planned, whose link is gone, or for whose
+/// person a gate closed.
 async fn moved_carried(job: &Job, changes: &[&Change]) -> Result<HashSet<i64>> {
     let Some(activity) = &job.layout.activity else { return Ok(HashSet::new()) };
     let (store, policy) = (job.store(), &job.integration.policy);
@@ -183,6 +188,10 @@ async fn moved_carried(job: &Job, changes: &[&Change]) -> Result<HashSet<i64>> {
     let credits: HashMap<RecordId, Digest> = credits.into_iter().map(|credit| (credit.target.clone(), credit.digest())).collect();
     let links = store.links(&policy.source.connection, &policy.target.connection).await?;
     let links: HashMap<RecordId, String> = links.into_iter().map(|link| (link.person, link.owner)).collect();
+    let gates = policy.activity.as_ref().map(|policy| picked_gates(policy, &activity.gates)).unwrap_or_default();
+    let known = if gates.is_empty() { Vec::new() } else { store.known_people(&policy.target.connection, &activity.people).await? };
+    let known: HashMap<&str, &KnownPerson> = known.iter().map(|known| (known.id.as_str(), known)).collect();
+    let is_open = |owner: &String| closed_gate(&gates, known.get(owner.as_str()).copied()).is_none();
     let stands = |change: &Change| {
         let Some(carry) = &change.carry else { return true };
         if change.kind == activity.people {
@@ -192,7 +201,8 @@ async fn moved_carried(job: &Job, changes: &[&Change]) -> Result<HashSet<i64>> {
         let sent = credits.get(&change.target).copied().unwrap_or(Digest(0)) == change.target_digest;
         let linked = carry.means != Means::Upsert
             || carry.person.as_ref().is_none_or(|person| links.get(person).is_some_and(|owner| change.owners.to == [owner.clone()]));
-        source && sent && linked
+        let open = carry.means != Means::Upsert || change.owners.to.iter().all(is_open);
+        source && sent && linked && open
     };
     Ok(changes.iter().filter(|change| !stands(change)).map(|change| change.number).collect())
 }
@@ -242,7 +252,14 @@ pub(crate) async fn dispute(job: &Job, kind: &Kind, entries: Vec<(&Entry, String
         })
         .collect();
     job.store().put_cases(&job.fence, &cases, job.now()).await?;
-    record(job, kind, entries.iter().map(|(entry, note)| remark(entry, EntryState::Disputed, note)).collect(), Vec::new()).await
+    let doubted =
+        |(entry, note): &(&Entry, String)| Settled { consequences: doubts_of(job, entry), ..remark(entry, EntryState::Disputed, note) };
+    record(job, kind, entries.iter().map(doubted).collect(), Vec::new()).await
+}
+
+/// What is to be believed of a record under an id of ours, where nobody knows what became of an entry.
+pub(crate) fn doubts_of(job: &Job, entry: &Entry) -> Vec<Consequence> {
+    job.layout.activity.as_ref().map_or_else(Vec::new, |activity| doubts(entry, &activity.people, job.now()))
 }
 
 /// Opens the cases of refused writes.

@@ -7,8 +7,8 @@ use super::context::Job;
 use super::draft::Draft;
 use super::plan::people_index;
 use crate::{
-    Authorship, Entry, EntryFilter, EntryState, Inverse, Plan, PlanCounts, PlanId, PlanState, Row, RunId, inverse, inverse_credit,
-    same_set, sorted, targets,
+    Authorship, Credit, Entry, EntryFilter, EntryState, Inverse, KnownPerson, Owed, PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Row,
+    RunId, blocked_credit, inverse, inverse_carried, same_set, sorted, targets,
 };
 
 /// The plan of an undo.
@@ -18,9 +18,9 @@ pub(crate) struct UndoPlanned {
     pub counts: PlanCounts,
     pub blocked: u64,
     pub nothing: u64,
-    /// Accounts, and teams people were put on, which nothing takes back.
+    /// What the target cannot take back.
     #[serde(default)]
-    pub kept: u64,
+    pub without_inverse: u64,
 }
 
 /// Entries looked at once.
@@ -60,8 +60,8 @@ pub(crate) async fn begin_undo(job: Job, undone: RunId) -> Result<Vec<Kind>> {
                 )
                 .hint("name the former target connection in the configuration again, then undo"));
             }
-            // What cannot be read is known from what was sent.
-            if job.layout.activity.is_none() && !kinds.contains(&entry.kind) {
+            // What is carried over goes to kinds that may have no reads: what was sent of them is what is known.
+            if entry.carry.is_none() && !kinds.contains(&entry.kind) {
                 kinds.push(entry.kind);
             }
         }
@@ -97,32 +97,13 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
     job.failpoint("after-begin-plan");
     let people = people_index(&job).await?;
     let mut draft = Draft::new(&job, plan);
-    let (mut blocked, mut nothing, mut kept, mut after) = (0, 0, 0, None);
+    let (mut blocked, mut nothing, mut without_inverse, mut after) = (0, 0, 0, None);
     loop {
         let entries = written(&job, undone, after).await?;
         let Some(last) = entries.last() else { break };
         after = Some(last.id);
-        if let Some(activity) = &job.layout.activity {
-            let removes = job.target_kind(&job.layout.target.kind)?.verbs.contains(&Verb::Remove);
-            let credits = store.credits_by_target(&job.layout.target.connection, &targets(&entries)).await?;
-            for entry in &entries {
-                if entry.kind == activity.people {
-                    kept += 1;
-                    continue;
-                }
-                let now = credits.iter().find(|credit| credit.target == entry.target);
-                match inverse_credit(entry, now, removes, &people) {
-                    Inverse::Nothing => nothing += 1,
-                    Inverse::Change(change) => draft.change(*change),
-                    Inverse::Blocked(case) => {
-                        blocked += 1;
-                        draft.case(case);
-                    }
-                }
-            }
-            draft.flush().await?;
-            continue;
-        }
+        let (carried, entries): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.carry.is_some());
+        let mut inverses = carried_back(&job, &carried, &people).await?;
         let mut kinds: Vec<Kind> = entries.iter().map(|entry| entry.kind.clone()).collect();
         kinds.sort_unstable();
         kinds.dedup();
@@ -135,13 +116,20 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
                 if matches!(found, Inverse::Blocked(_)) {
                     found = inverse(entry, row, later(&job, entry, row).await?, &people);
                 }
-                match found {
-                    Inverse::Nothing => nothing += 1,
-                    Inverse::Change(change) => draft.change(*change),
-                    Inverse::Blocked(case) => {
-                        blocked += 1;
-                        draft.case(case);
-                    }
+                inverses.push(found);
+            }
+        }
+        for found in inverses {
+            match found {
+                Inverse::Nothing => nothing += 1,
+                Inverse::Change(change) => draft.change(*change),
+                Inverse::Blocked(case) => {
+                    blocked += 1;
+                    draft.case(case);
+                }
+                Inverse::None(case) => {
+                    without_inverse += 1;
+                    draft.case(case);
                 }
             }
         }
@@ -151,12 +139,38 @@ pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
     job.failpoint("before-end-plan");
     store.end_plan(&job.fence, plan, &counts, &[], false, job.now()).await?;
     job.failpoint("after-end-plan");
-    Ok(UndoPlanned { plan, counts, blocked, nothing, kept })
+    Ok(UndoPlanned { plan, counts, blocked, nothing, without_inverse })
 }
 
-/// The newest later run that wrote the same record, where what it wrote is what stands there now.
-async fn later(job: &Job, entry: &Entry, now: Option<&Row>) -> Result<Option<RunId>> {
-    let Some(Owner::Known(present)) = now.map(|row| row.record.owner(&entry.role)) else { return Ok(None) };
+/// The inverses of entries of what we carry over, over what was sent since.
+async fn carried_back(job: &Job, entries: &[Entry], people: &PeopleIndex) -> Result<Vec<Inverse>> {
+    let (Some(layout), false) = (&job.layout.activity, entries.is_empty()) else { return Ok(Vec::new()) };
+    let store = job.store();
+    let removes = job.target_kind(&job.layout.target.kind)?.verbs.contains(&Verb::Remove);
+    let credits = store.credits_by_target(&job.layout.target.connection, &targets(entries)).await?;
+    let accounts = super::activity::accounts(job).await?;
+    let mut inverses = Vec::new();
+    for entry in entries {
+        let now: Option<&Credit> = credits.iter().find(|credit| credit.target == entry.target);
+        let mut found = inverse_carried(entry, now, &layout.people, removes, None, people);
+        if matches!(found, Inverse::Blocked(_)) {
+            found = inverse_carried(entry, now, &layout.people, removes, latest(job, entry).await?.map(|latest| latest.run), people);
+        }
+        // What the target would ignore is not sent.
+        if let Inverse::Change(change) = &found
+            && let Some(owner) = change.owners.to.first()
+            && let Owed::Gated { until, .. } = accounts.owed(owner, None)
+        {
+            let whose = accounts.known(owner).map_or_else(|| owner.clone(), KnownPerson::name);
+            found = blocked_credit(entry, &format!("it would go back to {whose}, who cannot be credited until {until}"), people);
+        }
+        inverses.push(found);
+    }
+    Ok(inverses)
+}
+
+/// The newest later entry that wrote the same record.
+async fn latest(job: &Job, entry: &Entry) -> Result<Option<Entry>> {
     let filter = EntryFilter {
         target: Some((entry.connection.clone(), entry.kind.clone(), entry.target.clone())),
         states: vec![EntryState::Done],
@@ -165,5 +179,12 @@ async fn later(job: &Job, entry: &Entry, now: Option<&Row>) -> Result<Option<Run
         ..EntryFilter::default()
     };
     let latest = job.store().entries(&filter).await?.into_iter().next();
-    Ok(latest.filter(|latest| latest.id > entry.id && same_set(&sorted(&latest.after), present)).map(|latest| latest.run))
+    Ok(latest.filter(|latest| latest.id > entry.id))
+}
+
+/// The newest later run that wrote the same record, where what it wrote is what stands there now.
+async fn later(job: &Job, entry: &Entry, now: Option<&Row>) -> Result<Option<RunId>> {
+    let Some(Owner::Known(present)) = now.map(|row| row.record.owner(&entry.role)) else { return Ok(None) };
+    let latest = latest(job, entry).await?;
+    Ok(latest.filter(|latest| same_set(&sorted(&latest.after), present)).map(|latest| latest.run))
 }

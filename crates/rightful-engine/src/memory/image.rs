@@ -101,7 +101,8 @@ impl Stock {
                 continue;
             }
             let digest = digest(&record);
-            let back = self.gone.remove(&record.id);
+            // What comes back and differs from how it went has changed.
+            let went = self.gone.remove(&record.id).map(|(row, _)| row.changed || row.digest != digest);
             let known = self.rows.get(&record.id);
             match known {
                 None => stored.new += 1,
@@ -115,7 +116,7 @@ impl Stock {
                 Some(known) if self.complete_at.is_some() => known.newcomers_in(&record, now),
                 _ => Vec::new(),
             };
-            let changed = known.is_some() || back.is_some_and(|(gone, _)| gone.changed || gone.digest != digest);
+            let changed = known.is_some() || went.unwrap_or(false);
             self.rows.insert(record.id.clone(), Row { record, digest, newcomers, changed });
         }
         for id in missing {

@@ -43,6 +43,8 @@ struct State {
     runs: Vec<Run>,
     journal: HashMap<(RunId, String), Json>,
     entries: Vec<Entry>,
+    /// Where each change's entry is.
+    entry_of: HashMap<(RunId, i64), usize>,
     cases: Vec<Case>,
     /// The newest plan when a case was last seen.
     case_plans: HashMap<CaseId, PlanId>,
@@ -509,12 +511,15 @@ impl Store for MemoryStore {
         let mut state = self.fenced(fence)?;
         let mut ids = Vec::new();
         for entry in entries {
-            if let Some(known) = state.entries.iter_mut().find(|known| known.run == entry.run && known.change == entry.change) {
+            if let Some(at) = state.entry_of.get(&(entry.run, entry.change)).copied() {
+                let known = &mut state.entries[at];
                 known.attempts += 1;
                 known.state = EntryState::Intended;
                 ids.push(known.id);
             } else {
-                let id = EntryId(number(state.entries.len()) + 1);
+                let at = state.entries.len();
+                let id = EntryId(number(at) + 1);
+                state.entry_of.insert((entry.run, entry.change), at);
                 state.entries.push(Entry { id, ..entry.clone() });
                 ids.push(id);
             }
@@ -524,11 +529,13 @@ impl Store for MemoryStore {
 
     async fn settle(&self, fence: &Fence, image: ImageId, settled: &[Settled], carried: &[Carried], now: Instant) -> Result<()> {
         let mut state = self.fenced(fence)?;
-        if let Some(unknown) = settled.iter().find(|one| !state.entries.iter().any(|known| known.id == one.entry)) {
+        // Numbers count from 1, without gaps.
+        let at = |one: &Settled| usize::try_from(one.entry.0).ok().and_then(|number| number.checked_sub(1));
+        if let Some(unknown) = settled.iter().find(|one| at(one).is_none_or(|at| at >= state.entries.len())) {
             return Err(missing(unknown.entry));
         }
         for one in settled {
-            let entry = state.entries.iter_mut().find(|known| known.id == one.entry).ok_or_else(|| missing(one.entry))?;
+            let entry = at(one).and_then(|at| state.entries.get_mut(at)).ok_or_else(|| missing(one.entry))?;
             entry.state = one.state;
             entry.note = one.note.clone();
             entry.settled_at = Some(now);
@@ -537,6 +544,11 @@ impl Store for MemoryStore {
                 state.image(image)?.write_owners(&entry);
             }
             state.people.take(&one.consequences);
+            if one.ends_hold() {
+                state.holds.retain(|(hold, _)| {
+                    hold.integration != entry.integration || hold.hold.kind != entry.kind || hold.hold.target != entry.target
+                });
+            }
         }
         state.exchanges.extend(carried.iter().map(|one| (fence.integration.clone(), one.clone())));
         Ok(())

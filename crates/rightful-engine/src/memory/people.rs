@@ -29,7 +29,9 @@ impl People {
         for consequence in consequences {
             match consequence {
                 Consequence::Credit(credit) => {
-                    self.credits.insert((credit.connection.clone(), credit.target.clone()), credit.clone());
+                    let key = (credit.connection.clone(), credit.target.clone());
+                    let known = self.credits.remove(&key);
+                    self.credits.insert(key, credit.clone().over(known));
                 }
                 Consequence::Uncredit(connection, target) => {
                     self.credits.remove(&(connection.clone(), target.clone()));

@@ -1,6 +1,6 @@
 //! A scripted vendor that takes users and records under ids of ours and gives none back, and a world around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rightful_core::*;
@@ -25,6 +25,21 @@ pub struct Inside {
     /// Every item that was taken, in order: "user u1", "record d1#won u1", "remove d1#won".
     pub taken: Vec<String>,
     pub faults: std::collections::VecDeque<Option<Fault>>,
+    /// Ids whose last answer never reached us: these may come again unchanged.
+    pub lost: BTreeSet<String>,
+    /// Ids that are refused, each time.
+    pub refuses: BTreeSet<String>,
+    /// Items that came again unchanged, though their answer was given.
+    pub needless: Vec<String>,
+}
+
+impl Inside {
+    fn note(&mut self, changed: bool, id: &str, item: String) {
+        if !changed && !self.lost.contains(id) {
+            self.needless.push(item.clone());
+        }
+        self.taken.push(item);
+    }
 }
 
 /// The vendor.
@@ -36,6 +51,11 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(removes: bool) -> Self {
+        Self::batched(removes, 3)
+    }
+
+    /// With batches of so many records.
+    pub fn batched(removes: bool, batch: usize) -> Self {
         let field = |name: &'static str| FieldSpec { name: FieldName::fixed(name), label: name.into(), writable: true, needed: false };
         let base = |kind| KindSpec {
             unreadable: Some("it gives nothing back"),
@@ -70,6 +90,7 @@ impl Desk {
                 fields: ["type", "amount", "date", "user.email"].map(field).to_vec(),
                 roles: vec![RoleSpec { role: OWNER, many: false, people: USER, key: "id".into(), writable: true }],
                 after: vec![USER],
+                batch,
                 ..base(RECORD)
             },
         ];
@@ -90,22 +111,26 @@ impl Desk {
         };
         match &write.target {
             Target::Removed(id) => {
-                inside.records.remove(id.as_str());
-                inside.taken.push(format!("remove {id}"));
+                let there = inside.records.remove(id.as_str()).is_some();
+                inside.note(there, id.as_str(), format!("remove {id}"));
                 id.clone()
             }
             Target::Id(id) if *kind == USER => {
                 let email = values(write).get("email").cloned().unwrap_or_default();
                 let other = inside.users.iter().find(|(known, user)| known.as_str() != id.as_str() && user.get("email") == Some(&email));
                 assert!(other.is_none(), "{id} and {other:?} are two users with one e-mail address");
-                inside.users.entry(id.to_string()).or_default().extend(values(write));
-                inside.taken.push(format!("user {id}"));
+                let known = inside.users.entry(id.to_string()).or_default();
+                let before = known.clone();
+                known.extend(values(write));
+                let changed = *known != before;
+                inside.note(changed, id.as_str(), format!("user {id}"));
                 id.clone()
             }
             Target::Id(id) => {
                 let owner = write.owners[0].to[0].clone();
-                inside.records.insert(id.to_string(), (owner.clone(), values(write)));
-                inside.taken.push(format!("record {id} {owner}"));
+                let held = (owner.clone(), values(write));
+                let changed = inside.records.insert(id.to_string(), held.clone()) != Some(held);
+                inside.note(changed, id.as_str(), format!("record {id} {owner}"));
                 id.clone()
             }
             Target::New => panic!("ids are ours"),
@@ -132,15 +157,27 @@ impl Connector for Desk {
         let mut inside = self.inside();
         let one = |write: &Write| {
             let lost = || Outcome::Unknown(Error::new(ErrorKind::Unavailable, "the connection broke off"));
+            let (Target::Id(id) | Target::Removed(id)) = &write.target else { panic!("ids are ours") };
+            if inside.refuses.contains(id.as_str()) {
+                return Outcome::NotDone(Error::new(ErrorKind::Rejected, "no").hint("mend it"));
+            }
             match inside.faults.pop_front().flatten() {
                 Some(Fault::Refused) => Outcome::NotDone(Error::new(ErrorKind::Rejected, "no").hint("mend it")),
                 Some(Fault::Busy) => Outcome::NotDone(Error::new(ErrorKind::RateLimited, "too many requests")),
-                Some(Fault::LostUnapplied) => lost(),
-                Some(Fault::LostApplied) => {
-                    Self::take(&mut inside, kind, write);
+                Some(Fault::LostUnapplied) => {
+                    inside.lost.insert(id.to_string());
                     lost()
                 }
-                _ => Outcome::Done { id: Self::take(&mut inside, kind, write), created: false },
+                Some(Fault::LostApplied) => {
+                    Self::take(&mut inside, kind, write);
+                    inside.lost.insert(id.to_string());
+                    lost()
+                }
+                _ => {
+                    let id = Self::take(&mut inside, kind, write);
+                    inside.lost.remove(id.as_str());
+                    Outcome::Done { id, created: false }
+                }
             }
         };
         Ok(batch.iter().map(one).collect())
@@ -249,10 +286,12 @@ impl Office {
 
     /// A deal: fields come in ascending order, amount before stage.
     pub fn deal(&self, id: &str, owner: Option<&str>, stage: &str, amount: i64) {
-        let mut deal = record(id, &[], &format!("Deal {id}"));
-        deal.owners = vec![(OWNER, Owner::Known(owner.map(str::to_owned).into_iter().collect()))];
-        deal.values = vec![Value::Integer(amount), Value::text(stage)];
-        self.crm.put(&DEAL, deal);
+        self.crm.put(&DEAL, deal_record(id, owner, stage, amount));
+    }
+
+    /// A deal that arrives behind every mark that was ever given out.
+    pub fn late_deal(&self, id: &str, owner: Option<&str>, stage: &str, amount: i64) {
+        self.crm.put_late(&DEAL, deal_record(id, owner, stage, amount));
     }
 
     pub fn ports(&self) -> Ports {
@@ -264,6 +303,23 @@ impl Office {
             progress: Arc::new(Silent),
             holder: self.holder.clone(),
         }
+    }
+
+    /// Runs a task that dies at the n-th failpoint it meets; `None` where it died.
+    pub async fn job_until(&self, task: RunTask, nth: usize) -> Option<Result<RunReport, JobError>> {
+        let (ports, integration, failpoint) = (self.ports(), self.integration.clone(), dies_at(nth));
+        let options = RunOptions { failpoint: Some(failpoint), ..RunOptions::default() };
+        tokio::spawn(async move { run_job(&ports, &integration, task, options).await }).await.ok()
+    }
+
+    pub async fn links(&self) -> BTreeMap<String, String> {
+        let links = self.store.links(&"crm".into(), &"desk".into()).await.unwrap();
+        links.into_iter().map(|link| (link.person.to_string(), link.owner)).collect()
+    }
+
+    /// What was sent, as the store has it.
+    pub async fn credits(&self) -> Vec<Credit> {
+        self.store.credits(INTEGRATION, &DEAL, None, 100_000).await.unwrap()
     }
 
     pub async fn job(&self, task: RunTask, options: RunOptions) -> Result<RunReport, JobError> {
@@ -290,6 +346,11 @@ impl Office {
     /// States that a user of the desk is on a team.
     pub async fn on_team(&self, user: &str, team: &str) {
         assert!(self.crew().await.place(&self.ports(), user, Some(team), &self.by("admin")).await.unwrap());
+    }
+
+    /// A file shows the user of `u1`'s address on a team, who is known by the address alone.
+    pub async fn on_team_by_file(&self) {
+        self.file(&[(None, "ann@example.com", &[("team.key", Value::text("OSLO"))])]).await;
     }
 
     /// An administrator's file.
@@ -330,4 +391,24 @@ impl Office {
         self.stand.bury(&self.holder);
         self.holder = self.stand.holder();
     }
+}
+
+/// Ends the process at the n-th failpoint.
+fn dies_at(nth: usize) -> Failpoint {
+    let met = std::sync::atomic::AtomicUsize::new(0);
+    Arc::new(move |_| {
+        if met.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == nth {
+            // Unwinding without the panic hook, so that the log stays readable.
+            std::panic::resume_unwind(Box::new("died"));
+        }
+    })
+}
+
+fn deal_record(id: &str, owner: Option<&str>, stage: &str, amount: i64) -> Record {
+    let mut deal = record(id, &[], &format!("Deal {id}"));
+    deal.owners = vec![(OWNER, Owner::Known(owner.map(str::to_owned).into_iter().collect()))];
+    deal.values = vec![Value::Integer(amount), Value::text(stage)];
+    // An import leaves one time on thousands of records.
+    deal.changed_at = Instant::from_timestamp(1_799_999_000, 0);
+    deal
 }

@@ -5,6 +5,7 @@
 mod activity;
 mod conformance;
 mod desk;
+mod histories;
 mod owners;
 mod pages;
 mod pipeline;
@@ -13,4 +14,5 @@ mod properties;
 mod scale;
 mod schedules;
 mod stand;
+mod taken_back;
 mod world;

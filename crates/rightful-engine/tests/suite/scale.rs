@@ -5,6 +5,7 @@ use std::time::Instant as Moment;
 use rightful_core::{Key, Mark, Owner, Record, Rows, State, Value};
 use rightful_engine::*;
 
+use crate::desk::{Desk, Office};
 use crate::pages::{source_person, with_contacts_and_users};
 use crate::world::*;
 
@@ -83,6 +84,58 @@ async fn planning_a_million_pairs() {
     let shown = preview(&ports, &world.integration, &edits, 100).await.unwrap();
     println!("a preview of {} moves beside {} pending ones in {:?}", shown.total, shown.pending, begun.elapsed());
     assert_eq!(shown.total, records.div_ceil(CODES) as u64);
+}
+
+/// The most memory of this process since it was asked last, and what it has now, in MiB. Only Linux tells.
+fn memory() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
+    };
+    let found = (of("VmHWM:"), of("VmRSS:"));
+    // Forgets the peak.
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+    found
+}
+
+#[tokio::test]
+#[ignore = "a measurement, not a test"]
+async fn crediting_very_many_records() {
+    let records: usize = std::env::var("RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let mut office = Office::new(PeopleMode::Automatic);
+    office.desk = std::sync::Arc::new(Desk::batched(true, 1_000));
+    office.crm.inside().paging.size = 2_000;
+    for user in 0..200 {
+        let email = format!("user{user}@example.com");
+        office.user(&format!("u{user:03}"), &email, true);
+        office.file(&[(None, &email, &[("team.key", Value::text("OSLO"))])]).await;
+    }
+    for number in 0..records {
+        office.deal(&format!("d{number:07}"), Some(&format!("u{:03}", number % 200)), "won", 1);
+    }
+    let ports = office.ports();
+    for what in ["first", "unchanged", "unchanged", "all changed"] {
+        if what == "all changed" {
+            for number in 0..records {
+                office.deal(&format!("d{number:07}"), Some(&format!("u{:03}", number % 200)), "won", 2);
+            }
+        }
+        office.clock.advance(std::time::Duration::from_secs(60));
+        let (_, before) = memory();
+        let begun = Moment::now();
+        let report = run_job(&ports, &office.integration, RunTask::Full, RunOptions::default()).await.unwrap();
+        let (took, (peak, _)) = (begun.elapsed(), memory());
+        let stages: Vec<String> = report.stages.iter().map(|stage| format!("{} {} ms", stage.stage, stage.milliseconds)).collect();
+        println!(
+            "{what}: {records} records, {} planned, {} done in {took:?}, {} MiB at most over {before}: {stages:?}",
+            report.counts.planned,
+            report.counts.done,
+            peak.saturating_sub(before)
+        );
+        assert_eq!(report.counts.planned == 0, what == "unchanged", "{report:?}");
+        assert!(office.desk.inside().needless.is_empty());
+    }
 }
 
 /// A table of 10,000 codes over 500 users, with 10,000 employees behind them, each with a contact, and 2,000 source users.

@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[path = "../../../rightful-engine/tests/suite/activity.rs"]
+mod activity;
 #[path = "../../../rightful-engine/tests/suite/conformance/mod.rs"]
 mod conformance;
+#[path = "../../../rightful-engine/tests/suite/desk.rs"]
+mod desk;
+#[path = "../../../rightful-engine/tests/suite/histories.rs"]
+mod histories;
 #[path = "../../../rightful-engine/tests/suite/owners.rs"]
 mod owners;
 #[path = "../../../rightful-engine/tests/suite/pages.rs"]
@@ -20,5 +26,7 @@ mod scale;
 mod schedules;
 mod serving;
 mod stand;
+#[path = "../../../rightful-engine/tests/suite/taken_back.rs"]
+mod taken_back;
 #[path = "../../../rightful-engine/tests/suite/world.rs"]
 mod world;

@@ -18,6 +18,8 @@ pub struct AlarmsConfig {
     pub no_complete_run_hours: Option<u32>,
     /// How long a run may go on without reporting.
     pub no_progress_minutes: u32,
+    /// How long a wanted state may wait.
+    pub old_holds_hours: u32,
     /// A program that is told.
     pub webhook: Option<WebhookConfig>,
     /// People who are told by mail.
@@ -99,8 +101,10 @@ pub fn alarms(section: &Section, problems: &mut Problems) -> AlarmsConfig {
     // A hundred years; a month.
     let no_complete_run_hours = reader.number(&keys::NO_COMPLETE_RUN_HOURS, 876_000).and_then(|hours| u32::try_from(hours).ok());
     let no_progress_minutes = reader.number(&keys::NO_PROGRESS_MINUTES, 44_640).and_then(|minutes| u32::try_from(minutes).ok());
+    let old_holds_hours = reader.number(&keys::OLD_HOLDS_HOURS, 876_000).and_then(|hours| u32::try_from(hours).ok());
     AlarmsConfig {
         no_complete_run_hours,
+        old_holds_hours: old_holds_hours.or_else(|| keys::OLD_HOLDS_HOURS.default?.parse().ok()).unwrap_or(168),
         no_progress_minutes: no_progress_minutes.or_else(|| keys::NO_PROGRESS_MINUTES.default?.parse().ok()).unwrap_or(30),
         webhook: if reader.has("webhook") { reader.webhook() } else { None },
         mail: if reader.has("mail") { reader.mail() } else { None },
@@ -334,7 +338,7 @@ password = { file = "mail" }
     #[test]
     fn what_is_not_said_has_its_default() {
         let config = parse("").unwrap();
-        assert_eq!(config, AlarmsConfig { no_progress_minutes: 30, ..AlarmsConfig::default() });
+        assert_eq!(config, AlarmsConfig { no_progress_minutes: 30, old_holds_hours: 168, ..AlarmsConfig::default() });
         let config = parse(GOOD).unwrap();
         let mail = config.mail.unwrap();
         assert_eq!((config.no_complete_run_hours, config.no_progress_minutes), (Some(6), 30));

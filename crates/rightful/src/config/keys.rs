@@ -354,6 +354,13 @@ pub const NO_PROGRESS_MINUTES: Setting = optional(
     "Alarm where a run has reported nothing for so many minutes; 0: never.",
     "30",
 );
+pub const OLD_HOLDS_HOURS: Setting = optional(
+    "old_holds_hours",
+    SettingType::Integer,
+    Some("168"),
+    "Alarm where a wanted state has waited for so many hours; 0: never.",
+    "168",
+);
 pub const WEBHOOK_URL: Setting = optional(
     "webhook.url",
     SettingType::Text,
@@ -396,6 +403,7 @@ pub const MAIL_PASSWORD: Setting =
 pub const ALARMS: &[Setting] = &[
     NO_COMPLETE_RUN_HOURS,
     NO_PROGRESS_MINUTES,
+    OLD_HOLDS_HOURS,
     WEBHOOK_URL,
     WEBHOOK_SECRET,
     WEBHOOK_ALLOW_PRIVATE,

@@ -30,6 +30,8 @@ fn credit(source: &str, target: &str) -> Credit {
         values: vec![("value".into(), Value::Decimal(Decimal::parse("12.50").unwrap())), ("note".into(), Value::Null)],
         state: CreditState::Sent,
         at: minute(2),
+        person: None,
+        stands: None,
     }
 }
 

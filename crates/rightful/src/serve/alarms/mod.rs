@@ -70,6 +70,7 @@ pub fn limits(config: &AlarmsConfig) -> Limits {
         },
         manual_too: config.no_complete_run_hours.is_some(),
         progress: above_none(TimeDelta::minutes(i64::from(config.no_progress_minutes))),
+        hold: above_none(TimeDelta::hours(i64::from(config.old_holds_hours))),
     }
 }
 
@@ -105,7 +106,8 @@ impl Alarms {
 
     /// Begins and ends episodes.
     async fn find(&self, now: Instant) -> Result<()> {
-        let AlarmParts { watch, integrations, .. } = &self.parts;
+        let AlarmParts { store, watch, integrations, .. } = &self.parts;
+        let oldest_holds: BTreeMap<String, Instant> = store.oldest_holds().await?.into_iter().collect();
         let mut vitals: BTreeMap<String, Vitals> =
             watch.vitals().await?.into_iter().map(|vitals| (vitals.integration.clone(), vitals)).collect();
         let open: Vec<Episode> = watch.episodes().await?.into_iter().filter(|episode| episode.ended.is_none()).collect();
@@ -116,7 +118,7 @@ impl Alarms {
                 vitals.watched.expected = Some(now);
             }
             let open: Vec<&Episode> = open.iter().filter(|episode| episode.integration == *integration).collect();
-            self.judge(integration, schedule, &vitals, &open, now).await?;
+            self.judge(integration, schedule, &vitals, oldest_holds.get(integration).copied(), &open, now).await?;
         }
         for episode in open.iter().filter(|episode| integrations.iter().all(|(name, _)| *name != episode.integration)) {
             self.end(episode, now).await?;
@@ -124,7 +126,15 @@ impl Alarms {
         Ok(())
     }
 
-    async fn judge(&self, integration: &str, schedule: &Schedule, vitals: &Vitals, open: &[&Episode], now: Instant) -> Result<()> {
+    async fn judge(
+        &self,
+        integration: &str,
+        schedule: &Schedule,
+        vitals: &Vitals,
+        oldest_hold: Option<Instant>,
+        open: &[&Episode],
+        now: Instant,
+    ) -> Result<()> {
         let AlarmParts { store, watch, limits, channels, pulses, .. } = &self.parts;
         let known: Vec<Alarm> = Alarm::ALL.into_iter().filter(|alarm| open.iter().any(|episode| episode.alarm == alarm.as_str())).collect();
         let holds = if vitals.holds > HOLDS_FLOOR || known.contains(&Alarm::GrowingHolds) {
@@ -133,7 +143,7 @@ impl Alarms {
             Vec::new()
         };
         let pulse = pulses.of(integration);
-        let signs = Signs { vitals, schedule, pulse: pulse.as_ref(), holds: &holds, open: &known };
+        let signs = Signs { vitals, schedule, pulse: pulse.as_ref(), holds: &holds, oldest_hold, open: &known };
         let standing = alarms(&signs, limits, now);
         for found in standing.iter().filter(|found| !known.contains(&found.alarm)) {
             let everybody: Vec<String> = channels.iter().map(|channel| channel.name().to_owned()).collect();
