@@ -214,6 +214,12 @@ pub enum Action {
     OwnerMove,
     /// Nobody owns it afterwards.
     Removal,
+    /// A person gets an account, or one that is there is linked to them.
+    Account,
+    /// An activity is credited, or what was credited follows its record.
+    Credit,
+    /// A wanted state is let go: nothing is sent.
+    LetGo,
 }
 
 /// One line of a plan.
@@ -248,6 +254,9 @@ fn change(change: engine::Change, names: &Names) -> Change {
         action: match change.action {
             engine::Action::OwnerMove => Action::OwnerMove,
             engine::Action::Removal => Action::Removal,
+            engine::Action::Account => Action::Account,
+            engine::Action::Credit => Action::Credit,
+            engine::Action::LetGo => Action::LetGo,
         },
         kind: change.kind.to_string(),
         target: change.target.to_string(),

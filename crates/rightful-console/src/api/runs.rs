@@ -41,6 +41,15 @@ pub enum Task {
         /// The plan.
         plan: i64,
     },
+    /// Plan and apply from what is known already, without reading.
+    Release,
+    /// Put a person of the target on a team, then as `release`.
+    Team {
+        /// The person, by the target's id.
+        person: String,
+        /// The team's key.
+        team: String,
+    },
     /// Put back what stood there before a run.
     Undo {
         /// The run.
@@ -54,6 +63,8 @@ impl From<RunTask> for Task {
             RunTask::Full => Self::Run,
             RunTask::Plan { only } => Self::Plan { only },
             RunTask::Apply { plan } => Self::Apply { plan: plan.0 },
+            RunTask::Release => Self::Release,
+            RunTask::Team { person, team } => Self::Team { person, team },
             RunTask::Undo { run } => Self::Undo { run: run.0 },
         }
     }
