@@ -16,8 +16,8 @@ use rightful_core::{
     TransportOptions, Value,
 };
 use rightful_engine::{
-    Activity, Assignment, Authorship, Caps, CodeField, CodeFrom, Condition, Crew, Figure, From, Integration, MatchRule, NoOwner, PeopleMode,
-    Policy, Ports, RunOptions, RunOutcome, RunReport, RunTask, Side, Silent, Test, Triggers, Workflow, run_job,
+    Activity, Assignment, Authorship, Caps, CodeField, CodeFrom, Condition, Crew, Figure, From, Integration, MatchRule, NoOwner,
+    PeopleMode, Policy, Ports, RunOptions, RunOutcome, RunReport, RunTask, Side, Silent, Test, Triggers, Workflow, run_job,
 };
 use rightful_sim::{RunningSim, SimHost, SimOptions, Simulator};
 use rightful_store::{SqliteStore, current_holder};
@@ -68,7 +68,8 @@ fn company(users: usize) -> salesscreen::SalesScreenSim {
         team: Some(TEAM.into()),
         ..salesscreen::SeedUser::default()
     };
-    let seed = salesscreen::Seed { teams: vec![(TEAM.into(), "Oslo Field".into())], users: (1..=users).map(user).collect(), licences: None };
+    let seed =
+        salesscreen::Seed { teams: vec![(TEAM.into(), "Oslo Field".into())], users: (1..=users).map(user).collect(), licences: None };
     let keys = vec![salesscreen::ApiKey { key: KEY.into(), system: "Salesforce".into() }];
     salesscreen::SalesScreenSim::new(salesscreen::Options {
         companies: vec![salesscreen::Company { name: "bench".into(), keys, seed }],
@@ -201,7 +202,8 @@ impl Scene {
         let before = requests();
         let present = memory("VmRSS:")?;
         forget_peak();
-        let report = run_job(&self.ports, &self.integration, RunTask::Full, RunOptions::default()).await.map_err(|error| error.to_string())?;
+        let report =
+            run_job(&self.ports, &self.integration, RunTask::Full, RunOptions::default()).await.map_err(|error| error.to_string())?;
         if report.outcome != RunOutcome::Done {
             return Err(format!("{work} ended {}: {:?} {:?}", report.outcome.as_str(), report.notes, report.refusals));
         }

@@ -18,7 +18,8 @@ const JOB_PAGE: &str = "5000";
 /// How long our connector waits before it first looks at a job: no job of the vendor's is done at once.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 
-const SCHEMA: &str = "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT, modified TEXT, owner TEXT, number TEXT, type TEXT) WITHOUT ROWID;
+const SCHEMA: &str =
+    "CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT, modified TEXT, owner TEXT, number TEXT, type TEXT) WITHOUT ROWID;
      CREATE TABLE user (id TEXT PRIMARY KEY, name TEXT, modified TEXT, username TEXT, email TEXT, active INTEGER) WITHOUT ROWID;";
 
 const FIELDS: &str = "Id, Name, SystemModstamp, OwnerId, AccountNumber, Type";
@@ -75,7 +76,10 @@ async fn read(organisation: &Organisation, way: Way, sink: &Sink<Kept>) -> Resul
     const USERS: &str = "FROM User WHERE UserType = 'Standard'";
     let (total, _) = counted(organisation, "User", USERS).await?;
     let users = organisation
-        .query("query", &format!("SELECT Id, Name, SystemModstamp, Username, Email, FederationIdentifier, EmployeeNumber, IsActive {USERS}"))
+        .query(
+            "query",
+            &format!("SELECT Id, Name, SystemModstamp, Username, Email, FederationIdentifier, EmployeeNumber, IsActive {USERS}"),
+        )
         .await?;
     let users = page(&users)?;
     if users.records.len() != total {
@@ -154,7 +158,8 @@ struct Job {
 async fn by_job(organisation: &Organisation, condition: &str, sink: &Sink<Kept>) -> Result<usize, String> {
     let failed = |error: &dyn std::fmt::Display| error.to_string();
     let query = format!("SELECT {FIELDS} FROM Account{condition}");
-    let begun = serde_json::json!({ "operation": "query", "query": query, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF" });
+    let begun =
+        serde_json::json!({ "operation": "query", "query": query, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF" });
     let begun = organisation.send_json(reqwest::Method::POST, "jobs/query", &begun).await?;
     let Job { id, .. } = serde_json::from_slice(&begun).map_err(|error| failed(&error))?;
     tokio::time::sleep(FIRST_LOOK).await;
@@ -168,7 +173,8 @@ async fn by_job(organisation: &Organisation, condition: &str, sink: &Sink<Kept>)
         if !locator.is_empty() {
             parameters.push(("locator", &locator));
         }
-        let answer = organisation.send(organisation.request(reqwest::Method::GET, &format!("jobs/query/{id}/results"), &parameters)?).await?;
+        let answer =
+            organisation.send(organisation.request(reqwest::Method::GET, &format!("jobs/query/{id}/results"), &parameters)?).await?;
         let next = answer.headers().get("sforce-locator").and_then(|next| next.to_str().ok()).unwrap_or("null").to_owned();
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
         count += csv_rows(&body, sink)?;
@@ -210,7 +216,11 @@ mod tests {
                 })
                 .collect();
             for id in low..=high {
-                assert_eq!(bounds.iter().filter(|(above, up_to)| id > *above && id <= *up_to).count(), 1, "{id} of {low} to {high}: {bounds:?}");
+                assert_eq!(
+                    bounds.iter().filter(|(above, up_to)| id > *above && id <= *up_to).count(),
+                    1,
+                    "{id} of {low} to {high}: {bounds:?}"
+                );
             }
         }
     }

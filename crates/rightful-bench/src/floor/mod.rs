@@ -97,3 +97,33 @@ fn write_to<R>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::vendors::start;
+
+    const WORLD: World = World { customers: 6_000, codes: 50, users: 5 };
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn accounts_are_read_by_pages_and_by_jobs() {
+        let vendor = start("salesforce", WORLD, Duration::ZERO).await.unwrap();
+        for (way, store) in [(Way::Rest, false), (Way::Rest, true), (Way::Bulk, false), (Way::Bulk, true)] {
+            assert_eq!(accounts::run(&vendor.origin(), way, store).await, Ok(WORLD.customers), "{way:?} {store}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn accounts_of_changed_customers_are_given_to_their_users() {
+        let erp = start("intacct", WORLD, Duration::ZERO).await.unwrap();
+        let crm = start("salesforce", WORLD, Duration::ZERO).await.unwrap();
+        let intacct = erp.base_url();
+        assert_eq!(reassign::run(&intacct, &crm.origin(), WORLD).await, Ok(0));
+        erp.control("change", serde_json::json!({})).unwrap();
+        assert_eq!(reassign::run(&intacct, &crm.origin(), WORLD).await, Ok(WORLD.customers / 20));
+        let dump = crm.dump();
+        assert_eq!((&dump["right_after_5_percent"], &dump["patches"]), (&WORLD.customers.into(), &2.into()), "{dump}");
+    }
+}

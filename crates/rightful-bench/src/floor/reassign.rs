@@ -94,24 +94,22 @@ async fn give(organisation: &Organisation, chunk: &[Changed], owners: &std::coll
     let found = organisation
         .query("query", &format!("SELECT Id, Name, SystemModstamp, OwnerId, AccountNumber FROM Account WHERE AccountNumber IN ({numbers})"))
         .await?;
-    let wanted: std::collections::HashMap<&str, &str> = chunk
-        .iter()
-        .filter_map(|changed| Some((changed.customer.as_str(), owners.get(&changed.rep)?.as_str())))
-        .collect();
+    let wanted: std::collections::HashMap<&str, &str> =
+        chunk.iter().filter_map(|changed| Some((changed.customer.as_str(), owners.get(&changed.rep)?.as_str()))).collect();
     let found = page(&found)?;
-    let patches: Vec<(&str, &str)> =
-        found.records.iter().filter_map(|row| Some((&*row.id, *wanted.get(&*row.account_number)?))).collect();
+    let patches: Vec<(&str, &str)> = found.records.iter().filter_map(|row| Some((&*row.id, *wanted.get(&*row.account_number)?))).collect();
     let people: std::collections::BTreeSet<&str> = patches.iter().map(|(_, owner)| *owner).collect();
     let users = organisation
-        .query("query", &format!("SELECT Id, Name, IsActive FROM User WHERE UserType = 'Standard' AND Id IN ({})", listed(people.iter().copied())))
+        .query(
+            "query",
+            &format!("SELECT Id, Name, IsActive FROM User WHERE UserType = 'Standard' AND Id IN ({})", listed(people.iter().copied())),
+        )
         .await?;
     if page(&users)?.records.iter().filter(|user| user.is_active).count() != people.len() {
         return Err("a new owner is not active".to_owned());
     }
-    let records: Vec<serde_json::Value> = patches
-        .iter()
-        .map(|(id, owner)| serde_json::json!({ "attributes": { "type": "Account" }, "id": id, "OwnerId": owner }))
-        .collect();
+    let records: Vec<serde_json::Value> =
+        patches.iter().map(|(id, owner)| serde_json::json!({ "attributes": { "type": "Account" }, "id": id, "OwnerId": owner })).collect();
     let body = serde_json::json!({ "allOrNone": false, "records": records });
     let saved = organisation.send_json(reqwest::Method::PATCH, "composite/sobjects", &body).await?;
     let saved: Vec<Saved> = serde_json::from_slice(&saved).map_err(|error| error.to_string())?;
@@ -119,5 +117,9 @@ async fn give(organisation: &Organisation, chunk: &[Changed], owners: &std::coll
     let now = organisation.query("query", &format!("SELECT Id, Name, SystemModstamp, OwnerId FROM Account WHERE Id IN ({ids})")).await?;
     let owned: std::collections::HashMap<&str, &str> = patches.iter().copied().collect();
     let right = page(&now)?.records.iter().filter(|row| owned.get(&*row.id) == Some(&&*row.owner_id)).count();
-    if right == chunk.len() && saved.iter().all(|saved| saved.success) { Ok(right) } else { Err(format!("{right} of {} were given", chunk.len())) }
+    if right == chunk.len() && saved.iter().all(|saved| saved.success) {
+        Ok(right)
+    } else {
+        Err(format!("{right} of {} were given", chunk.len()))
+    }
 }

@@ -173,7 +173,8 @@ impl Salesforce {
         for patch in &collection.records {
             let done = state.rows.give(patch.id, patch.owner, now);
             state.patched += u64::from(done);
-            let errors = if done { json!([]) } else { json!([{ "statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "no such record" }]) };
+            let errors =
+                if done { json!([]) } else { json!([{ "statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "no such record" }]) };
             results.push(json!({ "id": patch.id, "success": done, "errors": errors }));
         }
         SimResponse::json(200, &results)
@@ -200,7 +201,8 @@ impl Simulator for Salesforce {
 
     fn answer(&self, request: &SimRequest, clock: &SimClock) -> SimResponse {
         if request.path == "/services/oauth2/token" {
-            let token = json!({ "access_token": "bench", "instance_url": request.origin, "token_type": "Bearer", "issued_at": "1795166102123" });
+            let token =
+                json!({ "access_token": "bench", "instance_url": request.origin, "token_type": "Bearer", "issued_at": "1795166102123" });
             return SimResponse::json(200, &token);
         }
         let nothing = || SimResponse::json(404, &json!([{ "errorCode": "NOT_FOUND", "message": "The requested resource does not exist" }]));
@@ -231,5 +233,80 @@ impl Simulator for Salesforce {
 
     fn control(&self, name: &str, _body: serde_json::Value, _clock: &SimClock) -> Result<serde_json::Value, String> {
         Err(format!("unknown control `{name}`: there is none"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rightful_core::{Connector, Context, FieldName, Mark, Outcome, Owner, OwnerChange, Record, ReqwestTransport, Role, Rows, Scan};
+    use rightful_core::{Secret, Secrets, Settings, Target, TransportOptions, Write};
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::vendors::start;
+
+    const WORLD: World = World { customers: 2_345, codes: 20, users: 5 };
+
+    async fn everything(connector: &dyn Connector, scan: &Scan) -> (Option<Mark>, Vec<Record>) {
+        let mut page = connector.read(scan, None).await.unwrap();
+        let (mark, mut records) = (page.mark.take(), page.items);
+        let mut open = page.next;
+        while let Some(cursor) = open.pop() {
+            let page = connector.read(scan, Some(&cursor)).await.unwrap();
+            records.extend(page.items);
+            open.extend(page.next);
+        }
+        (mark, records)
+    }
+
+    #[tokio::test]
+    async fn our_connector_reads_and_writes_it_by_pages_and_by_jobs() {
+        let vendor = start("salesforce", WORLD, Duration::ZERO).await.unwrap();
+        for bulk_from in [1_000_000, 1] {
+            let network = ReqwestTransport::new(TransportOptions { allow_private: true, ..TransportOptions::default() }).unwrap();
+            let settings = Settings::new([
+                ("login_url", Json::from(vendor.origin())),
+                ("client_id", Json::from("bench")),
+                ("bulk_from", Json::from(bulk_from)),
+                ("page_size", Json::from(500)),
+            ]);
+            let secrets = Secrets::new([("client_secret", Secret::new("bench"))]);
+            let context = Context::new("crm", std::sync::Arc::new(network));
+            let connector = (connector_salesforce::DESCRIPTOR.connect)(&settings, &secrets, context).unwrap();
+            let (_, users) = everything(&*connector, &Scan::all("user")).await;
+            assert_eq!(users.len(), WORLD.users);
+
+            let all = Scan { fields: vec![FieldName::fixed("Type")], ..Scan::all("account") };
+            let (mark, accounts) = everything(&*connector, &all).await;
+            let ids: std::collections::BTreeSet<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
+            assert_eq!((accounts.len(), ids.len()), (WORLD.customers, WORLD.customers), "bulk_from {bulk_from}");
+
+            let owner = |record: &Record| match record.owner(&Role::fixed("owner")) {
+                Owner::Known(people) => people.clone(),
+                other => panic!("{other:?}"),
+            };
+            let given = &accounts[..3];
+            let to = |from: &[String]| users.iter().map(|user| user.id.to_string()).find(|user| !from.contains(user)).unwrap();
+            let writes: Vec<Write> = given
+                .iter()
+                .map(|account| Write {
+                    key: account.id.to_string(),
+                    target: Target::Id(account.id.clone()),
+                    owners: vec![OwnerChange { role: Role::fixed("owner"), from: Some(owner(account)), to: vec![to(&owner(account))] }],
+                    values: Vec::new(),
+                })
+                .collect();
+            let outcomes = connector.write(&"account".into(), &writes).await.unwrap();
+            assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done { .. })), "{outcomes:?}");
+            let since = Scan { rows: Rows::Since(mark.unwrap()), ..all };
+            let (_, changed) = everything(&*connector, &since).await;
+            for account in given {
+                let now = changed.iter().find(|now| now.id == account.id).unwrap();
+                assert_eq!(owner(now), [to(&owner(account))]);
+            }
+        }
+        assert_eq!(vendor.dump()["patched"], 6);
     }
 }
