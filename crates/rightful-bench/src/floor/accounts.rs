@@ -74,6 +74,7 @@ pub async fn run(origin: &str, way: Way, store: bool) -> Result<usize, String> {
 
 async fn read(organisation: &Organisation, way: Way, sink: &Sink<Kept>) -> Result<usize, String> {
     const USERS: &str = "FROM User WHERE UserType = 'Standard'";
+    organisation.get("sobjects/User/describe", &[]).await?;
     let (total, _) = counted(organisation, "User", USERS).await?;
     let users = organisation
         .query(
