@@ -79,7 +79,7 @@ async fn read(organisation: &Organisation, way: Way, sink: &Sink<Kept>) -> Resul
     let users = organisation
         .query(
             "query",
-            &format!("SELECT Id, Name, SystemModstamp, Username, Email, FederationIdentifier, EmployeeNumber, IsActive {USERS}"),
+            &format!("SELECT Id, Name, SystemModstamp, Username, Email, FederationIdentifier, EmployeeNumber, IsActive, FirstName, LastName {USERS}"),
         )
         .await?;
     let users = page(&users)?;
