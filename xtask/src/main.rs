@@ -19,6 +19,10 @@ cargo xtask <task>
   ci                everything that must pass, besides the README's test command
   bench rep-codes   measure the rep-codes job beside its floor and write docs/benchmarks.md
                     [--customers N,N] [--latency MS,MS] [--keep]
+  bench accounts    measure full reads of Salesforce's accounts and giving a part of them to others, beside their floors, and write the same page
+                    [--accounts N,N] [--reassigned N,N] [--latency MS,MS] [--keep]
+  bench activity    measure activities credited within SalesScreen's rate windows, on a simulated clock, and write the same page
+                    [--records N] [--users N]
   bench serve       measure `rightful serve` with many integrations due at once and a large code table, and write the same page
                     [--integrations N] [--customers N] [--codes N]
 ";
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
         ["docs", "--check"] => docs::run(docs::Mode::Check),
         ["ci"] => ci::run(),
         ["bench", "rep-codes", options @ ..] => bench::rep_codes::run(options),
+        ["bench", "accounts", options @ ..] => bench::accounts::run(options),
+        ["bench", "activity", options @ ..] => bench::activity::run(options),
         ["bench", "serve", options @ ..] => bench::serve::run(options),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{USAGE}");

@@ -15,7 +15,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("rightful-console", &["rightful-core", "rightful-engine"], &[]),
     ("connector-", &["rightful-core"], &["rightful-sim"]),
     ("rightful", &["rightful-core", "rightful-engine", "rightful-store"], &["rightful-sim", "rightful-console", "connector-*"]),
-    ("rightful-bench", &["rightful-engine", "rightful-sim", "rightful-store"], &[]),
+    (
+        "rightful-bench",
+        &["rightful-core", "rightful-engine", "rightful-sim", "rightful-store", "connector-salesforce", "connector-salesscreen"],
+        &[],
+    ),
     ("xtask", &[], &[]),
 ];
 

@@ -218,6 +218,8 @@ async fn people(store: &Arc<dyn Store>, run: RunId) {
         values: vec![],
         state: CreditState::Sent,
         at: now,
+        person: None,
+        stands: None,
     };
     let image = store.image(&ImageSpec { connection: crm, kind: user, fields: vec![], key: "id".into() }).await.unwrap().id;
     let entry = store.entries(&EntryFilter { run: Some(run), limit: 1, ..EntryFilter::default() }).await.unwrap()[0].id;

@@ -1,5 +1,8 @@
 //! Benchmarks, each with its own section of figures in `docs/benchmarks.md`.
 
+pub mod accounts;
+pub mod activity;
+mod measured;
 pub mod rep_codes;
 pub mod serve;
 

@@ -192,19 +192,22 @@ fn add_user(state: &mut State, system: &str, body: &Value, switches: &Switches) 
 fn add_records(state: &mut State, system: &str, body: &Value, switches: &Switches, now: DateTime<Utc>) -> Result<(), Refused> {
     let items = intake::records(body, switches, now)?;
     let mut first = None;
-    let mut next = state.clone();
+    let start = state.before(items.iter().flatten().map(|item| item.id.as_str()));
     for (place, item) in items.into_iter().enumerate() {
-        let before = (switches.batch_mode == BatchMode::Partial).then(|| next.clone());
-        let taken = item.and_then(|item| next.add_record(system, item, switches, now));
+        let partial = switches.batch_mode == BatchMode::Partial;
+        let before = partial.then(|| state.before(item.iter().map(|item| item.id.as_str())));
+        let taken = item.and_then(|item| state.add_record(system, item, switches, now));
         if let Err(why) = taken {
             first.get_or_insert_with(|| format!("record {place}: {why}"));
             match before {
-                Some(before) => next = before,
-                None => return Err(first.unwrap_or_default()),
+                Some(before) => state.take_back(before),
+                None => {
+                    state.take_back(start);
+                    return Err(first.unwrap_or_default());
+                }
             }
         }
     }
-    *state = next;
     first.map_or(Ok(()), Err)
 }
 

@@ -73,7 +73,34 @@ pub(super) struct State {
     pub counters: BTreeMap<String, u64>,
 }
 
+/// What a call can be taken back to: everything but the records, and those of them that the call touches. There may be very many others.
+pub(super) struct Before {
+    rest: State,
+    records: Vec<(String, Option<Record>)>,
+}
+
 impl State {
+    /// How it stands before something is done to these records.
+    pub fn before<'a>(&mut self, ids: impl Iterator<Item = &'a str>) -> Before {
+        let records = ids.map(|id| (id.to_owned(), self.records.get(id).cloned())).collect();
+        let all = std::mem::take(&mut self.records);
+        let rest = self.clone();
+        self.records = all;
+        Before { rest, records }
+    }
+
+    /// Takes back what was done since.
+    pub fn take_back(&mut self, before: Before) {
+        let all = std::mem::replace(self, before.rest).records;
+        self.records = all;
+        for (id, record) in before.records {
+            match record {
+                Some(record) => drop(self.records.insert(id, record)),
+                None => drop(self.records.remove(&id)),
+            }
+        }
+    }
+
     pub fn new(seed: &Seed) -> Self {
         let mut state = Self { teams: seed.teams.iter().cloned().collect(), licences: seed.licences, ..Self::default() };
         for user in &seed.users {

@@ -1,11 +1,11 @@
-//! The floor: the smallest program that makes the job's requests and counts the rows, or stores them in SQLite.
-
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+//! The floor of the rep-codes job: reads Sage Intacct and Skynamo as the job does.
 
 use futures::StreamExt as _;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::Deserialize;
+
+use super::{Sink, keep};
 
 /// Customers per request at Sage Intacct: the vendor's most.
 const INTACCT_PAGE: usize = 2_000;
@@ -18,6 +18,10 @@ const WIDTH: usize = 16;
 
 /// The fields the job selects.
 const FIELDS: [&str; 6] = ["RECORDNO", "WHENMODIFIED", "STATUS", "CUSTOMERID", "NAME", "CUSTREPID"];
+
+const SCHEMA: &str =
+    "CREATE TABLE intacct (recordno TEXT PRIMARY KEY, modified TEXT, status TEXT, customerid TEXT, name TEXT, rep TEXT) WITHOUT ROWID;
+     CREATE TABLE skynamo (id INTEGER PRIMARY KEY, code TEXT, name TEXT, active INTEGER, users TEXT, version INTEGER);";
 
 /// A row on its way to the database, or only counted.
 enum Row {
@@ -51,22 +55,15 @@ struct Customer<'a> {
 
 /// Reads both vendors; prints how many rows there were.
 pub async fn run(intacct: &str, skynamo: &str, store: bool) -> Result<(), String> {
-    let (sender, writer) = if store {
-        let (sender, receiver) = sync_channel::<Vec<Row>>(8);
-        (Some(sender), Some(std::thread::spawn(move || write_rows(&receiver))))
-    } else {
-        (None, None)
-    };
+    let (sink, writer) = keep(store, SCHEMA, insert);
     let client = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
-    let left = read_intacct(&client, intacct, sender.clone()).await?;
-    let right = read_skynamo(&client, skynamo, sender).await?;
-    if let Some(writer) = writer {
-        writer.join().map_err(|_| "the writer panicked".to_owned())??;
-    }
+    let left = read_intacct(&client, intacct, sink.clone()).await?;
+    let right = read_skynamo(&client, skynamo, sink).await?;
+    writer.end()?;
     crate::print_line(&serde_json::json!({"intacct": left, "skynamo": right}))
 }
 
-async fn post(client: &reqwest::Client, url: &str, function: &str, session: Option<&str>) -> Result<bytes::Bytes, String> {
+pub(super) async fn post(client: &reqwest::Client, url: &str, function: &str, session: Option<&str>) -> Result<bytes::Bytes, String> {
     let sign_in = session.map_or_else(
         || "<login><userid>bench</userid><companyid>BENCH</companyid><password>x</password></login>".to_owned(),
         |session| format!("<sessionid>{session}</sessionid>"),
@@ -80,7 +77,7 @@ async fn post(client: &reqwest::Client, url: &str, function: &str, session: Opti
 }
 
 /// Two ranges of record numbers side by side: what the default tier bears.
-async fn read_intacct(client: &reqwest::Client, url: &str, store: Option<SyncSender<Vec<Row>>>) -> Result<usize, String> {
+async fn read_intacct(client: &reqwest::Client, url: &str, store: Sink<Row>) -> Result<usize, String> {
     post(client, url, "<getAPISession/>", None).await?;
     let bounds = post(client, url, "<query><object>CUSTOMER</object><select><max>RECORDNO</max></select></query>", Some("s")).await?;
     let text = String::from_utf8_lossy(&bounds);
@@ -151,7 +148,7 @@ fn parse_customers(body: &[u8], keep: bool) -> Result<(Vec<Row>, usize, usize), 
     }
 }
 
-async fn read_skynamo(client: &reqwest::Client, base: &str, store: Option<SyncSender<Vec<Row>>>) -> Result<usize, String> {
+async fn read_skynamo(client: &reqwest::Client, base: &str, store: Sink<Row>) -> Result<usize, String> {
     let page = |number: usize| {
         let store = store.clone();
         async move {
@@ -186,35 +183,14 @@ async fn read_skynamo(client: &reqwest::Client, base: &str, store: Option<SyncSe
     Ok(count)
 }
 
-fn write_rows(receiver: &Receiver<Vec<Row>>) -> Result<(), String> {
-    let folder = std::env::temp_dir().join(format!("rightful-floor-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let written = write_to(&folder.join("floor.sqlite"), receiver).map_err(|error| error.to_string());
-    let removed = std::fs::remove_dir_all(&folder).map_err(|error| error.to_string());
-    written.and(removed)
-}
-
-fn write_to(path: &std::path::Path, receiver: &Receiver<Vec<Row>>) -> rusqlite::Result<()> {
-    let mut database = rusqlite::Connection::open(path)?;
-    database.pragma_update(None, "journal_mode", "WAL")?;
-    database.pragma_update(None, "synchronous", "NORMAL")?;
-    database.execute_batch(
-        "CREATE TABLE intacct (recordno TEXT PRIMARY KEY, modified TEXT, status TEXT, customerid TEXT, name TEXT, rep TEXT) WITHOUT ROWID;
-         CREATE TABLE skynamo (id INTEGER PRIMARY KEY, code TEXT, name TEXT, active INTEGER, users TEXT, version INTEGER);",
-    )?;
-    while let Ok(rows) = receiver.recv() {
-        let transaction = database.transaction()?;
-        {
-            let mut left = transaction.prepare_cached("INSERT OR REPLACE INTO intacct VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-            let mut right = transaction.prepare_cached("INSERT OR REPLACE INTO skynamo VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-            for row in rows {
-                match row {
-                    Row::Intacct(fields) => left.execute(rusqlite::params_from_iter(fields))?,
-                    Row::Skynamo { id, code, name, active, users, version } => right.execute((id, code, name, active, users, version))?,
-                };
-            }
-        }
-        transaction.commit()?;
+fn insert(transaction: &rusqlite::Transaction<'_>, rows: Vec<Row>) -> rusqlite::Result<()> {
+    let mut left = transaction.prepare_cached("INSERT OR REPLACE INTO intacct VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut right = transaction.prepare_cached("INSERT OR REPLACE INTO skynamo VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for row in rows {
+        match row {
+            Row::Intacct(fields) => left.execute(rusqlite::params_from_iter(fields))?,
+            Row::Skynamo { id, code, name, active, users, version } => right.execute((id, code, name, active, users, version))?,
+        };
     }
     Ok(())
 }
