@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::integrations::{Begun, begun};
 use super::paging::{Page, Paging, Part};
 use super::read::{Asked, Body};
-use super::words::{By, Names, Owner, PlanState, Reason, Refusal, Why};
+use super::words::{Carried, By, Names, Owner, PlanState, Reason, Refusal, Why};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
@@ -212,8 +212,14 @@ pub async fn one(State(console): State<Arc<Console>>, Path((name, plan)): Path<(
 pub enum Action {
     /// Owners change, and somebody owns it afterwards.
     OwnerMove,
-    /// Nobody owns it afterwards.
+    /// Nobody owns it afterwards, or it is no longer there.
     Removal,
+    /// A person gets an account, or one that is there is linked to them.
+    Account,
+    /// An activity is credited, or what was credited follows its record.
+    Credit,
+    /// A wanted state is let go: nothing is sent.
+    LetGo,
 }
 
 /// One line of a plan.
@@ -238,6 +244,9 @@ pub struct Change {
     pub before: Option<Vec<Owner>>,
     /// Who shall.
     pub after: Vec<Owner>,
+    /// What is carried over, where the target's record is made by us.
+    #[schema(required)]
+    pub carried: Option<Carried>,
     /// Why.
     pub why: Why,
 }
@@ -248,6 +257,9 @@ fn change(change: engine::Change, names: &Names) -> Change {
         action: match change.action {
             engine::Action::OwnerMove => Action::OwnerMove,
             engine::Action::Removal => Action::Removal,
+            engine::Action::Account => Action::Account,
+            engine::Action::Credit => Action::Credit,
+            engine::Action::LetGo => Action::LetGo,
         },
         kind: change.kind.to_string(),
         target: change.target.to_string(),
@@ -256,6 +268,7 @@ fn change(change: engine::Change, names: &Names) -> Change {
         role: change.owners.role.to_string(),
         before: change.owners.from.as_deref().map(|owners| names.owners(owners)),
         after: names.owners(&change.owners.to),
+        carried: change.carry.map(Carried::from),
         why: change.why.into(),
     }
 }

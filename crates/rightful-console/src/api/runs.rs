@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::integrations::{Begun, Nothing, started};
 use super::paging::{Page, Part};
 use super::read::{Asked, Body};
-use super::words::{Names, Outcome, Owner, Why, WriteState};
+use super::words::{Carried, Names, Outcome, Owner, Why, WriteState};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
@@ -41,6 +41,15 @@ pub enum Task {
         /// The plan.
         plan: i64,
     },
+    /// Send what is ready, and make accounts that were picked, without reading.
+    Release,
+    /// Put somebody of the target on a team.
+    Team {
+        /// The account.
+        person: String,
+        /// The team's key.
+        team: String,
+    },
     /// Put back what stood there before a run.
     Undo {
         /// The run.
@@ -54,6 +63,8 @@ impl From<RunTask> for Task {
             RunTask::Full => Self::Run,
             RunTask::Plan { only } => Self::Plan { only },
             RunTask::Apply { plan } => Self::Apply { plan: plan.0 },
+            RunTask::Release => Self::Release,
+            RunTask::Team { person, team } => Self::Team { person, team },
             RunTask::Undo { run } => Self::Undo { run: run.0 },
         }
     }
@@ -236,6 +247,9 @@ pub struct Item {
     /// The vendor's refusal, or a remark.
     #[schema(required)]
     pub note: Option<String>,
+    /// What is carried over, where the target's record is made by us.
+    #[schema(required)]
+    pub carried: Option<Carried>,
     /// Why.
     pub why: Why,
 }

@@ -28,7 +28,7 @@ const BATCH: usize = 1_000;
 const LISTED: usize = 20;
 
 /// What an action's word says to people.
-const TOLD: [(&str, &str); 24] = [
+const TOLD: [(&str, &str); 31] = [
     ("codes.editable", "said who may edit the table"),
     ("codes.save", "saved the code table"),
     ("connection.add", "added a connection"),
@@ -42,15 +42,22 @@ const TOLD: [(&str, &str); 24] = [
     ("integration.resume", "resumed"),
     ("key.forget", "forgot what lost keys had sealed"),
     ("key.rotate", "changed the master key"),
+    ("link.add", "linked a person to an account"),
+    ("link.remove", "removed a link"),
     ("member.add", "added a member"),
     ("member.change", "changed a member"),
     ("member.link", "made a one-time link"),
     ("member.password", "set a password"),
+    ("people.note", "noted what is known of accounts"),
+    ("people.pick", "picked people"),
+    ("people.unpick", "took back picks"),
     ("plan.approve", "approved a plan"),
     ("plan.let-through", "let a plan over its caps"),
     ("plan.reject", "rejected a plan"),
     ("run.ask", "asked for a run"),
     ("session.begin", "signed in"),
+    ("switch.off", "switched off"),
+    ("switch.on", "switched on"),
     ("token.make", "made a token"),
     ("token.revoke", "revoked a token"),
 ];

@@ -153,6 +153,9 @@ pub async fn page(
     session: Session,
     Query(shows): Query<Shows>,
 ) -> Shown {
+    if console.deployed(&name)?.integration.policy.activity.is_some() {
+        return super::activity::show(&console, &name, &who, &session).await;
+    }
     show(&console, &name, &who, &session, shows, Draft::default()).await
 }
 

@@ -39,6 +39,8 @@ struct Written {
     before: String,
     after: String,
     state: Toned,
+    /// What was done, where something was carried over, and what was sent.
+    carried: Option<(Toned, String)>,
     because: String,
     version: Option<(i64, String)>,
     by: Option<String>,
@@ -47,6 +49,8 @@ struct Written {
 
 /// The record, explained.
 struct Answer {
+    /// It was credited, and its target gives nothing back.
+    credits: bool,
     name: String,
     key: String,
     target: String,
@@ -115,7 +119,8 @@ pub async fn page(
     shown.kind = deployed.integration.policy.target.kind.to_string();
     shown.vendor = deployed.target.vendor.to_owned();
     if let Some(explanation) = explain(&ports, &deployed.integration, &shown.shows.key).await? {
-        shown.answer = Some(answer(&explanation, console.now()));
+        let credits = deployed.integration.policy.activity.is_some();
+        shown.answer = Some(answer(&explanation, credits, console.now()));
         return page_with(StatusCode::OK, &shown);
     }
     let near = near_records(&ports, &deployed.integration, &shown.shows.key, NEAR).await?;
@@ -147,6 +152,7 @@ fn written(explanation: &Explanation, entry: &Entry, now: rightful_core::Instant
         before: labels(explanation, &entry.before),
         after: labels(explanation, &entry.after),
         state: words::entry_state(entry.state),
+        carried: super::runs::carried_of(entry),
         because: words::because(&entry.why),
         version: entry.why.table_version.map(|version| (version, format!("{base}/history#version-{version}"))),
         by: entry.why.author.clone(),
@@ -178,9 +184,11 @@ fn next(present: &rightful_engine::Present) -> String {
     format!("By the present code table (version {}) the next run {does}.", present.table_version)
 }
 
-fn answer(explanation: &Explanation, now: rightful_core::Instant) -> Answer {
+/// `credits`: its target gives nothing back.
+fn answer(explanation: &Explanation, credits: bool, now: rightful_core::Instant) -> Answer {
     let deciding = explanation.deciding();
     let remark = match (deciding, explanation.as_written, &explanation.owners) {
+        _ if credits => Some("The target gives nothing back: this is what was sent to it last.".to_owned()),
         (Some(_), Some(true), _) => None,
         (_, _, None) => Some("The target does not show its owners any more, or the record is gone.".to_owned()),
         (Some(entry), ..) => {
@@ -194,7 +202,12 @@ fn answer(explanation: &Explanation, now: rightful_core::Instant) -> Answer {
         name: explanation.name.clone(),
         key: explanation.key.clone(),
         target: explanation.target.to_string(),
-        owners: explanation.owners.as_deref().map_or_else(|| "not shown".to_owned(), owners),
+        owners: match (&explanation.owners, deciding) {
+            (Some(present), _) => owners(present),
+            (None, Some(entry)) if credits => labels(explanation, &entry.after),
+            (None, _) => "not shown".to_owned(),
+        },
+        credits,
         remark,
         deciding: deciding.map(|entry| written(explanation, entry, now)),
         written: explanation.entries.iter().map(|entry| written(explanation, entry, now)).collect(),
