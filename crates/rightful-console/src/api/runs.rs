@@ -271,6 +271,7 @@ pub fn item(entry: Entry, names: &Names) -> Item {
         settled_at: entry.settled_at,
         attempts: entry.attempts,
         note: entry.note,
+        carried: entry.carry.map(Carried::from),
         why: entry.why.into(),
     }
 }

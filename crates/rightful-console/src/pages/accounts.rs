@@ -11,7 +11,7 @@ use rightful_engine::{Authorship, Right};
 
 use super::people::{FactLine, fact_line, facts};
 use super::place::{May, Place};
-use super::scope::{PAGE, cut, query};
+use super::scope::{cut, query};
 use super::{Frame, SAY_WHY, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
 use rightful_engine::{Case, CaseFilter, CaseId, EntryFilter, EntryState, HoldId, NewCase, Right};

@@ -153,8 +153,12 @@ pub async fn page(
     session: Session,
     Query(shows): Query<Shows>,
 ) -> Shown {
-    if console.deployed(&name)?.integration.policy.activity.is_some() {
+    let policy = console.deployed(&name)?.integration.policy;
+    if policy.activity.is_some() {
         return super::activity::show(&console, &name, &who, &session).await;
+    }
+    if !operations::people::has_code_table(&policy) {
+        return super::links::show(&console, &name, &who, &session).await;
     }
     show(&console, &name, &who, &session, shows, Draft::default()).await
 }

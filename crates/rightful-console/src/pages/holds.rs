@@ -11,7 +11,7 @@ use axum_login::tower_sessions::Session;
 use rightful_engine::{Authorship, Hold, HoldId, Right};
 
 use super::place::{May, Place};
-use super::scope::{PAGE, cursor, cut, query};
+use super::scope::{cursor, cut, query};
 use super::{Frame, SAY_WHY, Section, Shown, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
@@ -61,6 +61,8 @@ struct List {
     kept_days: Option<u32>,
     total: String,
     more_than: bool,
+    /// Is it shown whatever the reason?
+    shows_all: bool,
     reasons: Vec<Reason>,
     lines: Vec<Line>,
     next: Option<String>,
@@ -101,6 +103,7 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
         replays: activity.is_none_or(|activity| activity.replay),
         kept_days: activity.map(|activity| activity.hold_days),
         total: number(total),
+        shows_all: shows.reason.is_empty(),
         more_than,
         reasons: counts
             .into_iter()

@@ -9,13 +9,15 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_engine::{Authorship, Right};
 
+use super::actions::Actions;
 use super::place::{May, Place};
-use super::scope::{PAGE, cut, query};
+use super::scope::{cut, query};
 use super::{Frame, SAY_WHY, Section, Shown, page_with, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::links::{evidence_told, links, remove};
+use crate::operations::people::has_code_table;
 use crate::problem::Problem;
 use crate::told::{Moment, moment, number};
 
@@ -47,6 +49,8 @@ struct List {
     place: Place,
     may: May,
     adds: bool,
+    /// The toolbar of an integration whose first page this is.
+    actions: Option<Actions>,
     shows: Shows,
     total: String,
     lines: Vec<Line>,
@@ -57,6 +61,7 @@ struct List {
 async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, shows: Shows) -> Result<List, Problem> {
     let now = console.now();
     let deployed = console.deployed(name)?;
+    let first_page = !has_code_table(&deployed.integration.policy) && deployed.integration.policy.activity.is_none();
     let wanted = shows.q.trim().to_lowercase();
     let mut found = links(console, &deployed).await?;
     found.retain(|named| {
@@ -68,7 +73,8 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
     let more = cut(&mut found);
     Ok(List {
         frame: Frame::of(&format!("Links of {name}"), Section::Integrations, who, session).await,
-        place: Place::of(&deployed, "/links"),
+        place: Place::of(&deployed, if first_page { "" } else { "/links" }),
+        actions: if first_page { Some(Actions::of(console, who, &deployed).await?) } else { None },
         may: May::of(who, Right::KeepPeople, name),
         adds: deployed.integration.policy.activity.is_some(),
         next: found.last().filter(|_| more).map(|last| query(&[("q", &shows.q), ("after", last.link.person.as_str())])),
@@ -90,6 +96,11 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
         shows,
         wrong: None,
     })
+}
+
+/// The first page of an integration that leads owners on through links: `GET /integrations/{integration}` leads here.
+pub async fn show(console: &Console, name: &str, who: &Who, session: &Session) -> Shown {
+    page_with(StatusCode::OK, &list_page(console, name, who, session, Shows::default()).await?)
 }
 
 /// `GET /integrations/{integration}/links`

@@ -35,7 +35,7 @@ impl Place {
                 ("/workflows", "Workflows"),
                 ("/holds", "Holds"),
             ],
-            (None, CodeFrom::Owner(_)) => &[("", "Overview"), ("/links", "Links"), ("/holds", "Holds")],
+            (None, CodeFrom::Owner(_)) => &[("", "Links"), ("/holds", "Holds")],
             (None, CodeFrom::Field(_)) => &[],
         };
         Self {
