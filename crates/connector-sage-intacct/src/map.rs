@@ -177,6 +177,7 @@ impl Object {
             name: FieldName::fixed(name),
             label: (*label).to_owned(),
             writable: false,
+            needed: false,
         };
         self.offered.iter().map(field).collect()
     }

@@ -122,7 +122,7 @@ impl Object {
             fields: self
                 .fields
                 .iter()
-                .map(|(name, label)| FieldSpec { name: FieldName::fixed(name), label: (*label).to_owned(), writable: false })
+                .map(|(name, label)| FieldSpec { name: FieldName::fixed(name), label: (*label).to_owned(), writable: false, needed: false })
                 .collect(),
             open_fields: true,
             settle: Settle::ReadBack,

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rightful_core::{
-    BaseUrl, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, GateSpec, HeaderKeys, HeaderName, KeyName, KindSpec, Opens,
-    PeopleFile, Result, RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
+    BaseUrl, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, GateSpec, HeaderKeys, HeaderName, KeyName, KindSpec,
+    Opens, PeopleFile, Result, RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
 };
 
 pub use connector::SalesScreenConnector;
@@ -216,8 +216,16 @@ struct Reach {
     record_team: bool,
 }
 
+/// Fields without which a user or a record is refused.
+const NEEDED: &[&str] = &["email", "firstname", "lastname", "activityTypeName", "activity.key", "createdDate"];
+
 fn kinds(reach: &Reach) -> Vec<KindSpec> {
-    let field = |(name, label): (&'static str, &str)| FieldSpec { name: FieldName::fixed(name), label: label.into(), writable: true };
+    let field = |(name, label): (&'static str, &str)| FieldSpec {
+        name: FieldName::fixed(name),
+        label: label.into(),
+        writable: true,
+        needed: NEEDED.contains(&name),
+    };
     let team = [("team.key", "Team key"), ("team.name", "Team name")];
     let base = |kind| KindSpec {
         unreadable: Some(NO_READS),

@@ -107,7 +107,8 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
 
 /// What each kind can do, with this many changes per request.
 fn kinds(batch: usize) -> Vec<KindSpec> {
-    let field = |name: &'static str, label: &str| FieldSpec { name: FieldName::fixed(name), label: label.into(), writable: false };
+    let field =
+        |name: &'static str, label: &str| FieldSpec { name: FieldName::fixed(name), label: label.into(), writable: false, needed: false };
     let unique = |name| KeySpec { name, unique: true, longest: None };
     let shared = |name| KeySpec { name, unique: false, longest: None };
     let role =

@@ -77,6 +77,8 @@ pub struct FieldSpec {
     pub label: String,
     /// May it be written?
     pub writable: bool,
+    /// Must it stand in every write?
+    pub needed: bool,
 }
 
 /// What can be done with one kind. The first entry of `keys` is the one records are paired by unless the policy names another.

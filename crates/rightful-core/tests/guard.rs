@@ -24,7 +24,8 @@ impl Desk {
             key: KeyName::fixed("id"),
             writable,
         };
-        let field = |name: &'static str, writable| FieldSpec { name: FieldName::fixed(name), label: name.to_owned(), writable };
+        let field =
+            |name: &'static str, writable| FieldSpec { name: FieldName::fixed(name), label: name.to_owned(), writable, needed: false };
         let customer = KindSpec {
             verbs: vec![Verb::Update],
             readable_keys: vec![KeyName::fixed("code")],

@@ -2,6 +2,7 @@
 
 mod apply;
 mod activity;
+mod activity_views;
 mod aside;
 mod census;
 mod context;
@@ -25,6 +26,7 @@ mod undo;
 mod views;
 
 pub(crate) use apply::told;
+pub use activity_views::*;
 pub use journal::Journaled;
 pub use layout::{Follow, Layout};
 pub use pages::*;

@@ -74,9 +74,16 @@ pub enum Verb {
     /// Asks both vendors whether everything the integration needs is in place
     #[command(after_help = "Example: rightful preflight")]
     Preflight(Preflight),
-    /// Lists people of both sides, as last read
-    #[command(after_help = "Example: rightful users --codes")]
+    /// Lists people of both sides, and says who has which account
+    #[command(
+        after_help = "Examples: rightful users --codes\n          rightful users list --unlinked\n          rightful users map 0055g000001AbCd liv@example.com --reason \"told by sales\"\n          rightful users create liv@example.com --reason \"joined in May\"\n          rightful users team liv@example.com OSLO-FIELD\n          rightful users import users.csv"
+    )]
     Users(Users),
+    /// Shows, switches and tries the workflows: which records are credited
+    #[command(
+        after_help = "Examples: rightful workflows list\n          rightful workflows test won\n          rightful workflows disable won --reason \"audit\""
+    )]
+    Workflows(Workflows),
     /// Shows and changes which users each code leads to
     #[command(after_help = "Examples: rightful codes list\n          rightful codes set R05 nadia.o --reason \"takes over the Cape\"")]
     Codes(Codes),
@@ -96,7 +103,7 @@ pub enum Verb {
     #[command(after_help = "Example: rightful explain CAPE-017")]
     Explain(Explain),
     /// Lists wanted states that wait for something
-    #[command(after_help = "Examples: rightful holds list\n          rightful holds drop hold-4")]
+    #[command(after_help = "Examples: rightful holds list\n          rightful holds replay\n          rightful holds drop hold-4")]
     Holds(Holds),
     /// Lists what a person has to look at
     #[command(after_help = "Example: rightful cases --reason unmapped-code")]
@@ -174,6 +181,7 @@ pub struct Preflight {
 
 /// `users`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Users {
     /// Only users that a code leads to
     #[arg(long)]
@@ -181,6 +189,153 @@ pub struct Users {
     /// The source's people too
     #[arg(long)]
     pub people: bool,
+    /// What to do with them; lists them unless said
+    #[command(subcommand)]
+    pub verb: Option<UsersVerb>,
+}
+
+/// Verbs below `users`.
+#[derive(Debug, Subcommand)]
+pub enum UsersVerb {
+    /// Lists people: the source's where activities are credited, else the target's as last read
+    List {
+        /// Only those without an account
+        #[arg(long)]
+        unlinked: bool,
+        /// Only those for whom something waits
+        #[arg(long)]
+        waiting: bool,
+        /// The target's accounts instead, with how and when each fact is known
+        #[arg(long, conflicts_with_all = ["unlinked", "waiting"])]
+        accounts: bool,
+        /// Only those whose name, e-mail address or id holds this
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        search: String,
+        /// How many
+        #[arg(long, default_value_t = 1_000)]
+        limit: usize,
+        /// Only users that a code leads to
+        #[arg(long)]
+        codes: bool,
+        /// The source's people too
+        #[arg(long)]
+        people: bool,
+    },
+    /// Says that a source person is a user of the target, then credits what waited for it
+    Map {
+        /// The source person: id of 15 or 18 characters, user name, e-mail address
+        person: String,
+        /// The user of the target: id or e-mail address
+        user: String,
+        /// Replaces a link of this person to somebody else
+        #[arg(long)]
+        replace: bool,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Gives source people accounts, or links those that have the same e-mail address
+    Create {
+        /// The source people: id, user name, e-mail address
+        #[arg(required_unless_present = "all_unlinked")]
+        people: Vec<String>,
+        /// Everyone active without an account who is not skipped
+        #[arg(long, conflicts_with = "people")]
+        all_unlinked: bool,
+        /// Saves the choice only; the next run makes the accounts
+        #[arg(long)]
+        later: bool,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Keeps source people without an account, whatever the mode
+    Skip {
+        /// The source people: id, user name, e-mail address
+        #[arg(required = true)]
+        people: Vec<String>,
+        /// Takes back what was picked for them
+        #[arg(long)]
+        undo: bool,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Puts a user of the target on a team, or states that somebody did; then credits what waited for it
+    Team {
+        /// The user: id or e-mail address
+        user: String,
+        /// The team's key
+        #[arg(required_unless_present = "none")]
+        key: Option<String>,
+        /// Sends nothing: somebody did it in the product
+        #[arg(long)]
+        placed: bool,
+        /// On no team; with --placed
+        #[arg(long, requires = "placed", conflicts_with = "key")]
+        none: bool,
+        /// Who and why
+        #[command(flatten)]
+        by: MaybeAuthored,
+    },
+    /// Reads the target's users from the file of an administrator, a verdict for each row; then credits what waited for it
+    Import {
+        /// The file; `-` for standard input
+        file: PathBuf,
+        /// Shows the verdicts and saves nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Who and why
+        #[command(flatten)]
+        by: MaybeAuthored,
+    },
+}
+
+/// `workflows`
+#[derive(Debug, Args)]
+pub struct Workflows {
+    /// What to do with them
+    #[command(subcommand)]
+    pub verb: WorkflowsVerb,
+}
+
+/// Verbs below `workflows`.
+#[derive(Debug, Subcommand)]
+pub enum WorkflowsVerb {
+    /// Lists them: on or off, for which records, what they credit
+    List,
+    /// Switches one on
+    Enable {
+        /// The workflow
+        name: String,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Switches one off; what it credited stays
+    Disable {
+        /// The workflow
+        name: String,
+        /// Who and why
+        #[command(flatten)]
+        by: Authored,
+    },
+    /// Shows what it would do with the 20 records that changed last; sends nothing
+    Test {
+        /// The workflow
+        name: String,
+    },
+}
+
+/// Who edits, and why if there is more to say.
+#[derive(Clone, Debug, Args)]
+pub struct MaybeAuthored {
+    /// Who does it; the name you are signed in with unless said
+    #[arg(long, value_name = "NAME", env = "RIGHTFUL_AUTHOR")]
+    pub author: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// Who edits and why.
@@ -337,7 +492,7 @@ pub struct Runs {
 /// `explain`
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The record's code, or its id in the target
+    /// The record's code, or its id in the target; where activities are credited, the source record's id or one of its figures'
     pub key: String,
 }
 
@@ -358,7 +513,14 @@ pub enum HoldsVerb {
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
-    /// Forgets one; the next plan may bring it back
+    /// Sends what waits and may be sent by now, without reading the vendors
+    Replay {
+        /// The integration, where several are configured
+        // With an id of its own: the option of the same name would be hidden.
+        #[arg(id = "named", value_name = "INTEGRATION")]
+        integration: Option<String>,
+    },
+    /// Forgets one; the next plan may bring it back, an activity only once it changes
     Drop {
         /// The hold: `hold-4` or `4`
         hold: String,

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use connector_salesscreen::sim::{Options, SalesScreenSim, Switches};
 use connector_salesscreen::DESCRIPTOR;
+use connector_salesscreen::sim::{Options, SalesScreenSim, Switches};
 use rightful_core::figure_id;
 use rightful_core::{
     Clock, Context, Error, ErrorKind, FieldChange, Guarded, Kind, ManualClock, OwnerChange, Permits, Request, Response, Role, Secret,

@@ -41,11 +41,11 @@ pub enum Task {
         /// The plan.
         plan: i64,
     },
-    /// Send what is ready, and make accounts that were picked, without reading.
+    /// Plan and apply from what is known already, without reading.
     Release,
-    /// Put somebody of the target on a team.
+    /// Put a person of the target on a team, then as `release`.
     Team {
-        /// The account.
+        /// The person, by the target's id.
         person: String,
         /// The team's key.
         team: String,

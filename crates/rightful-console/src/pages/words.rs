@@ -41,8 +41,8 @@ pub fn task(task: &RunTask) -> String {
         RunTask::Plan { only: None } => "plan".to_owned(),
         RunTask::Plan { only: Some(only) } => format!("plan of {only} only"),
         RunTask::Apply { plan } => format!("apply {plan}"),
-        RunTask::Release => "send what is ready".to_owned(),
-        RunTask::Team { person, team } => format!("put {person} on team {team}"),
+        RunTask::Release => "release".to_owned(),
+        RunTask::Team { person, team } => format!("team {team} for {person}"),
         RunTask::Undo { run } => format!("undo {run}"),
     }
 }

@@ -56,9 +56,6 @@ pub struct AccountLine {
     pub person: Option<RecordId>,
 }
 
-/// The shortest beginning of an id that stands for it: reports show Salesforce ids without the three characters that check the rest.
-const SHORTENED: usize = 15;
-
 /// Which people are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeopleQuery {
@@ -90,11 +87,14 @@ pub struct PeoplePage {
 /// An activity as it is switched, with its people.
 #[derive(Debug)]
 pub struct Crew {
-    integration: Integration,
-    layout: Layout,
+    pub(super) integration: Integration,
+    pub(super) layout: Layout,
     /// The target's people kind.
     kind: Kind,
 }
+
+/// How much of an id has to be typed for it to be taken for the whole: a report shows 15 characters of Salesforce's 18.
+pub(super) const SHORT_ID: usize = 15;
 
 impl Crew {
     /// Of an integration that credits activities.
@@ -181,14 +181,17 @@ impl Crew {
             return Ok(person);
         }
         let people = accounts.people();
+        // SS-20: some vendors show an id without its last characters, which only check its case.
+        let begun: Vec<&Record> =
+            people.iter().filter(|person| typed.chars().count() >= SHORT_ID && person.id.as_str().starts_with(typed)).copied().collect();
+        if let [one] = begun.as_slice() {
+            return Ok(one);
+        }
         let by_key = |person: &&&Record| person.keys.iter().any(|key| key.value == typed);
         let by_email = |person: &&&Record| email_of(person).as_deref() == Some(typed.to_lowercase().as_str());
         let mut found: Vec<&Record> = people.iter().filter(by_key).copied().collect();
         if found.is_empty() {
             found = people.iter().filter(by_email).copied().collect();
-        }
-        if found.is_empty() && typed.chars().count() >= SHORTENED {
-            found = people.iter().filter(|person| person.id.as_str().starts_with(typed)).copied().collect();
         }
         match found.as_slice() {
             [one] => Ok(one),

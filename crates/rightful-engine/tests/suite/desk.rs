@@ -36,7 +36,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(removes: bool) -> Self {
-        let field = |name: &'static str| FieldSpec { name: FieldName::fixed(name), label: name.into(), writable: true };
+        let field = |name: &'static str| FieldSpec { name: FieldName::fixed(name), label: name.into(), writable: true, needed: false };
         let base = |kind| KindSpec {
             unreadable: Some("it gives nothing back"),
             verbs: vec![Verb::Upsert],

@@ -113,7 +113,14 @@ fn kinds(flaw: Flaw) -> Vec<KindSpec> {
         totals: true,
         readable_keys: vec!["code".into()],
         batch: 10,
-        roles: vec![RoleSpec { role: "assigned".into(), many: true, people: "user".into(), key: "id".into(), writable: true }],
+        roles: vec![RoleSpec {
+            role: "assigned".into(),
+            many: true,
+            people: "user".into(),
+            key: "id".into(),
+            writable: true,
+            needed: false,
+        }],
         keys: vec![KeySpec { name: "code".into(), unique: true, longest: Some(40) }],
         fields: vec![FieldSpec { name: "Region".into(), label: "Region".into(), writable: true }],
         ..KindSpec::read_only("customer".into())

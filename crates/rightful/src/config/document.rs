@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rightful_core::{Setting, SettingType, nearest};
+use rightful_core::{Decimal, Instant, Setting, SettingType, Value, nearest};
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
@@ -25,10 +25,14 @@ pub type Problems = Vec<Problem>;
 pub struct Leaf {
     /// The key below its section, dotted: `caps.owner_moves.percent`.
     pub key: String,
+    /// The same in its parts, since a part may hold dots itself: `set."activity.key"`.
+    pub path: Vec<String>,
     /// The line it stands in.
     pub line: usize,
     /// Its value; dates and the like as text.
     pub value: Json,
+    /// Its value as a record would hold it; none where no record could.
+    pub typed: Option<Value>,
 }
 
 /// A named part of the file: `connections.skynamo`.
@@ -85,7 +89,7 @@ impl Document {
                     message: format!("`{name}` must be tables"),
                     mend: format!("write [{name}.NAME] and its keys below it"),
                 }),
-                (name, value) => leaves(text, name, at, value, &mut document.top),
+                (name, value) => leaves(text, &[name], at, value, &mut document.top),
             }
         }
         document
@@ -120,21 +124,42 @@ fn sections_of(text: &str, kind: &str, table: &DeTable<'_>, problems: &mut Probl
 fn section_of(text: &str, name: &str, at: usize, keys: &DeTable<'_>) -> Section {
     let mut section = Section { name: name.to_owned(), line: at, leaves: Vec::new() };
     for (key, value) in keys {
-        leaves(text, key.get_ref(), line(text, &key.span()), value.get_ref(), &mut section.leaves);
+        leaves(text, &[key.get_ref()], line(text, &key.span()), value.get_ref(), &mut section.leaves);
     }
     section
 }
 
-fn leaves(text: &str, key: &str, at: usize, value: &DeValue<'_>, into: &mut Vec<Leaf>) {
+fn leaves(text: &str, path: &[&str], at: usize, value: &DeValue<'_>, into: &mut Vec<Leaf>) {
     if let DeValue::Table(table) = value
         && !table.is_empty()
     {
         for (below, value) in table {
-            leaves(text, &format!("{key}.{}", below.get_ref()), line(text, &below.span()), value.get_ref(), into);
+            let path: Vec<&str> = path.iter().copied().chain([below.get_ref().as_ref()]).collect();
+            leaves(text, &path, line(text, &below.span()), value.get_ref(), into);
         }
         return;
     }
-    into.push(Leaf { key: key.to_owned(), line: at, value: json(value) });
+    let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+    into.push(Leaf { key: path.join("."), path, line: at, value: json(value), typed: typed(value) });
+}
+
+/// A value as a record would hold it: numbers keep their digits, days stay days. A moment needs its zone.
+fn typed(value: &DeValue<'_>) -> Option<Value> {
+    Some(match value {
+        DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
+        DeValue::Integer(number) => Value::Integer(i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()?),
+        DeValue::Float(number) => Value::Decimal(Decimal::parse(&number.as_str().replace('_', "")).ok()?),
+        DeValue::Boolean(truth) => Value::Bool(*truth),
+        DeValue::Datetime(moment) => {
+            let text = moment.to_string();
+            match text.parse::<chrono::NaiveDate>() {
+                Ok(day) => Value::Date(day),
+                Err(_) => Value::Instant(text.parse::<Instant>().ok()?),
+            }
+        }
+        DeValue::Array(items) => Value::List(items.iter().map(|item| typed(item.get_ref())).collect::<Option<_>>()?),
+        DeValue::Table(_) => return None,
+    })
 }
 
 fn json(value: &DeValue<'_>) -> Json {

@@ -6,6 +6,7 @@ use rightful_core::{ConnectionName, FieldName, KeyName, Kind, KindSpec, Role, Se
 use rightful_engine::{Assignment, Cap, Caps, CodeField, CodeFrom, Integration, MatchRule, NoOwner, Policy, Schedule, Side};
 use serde_json::Value as Json;
 
+use super::crediting;
 use super::document::{Leaf, Section, unknown_keys};
 use super::{ConnectionConfig, Problem, Problems, judged, keys, missing, number_of, text_of, wrong};
 
@@ -27,11 +28,53 @@ pub fn integration(
     problems: &mut Problems,
 ) -> Option<Integration> {
     let before = problems.len();
-    unknown_keys(&section.leaves, keys::INTEGRATION.iter(), &format!("[integrations.{}]", section.name), problems);
     let mut reader = Reader { section, problems };
     let job = reader.choice(&keys::JOB);
-    let source = reader.connection(&keys::SOURCE, names);
-    let target = reader.connection(&keys::TARGET, names);
+    known_keys(section, job.as_deref(), reader.problems);
+    let (source, target) = (reader.connection(&keys::SOURCE, names), reader.connection(&keys::TARGET, names));
+    // A connection with problems of its own has told them.
+    let side = |name: Option<String>| connections.get(name?.as_str());
+    let (source, target) = (side(source), side(target));
+    let policy = match job.as_deref() {
+        Some(job) if keys::credits(job) => crediting::policy(&mut reader, job, source, target),
+        job => owners(&mut reader, job, source, target),
+    };
+    policy.filter(|_| problems.len() == before).map(|policy| Integration { name: section.name.clone(), policy })
+}
+
+/// Complains about keys that the job does not have; where another job has them, it is named.
+fn known_keys(section: &Section, job: Option<&str>, problems: &mut Problems) {
+    let place = format!("[integrations.{}]", section.name);
+    let Some(job) = job else { return unknown_keys(&section.leaves, keys::of_any_job(), &place, problems) };
+    let is_table = |leaf: &Leaf| leaf.path.first().is_some_and(|first| keys::CREDIT_TABLES.contains(&first.as_str()));
+    let has = |job: &str, leaf: &Leaf| keys::of_job(job).any(|setting| setting.key == leaf.key) || (keys::credits(job) && is_table(leaf));
+    let mut unknown = Vec::new();
+    let mut told: Vec<&str> = Vec::new();
+    for leaf in section.leaves.iter().filter(|leaf| !has(job, leaf)) {
+        let others: Vec<&str> = keys::JOBS.iter().copied().filter(|other| has(other, leaf)).collect();
+        let key = if is_table(leaf) { leaf.path[0].as_str() } else { leaf.key.as_str() };
+        if others.is_empty() {
+            unknown.push(leaf.clone());
+        } else if !told.contains(&key) {
+            told.push(key);
+            problems.push(Problem {
+                line: Some(leaf.line),
+                message: format!("`{key}` in {place} is no key of the job {job}; it is one of {}", others.join(" and ")),
+                mend: "remove it, or change `job`".to_owned(),
+            });
+        }
+    }
+    unknown_keys(&unknown, keys::of_job(job), &place, problems);
+}
+
+/// What an integration shall do that keeps owners of paired records right.
+fn owners(
+    reader: &mut Reader<'_>,
+    job: Option<&str>,
+    source: Option<&ConnectionConfig>,
+    target: Option<&ConnectionConfig>,
+) -> Option<Policy> {
+    let section = reader.section;
     let assignment = match reader.choice(&keys::ASSIGNMENT).as_deref() {
         Some("merge") => Assignment::Merge,
         _ => Assignment::Replace,
@@ -47,6 +90,7 @@ pub fn integration(
     let include_inactive = reader.truth(&keys::INCLUDE_INACTIVE);
     let newcomer_hours = reader.hours(&keys::NEWCOMER_HOURS);
     let full_read_hours = reader.hours(&keys::FULL_READ_HOURS);
+    let problems = &mut *reader.problems;
     let text = |setting: &Setting, problems: &mut Problems| text_of(&section.leaves, setting, problems);
     let code = CodeField {
         from: CodeFrom::Field(FieldName::new(text(&keys::CODE_FIELD, problems).unwrap_or_default())),
@@ -55,13 +99,11 @@ pub fn integration(
     let (source_kind, target_kind) = (text(&keys::SOURCE_KIND, problems), text(&keys::TARGET_KIND, problems));
     let (source_key, target_key) = (text(&keys::SOURCE_KEY, problems), text(&keys::TARGET_KEY, problems));
     let role = text(&keys::ROLE, problems);
-    // A connection with problems of its own has told them.
-    let source = connections.get(source?.as_str())?;
-    let target = connections.get(target?.as_str())?;
-    let preset = PRESETS.iter().find(|preset| job.as_deref() == Some(preset.job))?;
+    let (source, target) = (source?, target?);
+    let preset = PRESETS.iter().find(|preset| job == Some(preset.job))?;
     let (source_kinds, target_kinds) = (source.descriptor.kinds_with(&source.settings), target.descriptor.kinds_with(&target.settings));
-    let source_kind = kind(section, &keys::SOURCE_KIND, source, &source_kinds, &source_kind?, problems);
-    let target_kind = kind(section, &keys::TARGET_KIND, target, &target_kinds, &target_kind?, problems);
+    let source_kind = readable_kind(section, &keys::SOURCE_KIND, source, &source_kinds, &source_kind?, problems);
+    let target_kind = readable_kind(section, &keys::TARGET_KIND, target, &target_kinds, &target_kind?, problems);
     let (source_kind, target_kind) = (source_kind?, target_kind?);
     let key = |given: Option<String>, spec: &KindSpec| {
         given.map(KeyName::new).unwrap_or_else(|| spec.keys.first().map_or(KeyName::fixed("id"), |key| key.name.clone()))
@@ -87,7 +129,7 @@ pub fn integration(
     let mut source_people: Vec<Kind> =
         source_kinds.iter().filter(|spec| spec.people && spec.unreadable.is_none()).map(|spec| spec.kind.clone()).collect();
     source_people.sort_by_key(|kind| Some(kind) != named.as_ref());
-    let policy = Policy {
+    Some(Policy {
         source: Side { connection: source.name.clone(), kind: source_kind.kind.clone(), key: key(source_key, source_kind) },
         target: Side { connection: target.name.clone(), kind: target_kind.kind.clone(), key: key(target_key, target_kind) },
         role,
@@ -103,8 +145,7 @@ pub fn integration(
         full_read_hours,
         source_people,
         activity: None,
-    };
-    (problems.len() == before).then(|| Integration { name: section.name.clone(), policy })
+    })
 }
 
 /// When the integration of a section runs by itself.
@@ -124,9 +165,10 @@ pub fn schedule(section: &Section, problems: &mut Problems) -> Option<Schedule> 
     Schedule::parse(&text, &zone, &section.name).ok()
 }
 
-fn kind<'a>(
-    section: &Section,
-    setting: &Setting,
+/// The kind of that name.
+pub(super) fn kind<'a>(
+    line: usize,
+    key: &str,
     connection: &ConnectionConfig,
     kinds: &'a [KindSpec],
     wanted: &str,
@@ -136,17 +178,30 @@ fn kind<'a>(
     if found.is_none() {
         let known: Vec<&str> = kinds.iter().map(|spec| spec.kind.as_str()).collect();
         problems.push(Problem {
-            line: section.leaves.iter().find(|leaf| leaf.key == setting.key).map(|leaf| leaf.line).or(Some(section.line)),
+            line: Some(line),
             message: format!("connection `{}` has no kind `{wanted}`", connection.name),
             mend: match nearest(wanted, known.iter().copied()) {
-                Some(near) => format!("did you mean {} = \"{near}\"?", setting.key),
-                None => format!("set {} to one of: {}", setting.key, known.join(", ")),
+                Some(near) => format!("did you mean {key} = \"{near}\"?"),
+                None => format!("set {key} to one of: {}", known.join(", ")),
             },
         });
     }
+    found
+}
+
+fn readable_kind<'a>(
+    section: &Section,
+    setting: &Setting,
+    connection: &ConnectionConfig,
+    kinds: &'a [KindSpec],
+    wanted: &str,
+    problems: &mut Problems,
+) -> Option<&'a KindSpec> {
+    let line = line_of(section, setting);
+    let found = kind(line, setting.key, connection, kinds, wanted, problems);
     if let Some(why) = found.and_then(|spec| spec.unreadable) {
         problems.push(Problem {
-            line: section.leaves.iter().find(|leaf| leaf.key == setting.key).map(|leaf| leaf.line).or(Some(section.line)),
+            line: Some(line),
             message: format!(
                 "kind `{wanted}` of connection `{}` cannot be read, so nothing can be compared with it: {why}",
                 connection.name
@@ -158,19 +213,24 @@ fn kind<'a>(
     found
 }
 
+/// The line a setting stands in, else that of its section.
+pub(super) fn line_of(section: &Section, setting: &Setting) -> usize {
+    section.leaves.iter().find(|leaf| leaf.key == setting.key).map_or(section.line, |leaf| leaf.line)
+}
+
 /// Reads settings of one section and tells what is wrong with them.
-struct Reader<'a> {
-    section: &'a Section,
-    problems: &'a mut Problems,
+pub(super) struct Reader<'a> {
+    pub(super) section: &'a Section,
+    pub(super) problems: &'a mut Problems,
 }
 
 impl Reader<'_> {
-    fn leaf(&self, setting: &Setting) -> Option<Leaf> {
+    pub(super) fn leaf(&self, setting: &Setting) -> Option<Leaf> {
         self.section.leaves.iter().find(|leaf| leaf.key == setting.key).cloned()
     }
 
     /// A word of a choice, its default where it is not given.
-    fn choice(&mut self, setting: &Setting) -> Option<String> {
+    pub(super) fn choice(&mut self, setting: &Setting) -> Option<String> {
         let Some(leaf) = self.leaf(setting) else {
             if setting.required {
                 self.problems.push(missing(self.section, setting));
@@ -210,7 +270,7 @@ impl Reader<'_> {
         None
     }
 
-    fn no_owner(&mut self, setting: &Setting, fallback: &Setting) -> NoOwner {
+    pub(super) fn no_owner(&mut self, setting: &Setting, fallback: &Setting) -> NoOwner {
         if let Some(leaf) = self.leaf(fallback) {
             return match leaf.value.as_str().map(str::trim).filter(|user| !user.is_empty()) {
                 Some(user) => NoOwner::Fallback(user.to_owned()),
@@ -227,7 +287,7 @@ impl Reader<'_> {
         }
     }
 
-    fn truth(&mut self, setting: &Setting) -> bool {
+    pub(super) fn truth(&mut self, setting: &Setting) -> bool {
         let Some(leaf) = self.leaf(setting) else { return setting.default == Some("true") };
         if let Err(problem) = judged(setting, &leaf) {
             self.problems.push(problem);
@@ -235,20 +295,20 @@ impl Reader<'_> {
         leaf.value == Json::Bool(true)
     }
 
-    fn number(&mut self, setting: &Setting, most: u64) -> Option<u64> {
+    pub(super) fn number(&mut self, setting: &Setting, most: u64) -> Option<u64> {
         number_of(&self.section.leaves, setting, 0..=most, self.problems)
     }
 
-    fn percent(&mut self, setting: &Setting) -> Option<u8> {
+    pub(super) fn percent(&mut self, setting: &Setting) -> Option<u8> {
         self.number(setting, 100).and_then(|number| u8::try_from(number).ok())
     }
 
-    fn hours(&mut self, setting: &Setting) -> u32 {
+    pub(super) fn hours(&mut self, setting: &Setting) -> u32 {
         // A hundred years.
         self.number(setting, 876_000).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
     }
 
-    fn cap(&mut self, count: &Setting, percent: &Setting, floor: &Setting) -> Cap {
+    pub(super) fn cap(&mut self, count: &Setting, percent: &Setting, floor: &Setting) -> Cap {
         Cap {
             count: self.number(count, u64::from(u32::MAX)),
             percent: self.percent(percent),

@@ -1,6 +1,7 @@
 //! Every key a configuration file may hold, besides those its vendors declare: for reading, hints, `init` and `schema` alike.
 
 use rightful_core::{Setting, SettingType};
+use rightful_engine::PeopleMode;
 
 const fn optional(
     key: &'static str,
@@ -83,7 +84,10 @@ pub const CONNECTION: &[Setting] = &[VENDOR, ALLOW_PRIVATE, PROXY];
 /// What happens to records that lead to nobody.
 pub const NO_OWNER_WORDS: &[&str] = &["leave", "hold", "clear"];
 
-pub const JOB: Setting = required("job", SettingType::Choice(&["rep-codes"]), "What the integration does.", "rep-codes");
+/// The jobs, as they are named.
+pub const JOBS: &[&str] = &["rep-codes", "crm-users", "crm-activity"];
+
+pub const JOB: Setting = required("job", SettingType::Choice(JOBS), "What the integration does.", "rep-codes");
 pub const SOURCE: Setting = required("source", SettingType::Text, "The connection that says who owns what.", "intacct");
 pub const TARGET: Setting = required("target", SettingType::Text, "The connection whose owners are kept right.", "skynamo");
 pub const SOURCE_KIND: Setting = optional("source_kind", SettingType::Text, Some("customer"), "The kind of record read there.", "customer");
@@ -168,13 +172,11 @@ pub const SHRINK_PERCENT: Setting = optional(
     "20",
 );
 
-/// Keys of every integration.
-pub const INTEGRATION: &[Setting] = &[
-    JOB,
-    SOURCE,
-    TARGET,
-    SCHEDULE,
-    TIME_ZONE,
+/// Keys of every integration, whatever its job.
+const EVERY: &[Setting] = &[JOB, SOURCE, TARGET, SCHEDULE, TIME_ZONE];
+
+/// Further keys of the job `rep-codes`.
+const REP_CODES: &[Setting] = &[
     CODE_FIELD,
     CODE_LABEL,
     ASSIGNMENT,
@@ -198,6 +200,122 @@ pub const INTEGRATION: &[Setting] = &[
     TARGET_KEY,
     ROLE,
 ];
+
+pub const PEOPLE: Setting = optional(
+    "people",
+    SettingType::Choice(PeopleMode::WORDS),
+    Some("manual"),
+    "How the source's people get accounts: `manual` by mapping, `on-demand` also where picked, `automatic` also where a workflow's record names them, `all`.",
+    "on-demand",
+);
+pub const MATCH: Setting = optional(
+    "match",
+    SettingType::Text,
+    Some("link, external-id:id=id, email"),
+    "How two people are known to be one, in order: `link`, `external-id:KEY=KEY` (source and target), `email`. Text with commas, or a list.",
+    "link, email",
+);
+pub const AUTO_SYNC_REQUIRES_WORKFLOW: Setting = optional(
+    "auto_sync_requires_workflow",
+    SettingType::Bool,
+    Some("true"),
+    "Must a workflow be active before `automatic` makes accounts?",
+    "true",
+);
+pub const GATES: Setting = optional(
+    "gates",
+    SettingType::Text,
+    None,
+    "What a person has to meet before anything is credited to them; all that the target knows unless said. Text with commas, or a list.",
+    "status, licence, team",
+);
+pub const REPLAY: Setting = optional(
+    "replay",
+    SettingType::Bool,
+    Some("true"),
+    "Is what cannot be credited yet held, and sent once when it can be? Else it is let go.",
+    "true",
+);
+pub const HOLD_DAYS: Setting = optional("hold_days", SettingType::Integer, Some("90"), "How long it is held, in days.", "90");
+pub const SINCE: Setting = optional(
+    "since",
+    SettingType::Text,
+    None,
+    "Records last changed before this day or moment are not credited the first time.",
+    "2026-01-01",
+);
+pub const LICENCES: Setting =
+    optional("licences", SettingType::Integer, None, "How many users the target is licensed for; not counted unless said.", "50");
+pub const CREDIT_NO_MATCH: Setting = optional(
+    "no_match",
+    SettingType::Choice(NO_OWNER_WORDS),
+    Some("hold"),
+    "A record whose owner leads to no account: `hold`, `leave`, `clear` or { fallback = \"user\" }.",
+    "hold",
+);
+pub const CREDIT_NO_OWNER: Setting = optional(
+    "no_owner",
+    SettingType::Choice(NO_OWNER_WORDS),
+    Some("leave"),
+    "A record that belongs to a queue or to no one: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
+    "leave",
+);
+pub const ACCOUNTS_COUNT: Setting =
+    optional("caps.accounts.count", SettingType::Integer, Some("200"), "The most accounts that one run may make or link.", "200");
+pub const ACCOUNTS_PERCENT: Setting =
+    optional("caps.accounts.percent", SettingType::Integer, None, "The same in percent of what is credited.", "10");
+pub const ACCOUNTS_FLOOR: Setting =
+    optional("caps.accounts.floor", SettingType::Integer, Some("0"), "Up to so many accounts may always be made.", "0");
+pub const PEOPLE_KIND: Setting = optional("source_kind", SettingType::Text, Some("user"), "The kind of the source's people.", "user");
+pub const RECORD_KIND: Setting = optional("target_kind", SettingType::Text, Some("record"), "The kind of record written.", "record");
+
+/// Further keys of the jobs `crm-users` and `crm-activity`; besides them the tables `account.set` and `workflows`.
+const CREDITS: &[Setting] = &[
+    PEOPLE,
+    MATCH,
+    AUTO_SYNC_REQUIRES_WORKFLOW,
+    GATES,
+    REPLAY,
+    HOLD_DAYS,
+    SINCE,
+    LICENCES,
+    CREDIT_NO_MATCH,
+    NO_MATCH_FALLBACK,
+    CREDIT_NO_OWNER,
+    NO_OWNER_FALLBACK,
+    FULL_READ_HOURS,
+    ACCOUNTS_COUNT,
+    ACCOUNTS_PERCENT,
+    ACCOUNTS_FLOOR,
+    MOVES_PERCENT,
+    MOVES_FLOOR,
+    MOVES_COUNT,
+    REMOVALS_PERCENT,
+    REMOVALS_FLOOR,
+    REMOVALS_COUNT,
+    SHRINK_PERCENT,
+    PEOPLE_KIND,
+    RECORD_KIND,
+    ROLE,
+];
+
+/// Tables of the jobs that credit, whose keys are names: each is read by itself.
+pub const CREDIT_TABLES: &[&str] = &["account", "workflows"];
+
+/// Does this job make accounts and credit records?
+pub fn credits(job: &str) -> bool {
+    matches!(job, "crm-users" | "crm-activity")
+}
+
+/// Every key of an integration with this job.
+pub fn of_job(job: &str) -> impl Iterator<Item = &'static Setting> + Clone {
+    EVERY.iter().chain(if credits(job) { CREDITS } else { REP_CODES })
+}
+
+/// Keys that an integration of any job may have.
+pub fn of_any_job() -> impl Iterator<Item = &'static Setting> + Clone {
+    EVERY.iter().chain(REP_CODES).chain(CREDITS)
+}
 
 pub const NO_COMPLETE_RUN_HOURS: Setting = optional(
     "no_complete_run_hours",

@@ -1,6 +1,7 @@
 //! The configuration file: read whole, judged whole, so that one look shows everything that is wrong with it.
 
 mod alarms;
+mod crediting;
 mod document;
 mod integration;
 mod keys;
@@ -25,7 +26,7 @@ pub use schema::schema;
 pub use secret::SecretReference;
 pub use template::{Filled, template};
 #[cfg(feature = "sandbox")]
-pub use template::{quoted, told_secret};
+pub use template::{connections as connections_template, quoted, told_secret};
 
 use crate::registry::{VENDORS, connector};
 use document::{Document, Leaf, Section, unknown_keys};
@@ -223,6 +224,17 @@ impl Config {
             if let Some(integration) = integration::integration(section, &names, &connections, &mut problems) {
                 integrations.insert(integration.name.clone(), integration);
             }
+        }
+        for (place, other) in crediting::shared_figures(&integrations) {
+            let line = document.integrations.iter().find_map(|section| {
+                let below = |leaf: &&Leaf| format!("integrations.{}.{}", section.name, leaf.key).starts_with(&format!("{place}."));
+                section.leaves.iter().find(below).map(|leaf| leaf.line)
+            });
+            problems.push(Problem {
+                line,
+                message: format!("[{place}] and [{other}] would write the same record of the target"),
+                mend: "give one of the two figures another name".to_owned(),
+            });
         }
         let alarms = alarms::alarms(&document.alarms, &mut problems);
         if problems.is_empty() {

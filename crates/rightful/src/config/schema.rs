@@ -15,7 +15,7 @@ pub fn schema(descriptors: &[&Descriptor]) -> Json {
     top["properties"]["integrations"] = json!({
         "type": "object",
         "description": "Which connection decides for which, by name.",
-        "additionalProperties": object(keys::INTEGRATION.iter()),
+        "additionalProperties": { "oneOf": keys::JOBS.iter().map(|job| integration(job)).collect::<Vec<_>>() },
     });
     let mut alarms = object(keys::ALARMS.iter());
     alarms["description"] = json!("When something counts as wrong, and who is told.");
@@ -25,6 +25,55 @@ pub fn schema(descriptors: &[&Descriptor]) -> Json {
     top["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     top["title"] = json!("Rightful's configuration");
     top
+}
+
+/// An integration of one job.
+fn integration(job: &str) -> Json {
+    let mut schema = object(keys::of_job(job));
+    schema["properties"]["job"] = json!({ "const": job });
+    if keys::credits(job) {
+        for key in [keys::MATCH.key, keys::GATES.key] {
+            let words = &mut schema["properties"][key];
+            *words = json!({ "oneOf": [words.take(), { "type": "array", "items": { "type": "string" } }] });
+        }
+        schema["properties"]["account"] = table("What an account is made of.", json!({ "set": set() }), &[]);
+        let workflow = table("Which records are credited, and as what.", workflow(), &["object", "figures"]);
+        schema["properties"]["workflows"] =
+            json!({ "type": "object", "description": "Workflows by name.", "additionalProperties": workflow });
+    }
+    schema
+}
+
+fn table(about: &str, properties: Json, required: &[&str]) -> Json {
+    json!({ "type": "object", "description": about, "additionalProperties": false, "properties": properties, "required": required })
+}
+
+/// Target fields and where their values come from.
+fn set() -> Json {
+    let from = |key: &str, value: Json| json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } });
+    let plain = json!({ "type": ["string", "number", "boolean"] });
+    json!({
+        "type": "object",
+        "description": "The target's fields; a name with a dot is quoted.",
+        "additionalProperties": { "oneOf": [plain, from("field", json!({ "type": "string" })), from("email", json!({ "const": true }))] },
+    })
+}
+
+fn workflow() -> Json {
+    let test = json!({ "type": "object", "additionalProperties": false, "properties": {
+        "not": {}, "at_least": {}, "at_most": {}, "filled": { "const": true }, "empty": { "const": true },
+    } });
+    let owner = json!({ "oneOf": [{ "type": "string" }, { "type": "object", "additionalProperties": false, "required": ["field"],
+        "properties": { "field": { "type": "string" } } }] });
+    let figure = table("One record of the target.", json!({ "owner": owner, "set": set() }), &["set"]);
+    json!({
+        "object": { "type": "string", "description": "The source kind." },
+        "triggers": { "type": "array", "items": { "enum": ["create", "update", "delete"] }, "default": ["create", "update", "delete"] },
+        "active": { "type": "boolean", "default": true },
+        "when": { "type": "object", "description": "What the record's fields have to hold.",
+            "additionalProperties": { "oneOf": [{ "type": ["string", "number", "boolean", "array"] }, test] } },
+        "figures": { "type": "object", "description": "What is written, by name.", "additionalProperties": figure, "minProperties": 1 },
+    })
 }
 
 fn connection(descriptor: &Descriptor) -> Json {
@@ -116,11 +165,19 @@ mod tests {
     fn every_key_is_in_the_schema_at_its_place() {
         let descriptors: Vec<&Descriptor> = connectors().collect();
         let schema = schema(&descriptors);
-        let integration = &schema["properties"]["integrations"]["additionalProperties"];
+        let jobs = &schema["properties"]["integrations"]["additionalProperties"]["oneOf"];
+        let integration = &jobs[0];
         assert_eq!(integration["required"], json!(["job", "source", "target"]));
         assert_eq!(integration["properties"]["caps"]["properties"]["owner_moves"]["properties"]["percent"]["default"], json!(20));
         assert_eq!(integration["properties"]["no_match"]["oneOf"][0]["enum"], json!(["leave", "hold", "clear"]));
         assert_eq!(integration["properties"]["no_match"]["oneOf"][1]["properties"]["fallback"]["type"], json!("string"));
+        for (place, job) in keys::JOBS.iter().enumerate() {
+            assert_eq!(jobs[place]["properties"]["job"], json!({ "const": job }));
+            let credits = jobs[place]["properties"].get("workflows").is_some();
+            assert_eq!((credits, jobs[place]["properties"].get("code").is_some()), (keys::credits(job), !keys::credits(job)), "{job}");
+        }
+        let workflow = &jobs[2]["properties"]["workflows"]["additionalProperties"]["properties"];
+        assert_eq!(workflow["figures"]["additionalProperties"]["properties"]["set"]["type"], json!("object"));
         let alarms = &schema["properties"]["alarms"]["properties"];
         assert_eq!(alarms["webhook"]["properties"]["secret"]["oneOf"].as_array().map(Vec::len), Some(3));
         assert_eq!(alarms["mail"]["properties"]["to"]["oneOf"][1]["type"], json!("array"));

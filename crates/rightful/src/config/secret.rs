@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn leaf(key: &str, value: Json) -> Leaf {
-        Leaf { key: key.to_owned(), line: 3, value }
+        Leaf { key: key.to_owned(), path: key.split('.').map(str::to_owned).collect(), line: 3, value, typed: None }
     }
 
     #[test]

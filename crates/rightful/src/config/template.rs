@@ -6,8 +6,25 @@ use rightful_core::{Descriptor, Setting};
 
 use super::{keys, spelled};
 
-/// The pair of vendors that shows each job.
-const EXAMPLES: &[(&str, &str, &str)] = &[("rep-codes", "sage-intacct", "skynamo")];
+/// The pair of vendors that shows each job. The first one whose vendors are there is switched on: with several, verbs ask for a name.
+const EXAMPLES: &[(&str, &str, &str)] =
+    &[("rep-codes", "sage-intacct", "skynamo"), ("crm-activity", "salesforce", "salesscreen"), ("crm-users", "salesforce", "salesscreen")];
+
+/// The workflow that shows how one is written, below its integration.
+const WORKFLOW: &str = "\
+# Which of the source's records are credited, and as what. A name with a dot is quoted.
+[integrations.crm-activity.workflows.won]
+object = \"opportunity\"
+when = { StageName = \"Closed Won\" }
+[integrations.crm-activity.workflows.won.figures.deals]
+set.activityTypeName = \"Deals won\"
+set.\"activity.key\" = \"new-business\"
+set.\"activity.name\" = \"New business\"
+set.quantity = 1
+set.value1 = { field = \"Amount\" }
+set.createdDate = { field = \"CloseDate\" }
+set.\"user.email\" = { email = true }
+";
 
 /// What is filled in instead of examples.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +37,23 @@ pub struct Filled {
 
 /// The text of a configuration for these connectors; a connection is named as its vendor.
 pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
+    let mut text = connections(descriptors, filled);
+    let mut shown = false;
+    for (job, source, target) in EXAMPLES {
+        let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == *vendor);
+        let usable = has(source) && has(target);
+        integration(&mut text, job, source, target, usable, usable && !shown);
+        shown |= usable;
+    }
+    text.push_str("\n# Who is told when something is wrong, while `rightful serve` runs. See docs/operations.md.\n[alarms]\n");
+    for setting in keys::ALARMS {
+        optional(&mut text, setting);
+    }
+    text
+}
+
+/// The same without integrations.
+pub fn connections(descriptors: &[&Descriptor], filled: &Filled) -> String {
     let mut text = String::from(
         "# Rightful's configuration. Every key that may stand here is below, with its default where it has one.\n\
          # Judge it with `rightful check`; secrets are named here, never written here.\n\n",
@@ -34,14 +68,6 @@ pub fn template(descriptors: &[&Descriptor], filled: &Filled) -> String {
     }
     if descriptors.is_empty() {
         text.push_str("\n# No connector is compiled into this program: see `rightful connectors`.\n");
-    }
-    for (job, source, target) in EXAMPLES {
-        let has = |vendor: &str| descriptors.iter().any(|descriptor| descriptor.id == *vendor);
-        integration(&mut text, job, source, target, has(source) && has(target));
-    }
-    text.push_str("\n# Who is told when something is wrong, while `rightful serve` runs. See docs/operations.md.\n[alarms]\n");
-    for setting in keys::ALARMS {
-        optional(&mut text, setting);
     }
     text
 }
@@ -81,15 +107,22 @@ fn optional(text: &mut String, setting: &Setting) {
     let _ = writeln!(text, "#{} = {}", setting.key, spelled(setting, value));
 }
 
-fn integration(text: &mut String, job: &str, source: &str, target: &str, usable: bool) {
-    let mark = if usable { "" } else { "#" };
+fn integration(text: &mut String, job: &str, source: &str, target: &str, usable: bool, on: bool) {
+    let mark = if on { "" } else { "#" };
     let _ = writeln!(text, "\n# Which connection decides, which one is kept right, and how. See docs/jobs/{job}.md.");
     if !usable {
         let _ = writeln!(text, "# (This program lacks the connector for {source} or {target}: see `rightful connectors`.)");
+    } else if !on {
+        let _ = writeln!(text, "# (To use it, take the marks away from its heading and its first three keys, and from its workflow.)");
     }
     let _ = writeln!(text, "{mark}[integrations.{job}]\n{mark}job = \"{job}\"\n{mark}source = \"{source}\"\n{mark}target = \"{target}\"");
-    for setting in keys::INTEGRATION.iter().filter(|setting| !setting.required && !setting.key.ends_with(".fallback")) {
+    for setting in keys::of_job(job).filter(|setting| !setting.required && !setting.key.ends_with(".fallback")) {
         optional(text, setting);
+    }
+    if job == "crm-activity" {
+        for line in WORKFLOW.lines() {
+            let _ = writeln!(text, "{}{line}", if line.starts_with('#') { "" } else { mark });
+        }
     }
 }
 
@@ -120,9 +153,10 @@ mod tests {
         let config = Config::parse(&text, Path::new("rightful.toml")).unwrap();
         assert_eq!(config.connections.len(), descriptors.len(), "{text}");
         let all = text.lines().map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line));
-        let all = all.filter(|line| !line.starts_with('[') || text.contains(&format!("\n{line}"))).collect::<Vec<_>>().join("\n");
-        if let Err(unusable) = Config::parse(&all, Path::new("rightful.toml")) {
-            panic!("{:#?}\n{all}", unusable.problems);
+        let all = all.collect::<Vec<_>>().join("\n");
+        match Config::parse(&all, Path::new("rightful.toml")) {
+            Ok(config) => assert_eq!(config.integrations.len(), EXAMPLES.len()),
+            Err(unusable) => panic!("{:#?}\n{all}", unusable.problems),
         }
     }
 
@@ -133,7 +167,8 @@ mod tests {
         let bare = Config::parse(&text, Path::new("rightful.toml")).unwrap();
         // Without caps.*.count and others, which have no default.
         let is_alarm = |line: &str| keys::ALARMS.iter().any(|setting| line.starts_with(setting.key) && setting.default.is_none());
-        let on = text
+        let (first, others) = text.split_once("\n#[integrations.").unwrap();
+        let on = first
             .lines()
             .map(|line| match line.strip_prefix('#') {
                 Some(rest)
@@ -152,5 +187,13 @@ mod tests {
             .join("\n");
         let full = Config::parse(&on, Path::new("rightful.toml")).unwrap();
         assert_eq!(bare.integrations, full.integrations);
+        // Those that are switched off show theirs too.
+        let shown: Vec<&str> = others.lines().collect();
+        for job in ["crm-users", "crm-activity"] {
+            for setting in keys::of_job(job).filter(|setting| setting.default.is_some()) {
+                let line = format!("#{} = {}", setting.key, spelled(setting, setting.default.unwrap_or_default()));
+                assert!(shown.contains(&line.as_str()), "{line}");
+            }
+        }
     }
 }

@@ -244,3 +244,198 @@ fn a_kind_that_cannot_be_read_is_refused_with_the_reason() {
     assert!(problems.contains("kind `record` of connection `screen` cannot be read, so nothing can be compared with it"), "{problems}");
     assert!(problems.contains("choose a connection whose kinds can be read"), "{problems}");
 }
+
+#[cfg(all(feature = "salesforce", feature = "salesscreen"))]
+mod crediting {
+    use rightful_core::{Decimal, Value};
+    use rightful_engine::{Condition, From, MatchRule, PeopleMode, Test, Triggers};
+
+    use super::*;
+
+    const GOOD: &str = r#"
+[connections.crm]
+vendor = "salesforce"
+login_url = "https://acme.my.salesforce.com"
+client_id = "3MVG9"
+
+[connections.screen]
+vendor = "salesscreen"
+company = "acme"
+api_key = { env = "SALESSCREEN_API_KEY" }
+
+[integrations.deals]
+job = "crm-activity"
+source = "crm"
+target = "screen"
+
+[integrations.deals.workflows.won]
+object = "opportunity"
+triggers = ["create", "update"]
+
+[integrations.deals.workflows.won.when]
+StageName = ["Closed Won", "Won"]
+Amount = { at_least = 1_000.50 }
+CloseDate = { at_least = 2026-01-01, filled = true }
+Type = { not = "Test" }
+NextStep = { empty = true }
+
+[integrations.deals.workflows.won.figures.deals]
+owner = { field = "Closer__c" }
+
+[integrations.deals.workflows.won.figures.deals.set]
+activityTypeName = "Deals won"
+"activity.key" = "new"
+quantity = 1
+value1 = { field = "Amount" }
+createdDate = { field = "CloseDate" }
+"user.email" = { email = true }
+"#;
+
+    #[test]
+    fn a_workflow_is_read_as_it_is_written() {
+        let config = parse(GOOD).unwrap_or_else(|unusable| panic!("{:#?}", unusable.problems));
+        let policy = &config.integrations["deals"].policy;
+        let activity = policy.activity.as_ref().unwrap();
+        assert_eq!((activity.people, activity.replay, activity.hold_days, activity.licences), (PeopleMode::Manual, true, 90, None));
+        assert_eq!(activity.gates, ["status", "licence", "team"]);
+        assert_eq!((&policy.no_match, &policy.no_owner), (&NoOwner::Hold, &NoOwner::Leave));
+        assert_eq!(policy.caps, rightful_engine::Caps::default());
+        assert_eq!(policy.rules, [MatchRule::Link, MatchRule::ExternalId { source: "id".into(), target: "id".into() }, MatchRule::Email]);
+        assert_eq!((policy.source.kind.as_str(), policy.target.kind.as_str(), policy.role.as_str()), ("user", "record", "owner"));
+        let field = |name: &'static str| From::Field(name.into());
+        assert_eq!(
+            activity.account,
+            [("email".into(), From::Email), ("firstname".into(), field("FirstName")), ("lastname".into(), field("LastName"))]
+        );
+        let [won] = activity.workflows.as_slice() else { panic!("{:?}", activity.workflows) };
+        assert_eq!((won.object.as_str(), won.active), ("opportunity", true));
+        assert_eq!(won.triggers, Triggers { create: true, update: true, delete: false });
+        let day = Value::Date("2026-01-01".parse().unwrap());
+        let mut when = won.when.clone();
+        when.sort_by_key(|condition| condition.field.to_string());
+        let condition = |field: &'static str, test| Condition { field: field.into(), test };
+        assert_eq!(
+            when,
+            [
+                condition("Amount", Test::AtLeast(Value::Decimal(Decimal::parse("1000.50").unwrap()))),
+                condition("CloseDate", Test::AtLeast(day)),
+                condition("CloseDate", Test::Filled),
+                condition("NextStep", Test::Empty),
+                condition("StageName", Test::Is(vec![Value::text("Closed Won"), Value::text("Won")])),
+                condition("Type", Test::Not(vec![Value::text("Test")])),
+            ]
+        );
+        let [deals] = won.figures.as_slice() else { panic!("{:?}", won.figures) };
+        assert_eq!((deals.name.as_str(), &deals.owner), ("deals", &CodeFrom::Field("Closer__c".into())));
+        let mut set = deals.set.clone();
+        set.sort_by_key(|(field, _)| field.to_string());
+        assert_eq!(
+            set,
+            [
+                ("activity.key".into(), From::Fixed(Value::text("new"))),
+                ("activityTypeName".into(), From::Fixed(Value::text("Deals won"))),
+                ("createdDate".into(), field("CloseDate")),
+                ("quantity".into(), From::Fixed(Value::Integer(1))),
+                ("user.email".into(), From::Email),
+                ("value1".into(), field("Amount")),
+            ]
+        );
+    }
+
+    #[test]
+    fn ss_1_exactly_four_modes_may_be_chosen_and_ss_2_manual_is_the_default() {
+        let people = |line: &str| parse(&GOOD.replace("target = \"screen\"", &format!("target = \"screen\"\n{line}")));
+        for word in ["manual", "on-demand", "automatic", "all"] {
+            let config = people(&format!("people = \"{word}\"")).unwrap();
+            assert_eq!(config.integrations["deals"].policy.activity.as_ref().unwrap().people.as_str(), word);
+        }
+        assert_eq!(people("").unwrap().integrations["deals"].policy.activity.as_ref().unwrap().people, PeopleMode::Manual);
+        let problems = people("people = \"automatical\"").unwrap_err().problems;
+        assert!(problems.len() == 1 && problems[0].mend.contains("did you mean `automatic`?"), "{problems:?}");
+    }
+
+    #[test]
+    fn what_is_said_takes_the_place_of_the_defaults() {
+        let lines = "people = \"on-demand\"\nmatch = [\"email\", \"external-id:employee-number=id\"]\ngates = \"team\"\nreplay = false\nhold_days = 7\n\
+                     since = 2026-03-01\nlicences = 40\nno_match = \"leave\"\nno_owner = { fallback = \"desk@example.com\" }\n\
+                     caps.accounts = { count = 3, percent = 5, floor = 1 }\naccount.set.email = { email = true }\naccount.set.firstname = \"-\"\n\
+                     account.set.lastname = { field = \"Name\" }\n";
+        let config = parse(&GOOD.replace("target = \"screen\"\n", &format!("target = \"screen\"\n{lines}")))
+            .unwrap_or_else(|unusable| panic!("{:#?}", unusable.problems));
+        let policy = &config.integrations["deals"].policy;
+        let activity = policy.activity.as_ref().unwrap();
+        assert_eq!((activity.people, activity.replay, activity.hold_days, activity.licences), (PeopleMode::OnDemand, false, 7, Some(40)));
+        assert_eq!((activity.gates.as_slice(), activity.account.len()), (&["team".to_owned()][..], 3));
+        assert_eq!(activity.since, Some("2026-03-01T00:00:00Z".parse().unwrap()));
+        assert_eq!((&policy.no_match, &policy.no_owner), (&NoOwner::Leave, &NoOwner::Fallback("desk@example.com".into())));
+        assert_eq!(policy.caps.accounts, rightful_engine::Cap { count: Some(3), percent: Some(5), floor: 1 });
+        let external = MatchRule::ExternalId { source: "employee-number".into(), target: "id".into() };
+        assert_eq!(policy.rules, [MatchRule::Link, MatchRule::Email, external]);
+    }
+
+    #[test]
+    fn each_mistake_is_told_with_its_line_and_what_to_do() {
+        let head = "target = \"screen\"\n";
+        let with = |line: &str| format!("{head}{line}\n");
+        let second = "[integrations.again]\njob = \"crm-activity\"\nsource = \"crm\"\ntarget = \"screen\"\n[integrations.again.workflows.late]\n\
+                      object = \"opportunity\"\n[integrations.again.workflows.late.figures.deals.set]\nactivityTypeName = \"x\"\n\"activity.key\" = \"y\"\n\
+                      createdDate = { field = \"CloseDate\" }\n\n[integrations.deals]\n";
+        let table = [
+            (
+                head,
+                with("assignment = \"merge\""),
+                "`assignment` in [integrations.deals] is no key of the job crm-activity",
+                "change `job`",
+            ),
+            (head, with("peple = \"all\""), "unknown key `peple`", "did you mean `people`?"),
+            (head, with("match = \"link, emial\""), "`match` cannot hold `emial`", "did you mean `email`?"),
+            (head, with("gates = [\"teams\"]"), "knows no gate `teams`", "did you mean `team`?"),
+            (head, with("since = 2026-01-01T00:00:00"), "`since` must be a day, or a moment with its zone", "2026-01-01"),
+            (head, with("source_kind = \"account\""), "kind `account` of connection `crm` holds no people", "user"),
+            (head, with("account.set.email = { email = true }"), "`set` lacks firstname, lastname", "email, firstname, lastname"),
+            (head, with("account.email = \"x\""), "unknown key `account.email`", "account.set"),
+            ("object = \"opportunity\"", "object = \"oportunity\"".into(), "no kind `oportunity`", "object = \"opportunity\""),
+            ("object = \"opportunity\"", "objekt = \"opportunity\"".into(), "unknown key `objekt`", "did you mean `object`?"),
+            ("\"create\", \"update\"", "\"create\", \"updated\"".into(), "there is no trigger `updated`", "did you mean `update`?"),
+            ("{ empty = true }", "{ emty = true }".into(), "`workflows.won.when.NextStep.emty` is no condition", "did you mean `empty`?"),
+            ("{ at_least = 1_000.50 }", "{ at_least = \"much\" }".into(), "is no condition", "NUMBER or DAY"),
+            ("owner = { field = \"Closer__c\" }", "owner = \"ownr\"".into(), "has no role `ownr`", "did you mean `owner`?"),
+            (
+                "\"activity.key\" = \"new\"",
+                "activity.key = \"new\"".into(),
+                "`workflows.won.figures.deals.set.activity.key` says no value",
+                "\"activity.key\" = ...",
+            ),
+            ("quantity = 1", "quantiti = 1".into(), "has no field `quantiti` that can be written", "did you mean `quantity`?"),
+            (
+                "createdDate = { field = \"CloseDate\" }\n",
+                String::new(),
+                "`set` lacks createdDate",
+                "activityTypeName, activity.key, createdDate",
+            ),
+            ("[integrations.deals]\n", second.into(), "would write the same record of the target", "another name"),
+        ];
+        for (from, to, message, mend) in table {
+            assert!(GOOD.contains(from), "{from}");
+            let problems = parse(&GOOD.replacen(from, &to, 1)).expect_err(&to).problems;
+            let found = problems.iter().find(|problem| problem.message.contains(message));
+            let found = found.unwrap_or_else(|| panic!("{to}: no `{message}` in {problems:#?}"));
+            assert!(found.mend.contains(mend), "{to}: {found:?}");
+            assert!(found.line.is_some_and(|line| line > 1), "{to}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_credits_is_told_what_it_lacks() {
+        let without = GOOD.split("\n[integrations.deals.workflows.won]").next().unwrap();
+        let problems = parse(without).unwrap_err().problems;
+        assert!(problems.len() == 1 && problems[0].message.contains("has no workflow"), "{problems:?}");
+        let users = without.replace("crm-activity", "crm-users");
+        assert!(parse(&users).unwrap().integrations["deals"].policy.activity.as_ref().unwrap().workflows.is_empty());
+        let problems = parse(&(users + "people = \"automatic\"\n")).unwrap_err().problems;
+        assert!(problems.len() == 1 && problems[0].message.contains("there is no workflow"), "SS-8: {problems:?}");
+        let rep = super::good() + "workflows.won.object = \"customer\"\n";
+        let problems = parse(&rep).unwrap_err().problems;
+        assert!(problems.len() == 1 && problems[0].message.contains("it is one of crm-users and crm-activity"), "{problems:?}");
+    }
+}

@@ -12,7 +12,7 @@ use rightful_sim::{Credentials, FaultPlan, RunningSim, SimHost, SimOptions, Stan
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Cli, Global};
-use crate::config::{Filled, quoted, template, told_secret};
+use crate::config::{Filled, connections_template, quoted, template, told_secret};
 use crate::exit::Exit;
 use crate::verbs::{Ended, Failure};
 use crate::{output, registry};
@@ -105,7 +105,19 @@ impl Sandbox {
 
     /// A configuration that reaches these simulators, with every key and its comment.
     pub fn config(&self) -> String {
-        let descriptors: Vec<&Descriptor> = self.served.iter().map(|served| served.descriptor).collect();
+        template(&self.descriptors(), &self.filled(&[]))
+    }
+
+    /// The connections of such a configuration alone; `further` are settings by vendor and key, as TOML spells them.
+    pub fn connections_config(&self, further: &[(&str, &str, &str)]) -> String {
+        connections_template(&self.descriptors(), &self.filled(further))
+    }
+
+    fn descriptors(&self) -> Vec<&Descriptor> {
+        self.served.iter().map(|served| served.descriptor).collect()
+    }
+
+    fn filled(&self, further: &[(&str, &str, &str)]) -> Filled {
         let values = self.served.iter().flat_map(|served| {
             served.connection().into_iter().map(|(key, value)| {
                 let takes = served.descriptor.setting(key).map(|setting| setting.takes);
@@ -117,7 +129,8 @@ impl Sandbox {
                 (served.stand_in.vendor.to_owned(), key.to_owned(), value)
             })
         });
-        template(&descriptors, &Filled { allow_private: true, values: values.collect() })
+        let further = further.iter().map(|(vendor, key, value)| ((*vendor).to_owned(), (*key).to_owned(), (*value).to_owned()));
+        Filled { allow_private: true, values: values.chain(further).collect() }
     }
 
     /// Stops serving.

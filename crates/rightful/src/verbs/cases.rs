@@ -3,13 +3,14 @@
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::Store as _;
-use rightful_engine::{Authorship, Case, HoldId, Quarantine, WatchStore as _};
+use rightful_engine::{Authorship, Case, HoldId, Quarantine, RunTask, WatchStore as _};
 use serde_json::json;
 
-use super::{Ended, author, chosen, narrowed, open, reason};
+use super::{Ended, author, chosen, narrowed, open, plans, reason};
 use crate::cli::{Cases, Global, HoldsVerb, Pause, Resume};
 use crate::exit::Exit;
 use crate::output;
+use crate::progress::progress;
 
 /// Cases fetched at once.
 const CHUNK: usize = 1_000;
@@ -93,6 +94,12 @@ pub async fn holds(global: &Global, verb: HoldsVerb) -> Ended {
                     }),
                 )
             })?;
+        }
+        HoldsVerb::Replay { integration } => {
+            let integration = chosen(&composition, global, integration.as_deref())?;
+            let report = plans::task(&composition, integration, RunTask::Release, &author(None)?, progress(global.json)).await?;
+            plans::ended(global, &composition, integration, &report, None).await?;
+            return Ok(Exit::of(&report, false, false));
         }
         HoldsVerb::Drop { hold, author: by } => {
             let id: HoldId = hold.parse()?;

@@ -204,7 +204,11 @@ async fn import(global: &Global, ports: &Ports, integration: &Integration, file:
     save(global, ports, integration, &edits, options.expect, by, verdicts).await
 }
 
-fn read_table(file: &Path) -> Result<String, Failure> {
+/// The text of a table in a file, or on standard input.
+///
+/// # Errors
+/// Where it cannot be read, is too large or no text.
+pub fn read_table(file: &Path) -> Result<String, Failure> {
     use std::io::Read as _;
     let shown = file.display();
     let mut bytes = Vec::new();

@@ -6,12 +6,14 @@ mod audit;
 mod cases;
 mod codes;
 mod connectors;
+mod crew;
 pub mod halt;
 mod keep;
 mod plans;
 mod runs;
 mod setup;
 mod users;
+mod workflows;
 
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::Store as _;
@@ -26,7 +28,9 @@ use crate::exit::Exit;
 use crate::output;
 
 #[cfg(feature = "sandbox")]
-pub use plans::{apply, plan, run as run_now, undo};
+pub use crew::Desk;
+#[cfg(feature = "sandbox")]
+pub use plans::{apply, plan, run as run_now, task, undo};
 
 /// Why a verb could not be done.
 #[derive(Debug)]
@@ -103,7 +107,8 @@ pub async fn run(cli: Cli) -> Ended {
         Verb::Schema => setup::schema(),
         Verb::Connectors(arguments) => connectors::list(&global, &arguments),
         Verb::Preflight(arguments) => connectors::preflight(&global, &arguments).await,
-        Verb::Users(arguments) => users::users(&global, &arguments).await,
+        Verb::Users(arguments) => users::users(&global, arguments).await,
+        Verb::Workflows(arguments) => workflows::workflows(&global, arguments.verb).await,
         Verb::Codes(arguments) => codes::codes(&global, arguments.verb).await,
         Verb::Plan(arguments) => plans::verb_plan(&global, &arguments).await,
         Verb::Apply(arguments) => plans::verb_apply(&global, &arguments).await,

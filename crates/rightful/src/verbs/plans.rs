@@ -1,13 +1,13 @@
 //! Verbs that plan and write: `plan`, `apply`, `run`, `undo`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rightful_core::{CALLS, Error, ErrorKind, WAITS};
 use rightful_engine::{
-    Change, Integration, Plan as SavedPlan, PlanId, PlanState, Ports, Progress, Refusal, RunId, RunOptions, RunReport, RunTask, Store,
-    people_overview, run_job,
+    Action, Carry, Change, Integration, Plan as SavedPlan, PlanCounts, PlanId, PlanState, Ports, Progress, Refusal, RunId, RunOptions,
+    RunReport, RunTask, Store, people_overview, run_job,
 };
 use serde_json::json;
 
@@ -94,6 +94,21 @@ pub async fn undo(
     job(composition, integration, RunTask::Undo { run }, options, told).await
 }
 
+/// Any other task, asked for by somebody.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn task(
+    composition: &Composition,
+    integration: &Integration,
+    task: RunTask,
+    author: &str,
+    told: Arc<dyn Progress>,
+) -> Result<RunReport, Failure> {
+    let options = RunOptions { author: Some(author.to_owned()), ..RunOptions::default() };
+    job(composition, integration, task, options, told).await
+}
+
 /// `rightful plan`
 pub async fn verb_plan(global: &Global, arguments: &Plan) -> Ended {
     let composition = open(global).await?;
@@ -163,7 +178,7 @@ async fn saved<'a>(composition: &'a Composition, number: &str) -> Result<(SavedP
 }
 
 fn changes_of(plan: &SavedPlan) -> u64 {
-    plan.counts.owner_moves + plan.counts.removals + plan.counts.follows
+    plan.counts.changes()
 }
 
 async fn list(global: &Global, composition: &Composition, integration: &Integration) -> Ended {
@@ -202,7 +217,10 @@ fn state(state: PlanState) -> &'static str {
 }
 
 /// Prints how a job ended; `changes` says that its plan is shown too, whole or its beginning.
-async fn ended(
+///
+/// # Errors
+/// As the store, and where standard output cannot be written to.
+pub async fn ended(
     global: &Global,
     composition: &Composition,
     integration: &Integration,
@@ -226,7 +244,9 @@ async fn ended(
         view["changes"] = json!(shown);
         return Ok(output::data(&output::pretty(&view))?);
     }
-    output::data(&(told(report, plan.as_ref(), &cases) + &spent_told(&composition.spent(integration))))?;
+    let credits = integration.policy.activity.is_some();
+    let waits = if credits { waits_told(&*composition.store, integration).await? } else { String::new() };
+    output::data(&(told(report, plan.as_ref(), &cases, credits) + &waits + &spent_told(&composition.spent(integration))))?;
     if let (Some(all), Some(plan)) = (changes, &plan) {
         let ports = composition.ports_to_look(integration);
         changes_told(&ports, integration, plan, all).await?;
@@ -237,13 +257,38 @@ async fn ended(
     Ok(())
 }
 
+/// What waits, by reason and for whom, the most first.
+async fn waits_told(store: &dyn Store, integration: &Integration) -> Result<String, Failure> {
+    const SHOWN: usize = 5;
+    let mut waits: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let holds = store.holds(Some(&integration.name), after, CHUNK).await?;
+        let Some(last) = holds.last() else { break };
+        after = Some(last.id);
+        for hold in holds {
+            *waits.entry((hold.hold.reason, hold.hold.waits_for)).or_default() += 1;
+        }
+    }
+    let mut waits: Vec<_> = waits.into_iter().collect();
+    waits.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut text = String::new();
+    for ((reason, until), count) in waits.iter().take(SHOWN) {
+        line(&mut text, "waits", &format!("{} ({reason}) until {until}", output::number(*count)));
+    }
+    if waits.len() > SHOWN {
+        line(&mut text, "", &format!("... and {} more reasons: rightful holds list", waits.len() - SHOWN));
+    }
+    Ok(text)
+}
+
 async fn show(global: &Global, ports: &Ports, integration: &Integration, plan: &SavedPlan, all: bool) -> Result<(), Failure> {
     if global.json {
         let changes = first_changes(&*ports.store, plan, if all { usize::MAX } else { SHOWN }).await?;
         return Ok(output::data(&output::pretty(&json!({ "plan": plan, "changes": changes })))?);
     }
     let mut text = format!("{} ({}), made {}\n", plan.id, state(plan.state), output::moment(Some(plan.created)));
-    plan_told(&mut text, plan);
+    plan_told(&mut text, plan, integration.policy.activity.is_some());
     output::data(&text)?;
     changes_told(ports, integration, plan, all).await
 }
@@ -297,6 +342,7 @@ fn change_table(changes: &[Change], names: &HashMap<&str, &str>) -> String {
         ["#", "kind", "code", "name", "from", "to", "because of"],
         changes.iter().map(|change| {
             let why = &change.why;
+            let account = change.action == Action::Account;
             let mut because = why.code_label.clone().unwrap_or_else(|| why.rule.clone());
             if why.rule != "code" && why.code_label.is_some() {
                 let _ = write!(because, " ({})", why.rule);
@@ -304,17 +350,36 @@ fn change_table(changes: &[Change], names: &HashMap<&str, &str>) -> String {
             for note in &why.notes {
                 let _ = write!(because, "; {note}");
             }
+            if let Some(carry) = &change.carry {
+                let _ = write!(because, "; {}", values_told(carry));
+            }
             [
                 change.number.to_string(),
                 change.kind.to_string(),
                 change.code.clone(),
                 change.name.clone(),
-                change.owners.from.as_deref().map_or_else(|| "not seen".to_owned(), &people),
-                people(&change.owners.to),
+                match &change.owners.from {
+                    _ if account => "-".to_owned(),
+                    Some(from) => people(from),
+                    None => "not seen".to_owned(),
+                },
+                if account { change.name.clone() } else { people(&change.owners.to) },
                 because,
             ]
         }),
     )
+}
+
+/// What is sent, or what of it differs from what was sent before.
+fn values_told(carry: &Carry) -> String {
+    let before = |field| carry.before.iter().flatten().find(|(known, _)| known == field).map(|(_, value)| value);
+    let told = carry.values.iter().filter_map(|(field, value)| match (before(field), &carry.before) {
+        (Some(before), _) if before == value => None,
+        (Some(before), _) => Some(format!("{field} {before} -> {value}")),
+        (None, _) => Some(format!("{field} {value}")),
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { "the same values".to_owned() } else { told.join(", ") }
 }
 
 /// One line of a report.
@@ -329,7 +394,24 @@ fn refusals_told(text: &mut String, refusals: &[Refusal]) {
     }
 }
 
-fn plan_told(text: &mut String, plan: &SavedPlan) {
+/// What a plan does that makes accounts and credits records.
+fn credits_told(counts: &PlanCounts) -> String {
+    let parts: Vec<String> = [
+        (counts.accounts, "accounts made or linked"),
+        (counts.credits, "activities credited or changed"),
+        (counts.owner_moves, "credited to somebody else"),
+        (counts.removals, "taken back"),
+        (counts.let_go, "let go"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{} {what}", output::number(*count)))
+    .collect();
+    let parts = if parts.is_empty() { String::new() } else { format!("{}; ", parts.join(", ")) };
+    format!("{}: {parts}{} right already", output::counted(counts.changes(), "change"), output::number(counts.unchanged))
+}
+
+fn plan_told(text: &mut String, plan: &SavedPlan, credits: bool) {
     let counts = &plan.counts;
     let mut parts = vec![format!("{} get other owners", output::number(counts.owner_moves))];
     if counts.removals > 0 {
@@ -344,6 +426,7 @@ fn plan_told(text: &mut String, plan: &SavedPlan) {
         "planned",
         &match plan.undoes {
             Some(run) => format!("{changes} that undo {run}"),
+            None if credits => credits_told(counts),
             None => format!(
                 "{changes} for {}: {}; {} right already",
                 output::counted(counts.paired, "pair"),
@@ -391,7 +474,7 @@ fn spent_told(spent: &[Spent]) -> String {
 }
 
 /// How a job ended, for people.
-pub fn told(report: &RunReport, plan: Option<&SavedPlan>, cases: &[(String, u64)]) -> String {
+pub fn told(report: &RunReport, plan: Option<&SavedPlan>, cases: &[(String, u64)], credits: bool) -> String {
     let counts = &report.counts;
     let mut text = format!("{} {}", report.run, report.outcome.as_str());
     if let Some(plan) = report.plan {
@@ -404,7 +487,7 @@ pub fn told(report: &RunReport, plan: Option<&SavedPlan>, cases: &[(String, u64)
         line(&mut text, "read", &rows);
     }
     if let Some(plan) = plan {
-        plan_told(&mut text, plan);
+        plan_told(&mut text, plan, credits);
     }
     if plan.is_none() {
         refusals_told(&mut text, &report.refusals);

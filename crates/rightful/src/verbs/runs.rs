@@ -2,7 +2,7 @@
 
 use rightful_core::{Error, ErrorKind, Exchange};
 use rightful_engine::Store as _;
-use rightful_engine::{EXCHANGE_RUNS, EXCHANGES_OF_RUN, Entry, EntryFilter, EntryId, Run, RunTask};
+use rightful_engine::{Crew, EXCHANGE_RUNS, EXCHANGES_OF_RUN, Entry, EntryFilter, EntryId, Run, RunTask};
 use serde_json::json;
 
 use super::{Ended, Failure, chosen, narrowed, open, run_named};
@@ -58,6 +58,8 @@ fn task(task: &RunTask) -> String {
         RunTask::Plan { only: None } => "plan".to_owned(),
         RunTask::Plan { only: Some(only) } => format!("plan --only {only}"),
         RunTask::Apply { plan } => format!("apply {plan}"),
+        RunTask::Release => "release".to_owned(),
+        RunTask::Team { person, team } => format!("team {team} for {person}"),
         RunTask::Undo { run } => format!("undo {run}"),
     }
 }
@@ -173,6 +175,19 @@ pub async fn explain(global: &Global, arguments: &Explain) -> Ended {
     let integration = chosen(&composition, global, None)?;
     let ports = composition.ports_to_look(integration);
     let key = &arguments.key;
+    if integration.policy.activity.is_some() {
+        let crew = Crew::of(&ports, integration).await?;
+        let explanation = crew.explain(&ports, key).await?.ok_or_else(|| {
+            Failure::from(
+                Error::new(ErrorKind::NotFound, format!("no record `{key}` is known that a workflow looks at"))
+                    .hint("give its id as the source spells it (case counts); the first read brings them: rightful plan"),
+            )
+        })?;
+        let mut value = json!(explanation);
+        value["told"] = json!(explanation.told());
+        output::emit(global.json, &value, || explanation.told().join("\n"))?;
+        return Ok(Exit::Done);
+    }
     let explanation = rightful_engine::explain(&ports, integration, key).await?.ok_or_else(|| {
         Failure::from(Error::new(ErrorKind::NotFound, format!("no {} `{key}` is known", integration.policy.target.kind)).hint(
             "give its code or its id as the target spells it (case and leading zeros count); the first read brings them: rightful plan",

@@ -1,32 +1,55 @@
 //! `rightful users`: people of both sides, as last read.
 
+use rightful_core::{Error, ErrorKind};
 use rightful_engine::{PersonLine, UserLine, people_overview};
 use serde_json::json;
 
-use super::{Ended, chosen, open};
-use crate::cli::{Global, Users};
+use super::{Ended, chosen, crew, open};
+use crate::cli::{Global, Users, UsersVerb};
 use crate::exit::Exit;
 use crate::output;
 
 /// `rightful users`
-pub async fn users(global: &Global, arguments: &Users) -> Ended {
+pub async fn users(global: &Global, arguments: Users) -> Ended {
     let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
+    let credits = integration.policy.activity.is_some();
+    let (codes, people_too) = match (&arguments.verb, credits) {
+        (Some(UsersVerb::List { codes, people, unlinked: false, waiting: false, accounts: false, .. }), false) => (*codes, *people),
+        (None, false) => (arguments.codes, arguments.people),
+        (Some(_), false) => {
+            return Err(Error::new(ErrorKind::Config, format!("integration `{}` makes no accounts: its users are read", integration.name))
+                .hint("list them: rightful users list; or name an integration whose job is crm-users or crm-activity: --integration NAME")
+                .into());
+        }
+        (_, true) => {
+            let list = UsersVerb::List {
+                unlinked: false,
+                waiting: false,
+                accounts: false,
+                search: String::new(),
+                limit: 1_000,
+                codes: false,
+                people: false,
+            };
+            return crew::users(global, &composition, integration, arguments.verb.unwrap_or(list)).await;
+        }
+    };
     let ports = composition.ports_to_look(integration);
     let mut people = people_overview(&ports, integration).await?;
-    if arguments.codes {
+    if codes {
         people.users.retain(|user| !user.codes.is_empty());
     }
-    if !arguments.people {
+    if !people_too {
         people.people.clear();
     }
-    let view = if arguments.people { json!(people) } else { json!({ "users": people.users }) };
+    let view = if people_too { json!(people) } else { json!({ "users": people.users }) };
     output::emit(global.json, &view, || {
         let mut text = user_table(&people.users);
         if people.users.is_empty() {
             text = "No user is known. The first read brings them: rightful plan".to_owned();
         }
-        if arguments.people {
+        if people_too {
             text.push('\n');
             text.push_str(&person_table(&people.people));
         }

@@ -70,3 +70,20 @@ fn too_few_customers_for_a_story_are_a_usage_error() {
     assert_eq!(output.status.code(), Some(64));
     assert!(text(&output.stderr).contains("60..="), "{}", text(&output.stderr));
 }
+
+#[cfg(all(feature = "salesforce", feature = "salesscreen"))]
+#[test]
+fn people_and_activities_are_played_and_a_record_that_goes_behind_our_back_fails_the_demo() {
+    for (job, count) in [("crm-users", 6), ("crm-activity", 9)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_rightful")).args(["demo", job, "--json"]).output().unwrap();
+        let steps = steps(&output);
+        let wrong: Vec<&Json> = steps.iter().filter(|step| step["wrong"] != Json::Array(Vec::new())).collect();
+        assert!(output.status.success() && wrong.is_empty(), "{job}: {wrong:#?}\n{}", text(&output.stderr));
+        assert_eq!(steps.len(), count, "{job}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_rightful")).args(["demo", "crm-activity", "--tamper"]).output().unwrap();
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let step = told.split("\n\n").find(|step| step.contains(" 3. ")).unwrap_or_default();
+    assert!(step.contains("DOES NOT HOLD: SalesScreen has no record of"), "{told}");
+}

@@ -2,6 +2,10 @@
 #![cfg(all(feature = "skynamo", feature = "sage-intacct", feature = "sandbox"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(all(feature = "salesforce", feature = "salesscreen"))]
+mod credits;
+#[cfg(all(feature = "salesforce", feature = "salesscreen"))]
+mod crm;
 mod demo;
 #[cfg(unix)]
 mod disk;
