@@ -40,13 +40,7 @@ pub struct AccountFact {
 
 impl From<engine::Fact> for AccountFact {
     fn from(fact: engine::Fact) -> Self {
-        Self {
-            field: fact.field.to_string(),
-            value: fact.value.to_string(),
-            how: fact.how.as_str().to_owned(),
-            by: fact.by,
-            at: fact.at,
-        }
+        Self { field: fact.field.to_string(), value: fact.value.to_string(), how: fact.how.as_str().to_owned(), by: fact.by, at: fact.at }
     }
 }
 
@@ -502,8 +496,7 @@ pub async fn import(
     let judged = judge(&console, &credited, &text).await?;
     let bad = judged.bad();
     if judged.rows.is_empty() || (bad > 0 && !asked.good_rows) {
-        let listed: Vec<AccountVerdict> =
-            judged.verdicts.into_iter().filter(|verdict| !verdict.good).map(AccountVerdict::from).collect();
+        let listed: Vec<AccountVerdict> = judged.verdicts.into_iter().filter(|verdict| !verdict.good).map(AccountVerdict::from).collect();
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{bad} rows cannot be taken, {} can", judged.rows.len()))
             .hint("put right the rows that `verdicts` lists, or take the good ones alone: good_rows=true; nothing was saved")
             .with("verdicts", serde_json::to_value(listed).unwrap_or_default()));

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::integrations::{Begun, begun};
 use super::paging::{Page, Paging, Part};
 use super::read::{Asked, Body};
-use super::words::{Carried, By, Names, Owner, PlanState, Reason, Refusal, Why};
+use super::words::{By, Carried, Names, Owner, PlanState, Reason, Refusal, Why};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;

@@ -108,7 +108,13 @@ mod tests {
 
     #[test]
     fn what_a_file_changes_is_told() {
-        let fact = |field: &'static str, value| Fact { field: FieldName::fixed(field), value, how: How::Sent, at: Instant::default(), by: "run-1".into() };
+        let fact = |field: &'static str, value| Fact {
+            field: FieldName::fixed(field),
+            value,
+            how: How::Sent,
+            at: Instant::default(),
+            by: "run-1".into(),
+        };
         let account = AccountLine {
             owner: Some("u1".into()),
             typed: "u1".into(),

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use rightful_core::{RecordId, Result, Value};
 use rightful_engine::{
-    Accounts, AccountLine, Authorship, Crew, Fact, How, Linked, PeopleMode, PersonStanding, Pick, Picked, Policy, Ports,
+    AccountLine, Accounts, Authorship, Crew, Fact, How, Linked, PeopleMode, PersonStanding, Pick, Picked, Policy, Ports,
 };
 
 use crate::problem::Problem;
@@ -29,7 +29,9 @@ impl Credited {
     pub async fn of(console: &Console, name: &str) -> std::result::Result<Self, Problem> {
         let deployed = console.deployed(name)?;
         if deployed.integration.policy.activity.is_none() {
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` credits no activities")).hint("choose one that does"));
+            return Err(
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` credits no activities")).hint("choose one that does")
+            );
         }
         let ports = console.deployment.ports(name)?;
         let crew = Crew::of(&ports, &deployed.integration).await?;
@@ -100,7 +102,8 @@ pub fn account_told(account: &AccountLine) -> String {
 
 /// What the next run does for somebody who stands so.
 pub fn happens(line: &PersonStanding) -> String {
-    let same_email = |account: &AccountLine| format!("links the existing account {} because the e-mail address is the same", account_told(account));
+    let same_email =
+        |account: &AccountLine| format!("links the existing account {} because the e-mail address is the same", account_told(account));
     match line.standing.as_str() {
         "linked" => format!("stays linked to {}", line.account.as_ref().map(account_told).unwrap_or_default()),
         "found" => match &line.account {
@@ -219,15 +222,20 @@ fn refusal(error: &rightful_core::Error) -> String {
 pub async fn review(credited: &Credited, wanted: Vec<Wanted>) -> Result<Vec<Reviewed>> {
     let Credited { crew, ports, .. } = credited;
     let accounts = crew.accounts(ports).await?;
-    let found: Vec<std::result::Result<RecordId, String>> =
-        wanted.iter().map(|one| crew.person(&accounts, &one.person).map(|person| person.id.clone()).map_err(|error| refusal(&error))).collect();
+    let found: Vec<std::result::Result<RecordId, String>> = wanted
+        .iter()
+        .map(|one| crew.person(&accounts, &one.person).map(|person| person.id.clone()).map_err(|error| refusal(&error)))
+        .collect();
     let pick = |(one, person): (&Wanted, &std::result::Result<RecordId, String>)| {
         let person = person.as_ref().ok()?.clone();
-        Some((person, match one.choice {
-            Choice::Create => Some(Picked::Create),
-            Choice::Skip => Some(Picked::Skip),
-            Choice::Clear | Choice::Map(_) => None,
-        }))
+        Some((
+            person,
+            match one.choice {
+                Choice::Create => Some(Picked::Create),
+                Choice::Skip => Some(Picked::Skip),
+                Choice::Clear | Choice::Map(_) => None,
+            },
+        ))
     };
     let picks: Vec<(RecordId, Option<Picked>)> = wanted.iter().zip(&found).filter_map(pick).collect();
     let foreseen = crew.foreseen(ports, &picks).await?;
@@ -237,7 +245,15 @@ pub async fn review(credited: &Credited, wanted: Vec<Wanted>) -> Result<Vec<Revi
         let person = match person {
             Ok(person) => person,
             Err(refused) => {
-                let line = Reviewed { line: None, account: None, happens: String::new(), refused: Some(refused), seen: String::new(), moved: None, wanted };
+                let line = Reviewed {
+                    line: None,
+                    account: None,
+                    happens: String::new(),
+                    refused: Some(refused),
+                    seen: String::new(),
+                    moved: None,
+                    wanted,
+                };
                 reviewed.push(line);
                 continue;
             }
@@ -246,7 +262,15 @@ pub async fn review(credited: &Credited, wanted: Vec<Wanted>) -> Result<Vec<Revi
         let line = foreseen.iter().find(|line| line.person == person).cloned();
         let present = seen(&now);
         let moved = wanted.seen.as_ref().filter(|before| **before != present).map(|_| standing_now(&now));
-        let mut one = Reviewed { happens: line.as_ref().map(happens).unwrap_or_default(), line, account: None, refused: None, seen: present, moved, wanted };
+        let mut one = Reviewed {
+            happens: line.as_ref().map(happens).unwrap_or_default(),
+            line,
+            account: None,
+            refused: None,
+            seen: present,
+            moved,
+            wanted,
+        };
         judge(credited, &accounts, &now, &mut one);
         if !named.insert(person) {
             one.refused = Some("they are listed twice".to_owned());
@@ -397,7 +421,14 @@ mod tests {
     }
 
     fn account(name: &str, email: &str) -> AccountLine {
-        AccountLine { owner: Some("u1".into()), typed: "u1".into(), name: name.into(), email: Some(email.into()), facts: Vec::new(), person: None }
+        AccountLine {
+            owner: Some("u1".into()),
+            typed: "u1".into(),
+            name: name.into(),
+            email: Some(email.into()),
+            facts: Vec::new(),
+            person: None,
+        }
     }
 
     #[test]

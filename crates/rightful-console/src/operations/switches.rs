@@ -32,12 +32,15 @@ impl Automatic {
     pub fn told(&self, source: &str) -> String {
         match (self.is_there(), self.on) {
             (false, _) => format!("The configuration says `people = \"{}\"`: there is nothing to switch.", self.configured.as_str()),
-            (true, false) => format!("Off: users of {source} get an account only when somebody picks or maps them; their activities wait until then."),
+            (true, false) => {
+                format!("Off: users of {source} get an account only when somebody picks or maps them; their activities wait until then.")
+            }
             (true, true) if self.requires_workflow && self.active_workflows == 0 => {
                 "On, but no workflow is active: no account is made until one is (`auto_sync_requires_workflow`).".to_owned()
             }
             (true, true) if self.requires_workflow => {
-                "On: whoever owns a record that satisfies an active workflow gets an account. With no active workflow none would be made.".to_owned()
+                "On: whoever owns a record that satisfies an active workflow gets an account. With no active workflow none would be made."
+                    .to_owned()
             }
             (true, true) => "On: whoever owns a record that satisfies a workflow gets an account.".to_owned(),
         }
@@ -86,10 +89,8 @@ pub enum Switched {
 pub async fn switch_automatic(console: &Console, credited: &Credited, on: bool, by: &Authorship) -> Result<Switched, Problem> {
     let now = automatic(console, credited).await?;
     if !now.is_there() {
-        return Err(Problem::new(StatusCode::CONFLICT, "accounts are not made by themselves here").hint(format!(
-            "the configuration says people = \"{}\"; write people = \"automatic\" there first",
-            now.configured.as_str()
-        )));
+        return Err(Problem::new(StatusCode::CONFLICT, "accounts are not made by themselves here")
+            .hint(format!("the configuration says people = \"{}\"; write people = \"automatic\" there first", now.configured.as_str())));
     }
     set(console, credited, AUTOMATIC.to_owned(), now.on, on, by).await
 }
@@ -118,7 +119,13 @@ mod tests {
 
     #[test]
     fn ss_10_what_the_switch_comes_to_is_told() {
-        let automatic = |configured, on, requires_workflow, active_workflows| Automatic { configured, on, by: None, requires_workflow, active_workflows };
+        let automatic = |configured, on, requires_workflow, active_workflows| Automatic {
+            configured,
+            on,
+            by: None,
+            requires_workflow,
+            active_workflows,
+        };
         for (automatic, told) in [
             (automatic(PeopleMode::OnDemand, false, true, 1), "nothing to switch"),
             (automatic(PeopleMode::Automatic, false, true, 1), "Off: users of Salesforce get an account only when somebody picks"),

@@ -171,7 +171,10 @@ pub async fn team(
     let reason = fields.text("reason").trim().to_owned();
     let wrong = if shown.team != fields.text("was") {
         let now = if shown.team.is_empty() { "no team" } else { shown.team.as_str() };
-        Some((StatusCode::CONFLICT, format!("Somebody changed the team meanwhile: it is {now} now. Nothing of yours was saved; look again, then save.")))
+        Some((
+            StatusCode::CONFLICT,
+            format!("Somebody changed the team meanwhile: it is {now} now. Nothing of yours was saved; look again, then save."),
+        ))
     } else if reason.is_empty() {
         Some((StatusCode::UNPROCESSABLE_ENTITY, SAY_WHY.to_owned()))
     } else {
@@ -187,7 +190,9 @@ pub async fn team(
     let told = match (changed, team.is_empty()) {
         (false, _) => "It was known so already; now it is known since today.".to_owned(),
         (true, true) => format!("{} is on no team: what is credited to them waits.", shown.told),
-        (true, false) => format!("{} is on team {team}. What waited for that goes out at the next run; try it now under Holds.", shown.told),
+        (true, false) => {
+            format!("{} is on team {team}. What waited for that goes out at the next run; try it now under Holds.", shown.told)
+        }
     };
     to(&session, &shown.href, true, told).await
 }
@@ -292,7 +297,10 @@ pub async fn import(
     match credited.crew.import(&credited.ports, &judged.rows, &by).await {
         Ok(differing) => {
             let rows = counted(judged.rows.len() as u64, "row");
-            let told = format!("Took {rows}; {} differed from what was known. What waited for that goes out at the next run; try it now under Holds.", counted(differing, "account"));
+            let told = format!(
+                "Took {rows}; {} differed from what was known. What waited for that goes out at the next run; try it now under Holds.",
+                counted(differing, "account")
+            );
             to(&session, &format!("{}/accounts", shown.place.base), true, told).await
         }
         Err(error) => {

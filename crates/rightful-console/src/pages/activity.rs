@@ -108,7 +108,9 @@ pub async fn switch(
                 let word = if on { "on" } else { "off" };
                 let told = match switched {
                     Switched::Done if on => "Accounts are made by themselves from the next run on.".to_owned(),
-                    Switched::Done => "No account is made by itself any more. Accounts that are there stay; plans made before are void.".to_owned(),
+                    Switched::Done => {
+                        "No account is made by itself any more. Accounts that are there stay; plans made before are void.".to_owned()
+                    }
                     Switched::Stood => format!("Somebody had switched it {word} already; nothing was changed."),
                 };
                 return to(&session, &Place::of(&credited.deployed, "").base, switched == Switched::Done, told).await;

@@ -49,7 +49,9 @@ mod tests {
     use super::*;
 
     fn carry(means: Means, values: &[(&'static str, i64)], before: Option<&[(&'static str, i64)]>) -> Carry {
-        let all = |values: &[(&'static str, i64)]| values.iter().map(|(field, value)| (FieldName::fixed(field), Value::Integer(*value))).collect();
+        let all = |values: &[(&'static str, i64)]| {
+            values.iter().map(|(field, value)| (FieldName::fixed(field), Value::Integer(*value))).collect()
+        };
         Carry {
             means,
             from: "deal".into(),

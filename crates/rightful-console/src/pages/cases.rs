@@ -51,7 +51,9 @@ fn mend(integration: &str, case: &NewCase) -> Option<Mend> {
         "unmapped-code" => codes("Map the code", &case.subject),
         "several-owners" => codes("Open the code", &case.subject),
         "inactive-user" | "service-user" | "disputed-user" | "unknown-user" => codes("Open its codes", &case.subject),
-        "unmapped-owner" | "email-shared" | "email-taken" | "disputed-owner" | "no-email" | "incomplete-user" | "source-inactive" => users(&case.subject),
+        "unmapped-owner" | "email-shared" | "email-taken" | "disputed-owner" | "no-email" | "incomplete-user" | "source-inactive" => {
+            users(&case.subject)
+        }
         "no-licence" | "no-team" | "inactive" => users(&case.subject),
         "target-only" => why("Look at the record", &case.subject),
         // "customer C0042": the kind, then the code.

@@ -127,7 +127,10 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
                         Some(held) => format!("{} {}", held.carry.from, held.carry.record),
                         None => format!("{} {}", hold.hold.kind, hold.hold.code),
                     },
-                    owner: carry.map(|held| held.owner.clone()).filter(|owner| !owner.is_empty()).map(|owner| index.label(&owner).to_owned()),
+                    owner: carry
+                        .map(|held| held.owner.clone())
+                        .filter(|owner| !owner.is_empty())
+                        .map(|owner| index.label(&owner).to_owned()),
                     reason: reason_told(&hold.hold.reason).to_owned(),
                     until: without_commands(&hold.hold.waits_for),
                     mend: mend(&place.base, hold),
@@ -169,10 +172,7 @@ pub async fn dropped(
     }
     let by = Authorship { author: who.actor(), reason: if here { reason } else { "dropped" }.to_owned(), at: console.now() };
     let told = dropped_told(&drop_one(&console, &name, &hold, &by).await?);
-    let back = if here {
-        format!("/integrations/{}/holds", segment(&name))
-    } else {
-        format!("/cases{}#holds", query(&[("integration", &name)]))
-    };
+    let back =
+        if here { format!("/integrations/{}/holds", segment(&name)) } else { format!("/cases{}#holds", query(&[("integration", &name)])) };
     to(&session, &back, true, told).await
 }

@@ -130,7 +130,10 @@ pub async fn removed(
         let by = Authorship { author: who.actor(), reason, at: console.now() };
         match remove(&console, &deployed, fields.text("person"), fields.text("owner"), &by).await {
             Ok(link) => {
-                let told = format!("{} is no longer linked to {}. What was credited stays; later records wait for a link.", link.person, link.owner);
+                let told = format!(
+                    "{} is no longer linked to {}. What was credited stays; later records wait for a link.",
+                    link.person, link.owner
+                );
                 return to(&session, &format!("{}/links", Place::of(&deployed, "").base), true, told).await;
             }
             Err(problem) => problem,

@@ -230,7 +230,9 @@ async fn why_empty(console: &Console, credited: &Credited, read: bool, everyone:
         return Ok(("Nobody fits", "Show all users, or search for another name, e-mail address or id.".to_owned()));
     }
     if read {
-        let told = format!("{vendor} gives no users: the user of the connection {connection} may not see any. Test the connection to see what it lacks.");
+        let told = format!(
+            "{vendor} gives no users: the user of the connection {connection} may not see any. Test the connection to see what it lacks."
+        );
         return Ok(("No user is known", told));
     }
     if let Some(why) = &credited.deployed.unready {
@@ -355,7 +357,9 @@ pub async fn picks(
     let (status, wrong) = match (saves, moved, refused) {
         (false, ..) => (StatusCode::OK, None),
         (true, true, _) => (StatusCode::CONFLICT, None),
-        (true, false, 1..) => (StatusCode::UNPROCESSABLE_ENTITY, Some("Correct or leave out what cannot be saved. Nothing was saved.".to_owned())),
+        (true, false, 1..) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Some("Correct or leave out what cannot be saved. Nothing was saved.".to_owned()))
+        }
         (true, false, 0) if reason.is_empty() => (StatusCode::UNPROCESSABLE_ENTITY, Some(SAY_WHY.to_owned())),
         (true, false, 0) => {
             let by = Authorship { author: who.actor(), reason, at: console.now() };
@@ -399,7 +403,8 @@ pub async fn map(
             Ok(_) => {
                 let accounts = credited.crew.accounts(&credited.ports).await?;
                 let person = credited.crew.person(&accounts, &mapping.person)?;
-                let told = format!("{} is linked to {}. What waited for that goes out at the next run.", accounts.named(&person.id), mapping.user);
+                let told =
+                    format!("{} is linked to {}. What waited for that goes out at the next run.", accounts.named(&person.id), mapping.user);
                 return to(&session, &format!("{}/users", Place::of(&credited.deployed, "").base), true, told).await;
             }
             Err(error) => {

@@ -8,7 +8,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
-use rightful_engine::{Authorship, Cap, Change, Closed, PeopleIndex, Plan, PlanFilter, PlanId, PlanState, Refusal, Review, Right, effective};
+use rightful_engine::{
+    Authorship, Cap, Change, Closed, PeopleIndex, Plan, PlanFilter, PlanId, PlanState, Refusal, Review, Right, effective,
+};
 
 use super::runs::{people, run_path};
 use super::scope::{PAGE, Scope, cursor, cut, query};

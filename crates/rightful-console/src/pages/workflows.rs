@@ -116,7 +116,12 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session) 
 }
 
 /// `GET /integrations/{integration}/workflows`
-pub async fn list(State(console): State<Arc<Console>>, Path(name): Path<String>, Extension(who): Extension<Who>, session: Session) -> Shown {
+pub async fn list(
+    State(console): State<Arc<Console>>,
+    Path(name): Path<String>,
+    Extension(who): Extension<Who>,
+    session: Session,
+) -> Shown {
     page_with(StatusCode::OK, &list_page(&console, &name, &who, &session).await?)
 }
 
@@ -169,7 +174,11 @@ mod tests {
         ] {
             assert_eq!(of(test), told);
         }
-        let set = vec![("type".into(), From::Fixed(Value::text("Deals"))), ("value1".into(), From::Field("Amount".into())), ("email".into(), From::Email)];
+        let set = vec![
+            ("type".into(), From::Fixed(Value::text("Deals"))),
+            ("value1".into(), From::Field("Amount".into())),
+            ("email".into(), From::Email),
+        ];
         let mut figure = Figure { name: "won".into(), owner: CodeFrom::Owner("owner".into()), set };
         assert_eq!(figure_told(&figure), "“won” for the record's owner: type “Deals”, value1 from Amount, email from their e-mail address");
         figure.owner = CodeFrom::Field("Closer__c".into());

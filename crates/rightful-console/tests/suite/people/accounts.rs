@@ -21,7 +21,16 @@ async fn a_file_gets_a_verdict_for_each_row_and_shows_what_differs_before_it_is_
     desk.post(&mut ada, "/accounts/import", &file(text, good)).await.says(422, &["Say why, in a few words"]);
     let good = &[("good_rows", "on"), ("save", "1"), ("reason", "export of Monday")];
     let answer = desk.post(&mut ada, "/accounts/import", &file(text, good)).await;
-    ada.follow(&answer).await.says(200, &["Took 2 rows; 2 accounts differed", "new@desk.example", "by e-mail address only", "Team: OSLO", "from a file that integrator imported"]);
+    ada.follow(&answer).await.says(
+        200,
+        &[
+            "Took 2 rows; 2 accounts differed",
+            "new@desk.example",
+            "by e-mail address only",
+            "Team: OSLO",
+            "from a file that integrator imported",
+        ],
+    );
     assert_eq!(desk.stage.last_act().await.action, "people.note");
     desk.office.release().await;
     assert_eq!(desk.office.taken(), ["record d1#won u1"], "what waited for a team went out");
@@ -34,7 +43,9 @@ async fn ss_29_the_history_of_a_team_is_kept_and_a_team_that_moved_meanwhile_is_
     let place = |team, was, reason| [("team", team), ("was", was), ("reason", reason)];
     desk.post(&mut ada, "/accounts/u1/team", &place("OSLO", "", "")).await.says(422, &["Say why, in a few words"]);
     desk.post(&mut ada, "/accounts/u1/team", &place("OSLO", "", "placed")).await.leads(&format!("{BASE}/accounts/u1"));
-    desk.post(&mut ada, "/accounts/u1/team", &place("BERGEN", "", "placed")).await.says(409, &["Somebody changed the team meanwhile: it is OSLO now"]);
+    desk.post(&mut ada, "/accounts/u1/team", &place("BERGEN", "", "placed"))
+        .await
+        .says(409, &["Somebody changed the team meanwhile: it is OSLO now"]);
     desk.post(&mut ada, "/accounts/u1/team", &place("BERGEN", "OSLO", "moved")).await.leads(&format!("{BASE}/accounts/u1"));
     let answer = desk.post(&mut ada, "/accounts/u1/team", &place("", "BERGEN", "left")).await;
     let text = ada.follow(&answer).await.says(200, &["is on no team", "History"]).text();

@@ -13,7 +13,17 @@ async fn ss_9_a_hold_says_what_it_waits_for_and_goes_out_once_the_team_is_stated
     desk.office.taken();
     let mut ada = desk.stage.signed_in("integrator").await;
     let page = ada.get(&format!("{BASE}/holds")).await;
-    page.says(200, &["Deal d1", "deal d1, for First u1 Last u1", "on no team", "First u1 Last u1 is ready", "two users have this e-mail address", "Try now"]);
+    page.says(
+        200,
+        &[
+            "Deal d1",
+            "deal d1, for First u1 Last u1",
+            "on no team",
+            "First u1 Last u1 is ready",
+            "two users have this e-mail address",
+            "Try now",
+        ],
+    );
     let text = ada.get(&format!("{BASE}/holds?reason=no-team")).await.text();
     assert!(text.contains("Deal d1") && !text.contains("Deal d2"), "{text}");
     ada.get(&format!("{BASE}/holds?reason=none")).await.says(200, &["Nothing waits for this reason"]);
@@ -27,7 +37,9 @@ async fn ss_9_a_hold_says_what_it_waits_for_and_goes_out_once_the_team_is_stated
     let run = desk.stage.run_behind(answer.location()).await;
     assert_eq!((run.outcome, desk.office.taken()), (Some(RunOutcome::DoneWithHolds), vec!["record d1#won u1".to_owned()]));
     ada.get(answer.location()).await.says(200, &["credited", "amount 10"]);
-    ada.get("/why?integration=activity&key=d1").await.says(200, &["Deal d1 is credited to First u1 Last u1", "gives nothing back", "amount 10"]);
+    ada.get("/why?integration=activity&key=d1")
+        .await
+        .says(200, &["Deal d1 is credited to First u1 Last u1", "gives nothing back", "amount 10"]);
 }
 
 #[tokio::test]

@@ -13,13 +13,23 @@ async fn a_link_shows_its_evidence_and_is_removed_with_a_reason_only_while_it_is
     let links = format!("{BASE}/links");
     ada.get(&links).await.says(
         200,
-        &["2 in all", "User u1 (ann@example.com)", "we made the account for this person", "User u2 (bob@example.com)", "a person said so", "bea", "because"],
+        &[
+            "2 in all",
+            "User u1 (ann@example.com)",
+            "we made the account for this person",
+            "User u2 (bob@example.com)",
+            "a person said so",
+            "bea",
+            "because",
+        ],
     );
     let text = ada.get(&format!("{links}?q=bob")).await.text();
     assert!(text.contains("User u2") && !text.contains("User u1"), "{text}");
     let remove = |owner, reason| [("person", "u2"), ("owner", owner), ("reason", reason)];
     desk.post(&mut ada, "/links/remove", &remove("bob-there", "")).await.says(422, &["Say why, in a few words"]);
-    desk.post(&mut ada, "/links/remove", &remove("u1", "wrong")).await.says(409, &["u2 is linked to bob-there by now, by bea: because", "nothing was removed"]);
+    desk.post(&mut ada, "/links/remove", &remove("u1", "wrong"))
+        .await
+        .says(409, &["u2 is linked to bob-there by now, by bea: because", "nothing was removed"]);
     let answer = desk.post(&mut ada, "/links/remove", &remove("bob-there", "wrong Bob")).await;
     ada.follow(&answer).await.says(200, &["u2 is no longer linked to bob-there", "1 in all"]);
     let act = desk.stage.last_act().await;

@@ -61,7 +61,8 @@ impl Desk {
     }
 
     pub async fn over(office: Office) -> Self {
-        let stage = Stage::over(World::new(), office.stand.sqlite.clone(), office.clock.clone(), office.integration.clone(), office.ports());
+        let stage =
+            Stage::over(World::new(), office.stand.sqlite.clone(), office.clock.clone(), office.integration.clone(), office.ports());
         stage.toy.others.lock().unwrap().push(DeployedConnection {
             name: "desk".into(),
             descriptor: &DESK,
@@ -80,7 +81,9 @@ impl Desk {
     /// Three users: Ann and Bob with their own addresses, Cai who shares Dee's.
     pub async fn with_users(people: PeopleMode) -> Self {
         let desk = Self::open(people).await;
-        for (id, email) in [("u1", "ann@example.com"), ("u2", "bob@example.com"), ("u3", "shared@example.com"), ("u4", "shared@example.com")] {
+        for (id, email) in
+            [("u1", "ann@example.com"), ("u2", "bob@example.com"), ("u3", "shared@example.com"), ("u4", "shared@example.com")]
+        {
             desk.office.user(id, email, true);
         }
         desk.office.deal("d1", Some("u1"), "won", 10);

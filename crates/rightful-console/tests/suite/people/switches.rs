@@ -10,15 +10,22 @@ async fn ss_11_turned_off_no_account_is_made_by_itself_any_more_and_it_is_in_the
     let desk = Desk::with_users(PeopleMode::Automatic).await;
     assert_eq!(desk.office.taken(), ["user u1"]);
     let mut ada = desk.stage.signed_in("integrator").await;
-    ada.get(BASE).await.says(200, &["Automatic accounts on", "whoever owns a record that satisfies an active workflow", "makes no account go away"]);
+    ada.get(BASE)
+        .await
+        .says(200, &["Automatic accounts on", "whoever owns a record that satisfies an active workflow", "makes no account go away"]);
     desk.post(&mut ada, "/automatic", &[("on", "no"), ("reason", " ")]).await.says(422, &["Say why, in a few words"]);
     let answer = desk.post(&mut ada, "/automatic", &[("on", "no"), ("reason", "licences are used up")]).await;
-    ada.follow(&answer).await.says(200, &["No account is made by itself any more", "Automatic accounts off", "Switched by integrator", "licences are used up"]);
+    ada.follow(&answer)
+        .await
+        .says(200, &["No account is made by itself any more", "Automatic accounts off", "Switched by integrator", "licences are used up"]);
     let act = desk.stage.last_act().await;
     assert_eq!((act.action.as_str(), act.object.as_str()), ("switch.off", INTEGRATION));
     desk.office.deal("d2", Some("u2"), "won", 10);
     desk.office.run().await;
-    assert_eq!((desk.office.taken(), desk.office.holds().await), (vec![], vec!["d1#won no-team".to_owned(), "d2#won unmapped-owner".to_owned()]));
+    assert_eq!(
+        (desk.office.taken(), desk.office.holds().await),
+        (vec![], vec!["d1#won no-team".to_owned(), "d2#won unmapped-owner".to_owned()])
+    );
     // Somebody else switched it meanwhile.
     let answer = desk.post(&mut ada, "/automatic", &[("on", "no"), ("reason", "again")]).await;
     ada.follow(&answer).await.says(200, &["Somebody had switched it off already"]);
@@ -74,7 +81,14 @@ async fn a_workflow_is_told_in_words_and_enabled_with_a_reason() {
     let mut ada = desk.stage.signed_in("integrator").await;
     ada.get(&format!("{BASE}/workflows")).await.says(
         200,
-        &["won", "active", "deal", "when a record appears, changes or is deleted", "Stage is “won”", "“won” for the record's owner: type “Deals”, amount from Amount"],
+        &[
+            "won",
+            "active",
+            "deal",
+            "when a record appears, changes or is deleted",
+            "Stage is “won”",
+            "“won” for the record's owner: type “Deals”, amount from Amount",
+        ],
     );
     desk.post(&mut ada, "/workflows/won", &[("on", "no"), ("reason", "")]).await.says(422, &["Say why, in a few words"]);
     desk.post(&mut ada, "/workflows/lost", &[("on", "no"), ("reason", "x")]).await.says(404, &["there is no such workflow"]);

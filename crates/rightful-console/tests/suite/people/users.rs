@@ -119,8 +119,12 @@ async fn an_existing_account_is_mapped_from_the_review_and_never_by_itself() {
     review.says(200, &["suggested, same e-mail address: ann@example.com", "choose the account that is theirs"]);
     assert_eq!(review.hidden("user.0"), "", "a suggestion is told, never taken");
     let seen = review.hidden("seen.0");
-    let fields = |user| [("person.0", "u1"), ("choice.0", "map"), ("user.0", user), ("seen.0", seen.as_str()), ("reason", "it is her"), ("do", "save")];
-    desk.post(&mut ada, "/users/picks", &fields("nobody@example.com")).await.says(422, &["no user `nobody@example.com` of the target is known"]);
+    let fields = |user| {
+        [("person.0", "u1"), ("choice.0", "map"), ("user.0", user), ("seen.0", seen.as_str()), ("reason", "it is her"), ("do", "save")]
+    };
+    desk.post(&mut ada, "/users/picks", &fields("nobody@example.com"))
+        .await
+        .says(422, &["no user `nobody@example.com` of the target is known"]);
     let saved = desk.post(&mut ada, "/users/picks", &fields("ann-there")).await;
     ada.follow(&saved).await.says(200, &["1 person was linked"]);
     let link = desk.stage.store.links(&"crm".into(), &"desk".into()).await.unwrap().remove(0);
@@ -172,7 +176,9 @@ async fn ss_12_ss_20_somebody_is_mapped_by_the_id_as_a_report_shows_it() {
     let map = |person, user, reason| [("person", person), ("user", user), ("reason", reason)];
     desk.post(&mut ada, "/users/map", &map("005Qk000003mNoP", "a", "")).await.says(422, &["Say why, in a few words"]);
     desk.post(&mut ada, "/users/map", &map("", "a", "it is her")).await.says(422, &["Give the person's id"]);
-    desk.post(&mut ada, "/users/map", &map("005Qk000003mNoX", "a", "it is her")).await.says(422, &["the source's users hold no `005Qk000003mNoX`"]);
+    desk.post(&mut ada, "/users/map", &map("005Qk000003mNoX", "a", "it is her"))
+        .await
+        .says(422, &["the source's users hold no `005Qk000003mNoX`"]);
     let answer = desk.post(&mut ada, "/users/map", &map(" 005Qk000003mNoP ", "a", "it is her")).await;
     ada.follow(&answer).await.says(200, &["User 005Qk000003mNoPIAU (ann@example.com) is linked to a"]);
     let links = desk.stage.store.links(&"crm".into(), &"desk".into()).await.unwrap();
