@@ -39,7 +39,7 @@ async fn ss_9_a_hold_says_what_it_waits_for_and_goes_out_once_the_team_is_stated
     ada.get(answer.location()).await.says(200, &["credited", "amount 10"]);
     ada.get("/why?integration=activity&key=d1")
         .await
-        .says(200, &["Deal d1 is credited to First u1 Last u1", "gives nothing back", "amount 10"]);
+        .says(200, &["Deal d1 (deal d1).", "credited to First u1 Last u1", "amount 10", "First u1 Last u1"]);
 }
 
 #[tokio::test]
