@@ -112,7 +112,7 @@ struct ProblemDetails {
         tokens::add,
         tokens::revoke,
     ),
-    components(schemas(ProblemDetails))
+    components(schemas(ProblemDetails, people::OnlyPeople))
 )]
 struct Document;
 
