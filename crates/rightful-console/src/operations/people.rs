@@ -211,10 +211,6 @@ fn seen(line: &PersonStanding) -> String {
     format!("{} {} {picked}", line.standing, line.link.as_ref().map_or("", |link| link.owner.as_str()))
 }
 
-fn refusal(error: &rightful_core::Error) -> String {
-    super::told(error)
-}
-
 /// What choices would do. Nothing is saved.
 ///
 /// # Errors
@@ -224,7 +220,7 @@ pub async fn review(credited: &Credited, wanted: Vec<Wanted>) -> Result<Vec<Revi
     let accounts = crew.accounts(ports).await?;
     let found: Vec<std::result::Result<RecordId, String>> = wanted
         .iter()
-        .map(|one| crew.person(&accounts, &one.person).map(|person| person.id.clone()).map_err(|error| refusal(&error)))
+        .map(|one| crew.person(&accounts, &one.person).map(|person| person.id.clone()).map_err(|error| super::told(&error)))
         .collect();
     let pick = |(one, person): (&Wanted, &std::result::Result<RecordId, String>)| {
         let person = person.as_ref().ok()?.clone();
@@ -310,7 +306,7 @@ fn judge(credited: &Credited, accounts: &Accounts<'_>, now: &PersonStanding, one
             one.refused = Some("choose the account that is theirs".to_owned());
         }
         Choice::Map(typed) => match credited.crew.account(accounts, typed) {
-            Err(error) => one.refused = Some(refusal(&error)),
+            Err(error) => one.refused = Some(super::told(&error)),
             Ok(known) => {
                 let line = credited.crew.account_line(accounts, known);
                 one.happens = format!("links them to {} at once", account_told(&line));
