@@ -15,6 +15,7 @@ job = "crm-activity"
 source = "salesforce"
 target = "salesscreen"
 people = "PEOPLE"
+schedule = "manual"
 
 [integrations.activity.workflows.orders]
 object = "opportunity"
