@@ -9,9 +9,11 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_login::AuthSession;
+use rightful_engine::Right;
 
 use crate::access::{Backend, Who, secret_digest};
 use crate::fields::{FORM_KEY, Fields};
+use crate::operations::people::has_code_table;
 use crate::problem::Problem;
 use crate::routes::{Needs, ROUTES};
 use crate::sessions::form_key;
@@ -128,9 +130,14 @@ async fn may(console: &Console, needs: Needs, who: &Who, name: &str) -> Result<(
             if !who.access().covers(name) {
                 return Err(Problem::not_found("such integration"));
             }
-            console.deployed(name).map_err(|_| Problem::not_found("such integration"))?;
+            let deployed = console.deployed(name).map_err(|_| Problem::not_found("such integration"))?;
             let editable = console.store.integration(name).await?.editable;
-            Ok(who.access().over(right, name, editable)?)
+            who.access().over(right, name, editable)?;
+            if matches!(right, Right::EditCodes | Right::SetEditable) && !has_code_table(&deployed.integration.policy) {
+                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` has no code table"))
+                    .hint("people of this integration are found by links: see its pages"));
+            }
+            Ok(())
         }
     }
 }

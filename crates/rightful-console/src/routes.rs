@@ -68,7 +68,7 @@ const fn method_name(name: &'static str) -> &'static str {
 }
 
 use Needs::{Anywhere, Nothing, Over, SignedIn};
-use Right::{Administer, Approve, Audit, Connect, EditCodes, Run, See, SetEditable};
+use Right::{Administer, Approve, Audit, Connect, EditCodes, KeepPeople, Run, See, SetEditable, Switch};
 
 routes! {
     get "/" SignedIn => pages::home;
@@ -92,6 +92,22 @@ routes! {
     post "/integrations/{integration}/history/{version}/revert" Over(EditCodes) => pages::history::revert;
     post "/integrations/{integration}/editable" Over(SetEditable) => pages::table::editable;
 
+    get "/integrations/{integration}/users" Over(See) => pages::people::list;
+    post "/integrations/{integration}/users/picks" Over(KeepPeople) => pages::people::picks;
+    post "/integrations/{integration}/users/map" Over(KeepPeople) => pages::people::map;
+    get "/integrations/{integration}/accounts" Over(See) => pages::accounts::list;
+    get "/integrations/{integration}/accounts/import" Over(KeepPeople) => pages::accounts::import_form;
+    post "/integrations/{integration}/accounts/import" Over(KeepPeople) => pages::accounts::import;
+    get "/integrations/{integration}/accounts/{account}" Over(See) => pages::accounts::one;
+    post "/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => pages::accounts::team;
+    get "/integrations/{integration}/links" Over(See) => pages::links::list;
+    post "/integrations/{integration}/links/remove" Over(KeepPeople) => pages::links::removed;
+    get "/integrations/{integration}/workflows" Over(See) => pages::workflows::list;
+    post "/integrations/{integration}/workflows/{workflow}" Over(Switch) => pages::workflows::switch;
+    post "/integrations/{integration}/automatic" Over(Switch) => pages::activity::switch;
+    get "/integrations/{integration}/holds" Over(See) => pages::holds::list;
+    post "/integrations/{integration}/try" Over(Run) => pages::activity::send_ready;
+
     get "/runs" SignedIn => pages::runs::list;
     get "/integrations/{integration}/runs/{run}" Over(See) => pages::runs::one;
     get "/integrations/{integration}/runs/{run}/items/{change}" Over(See) => pages::runs::item_page;
@@ -108,7 +124,7 @@ routes! {
     post "/integrations/{integration}/plans/{plan}/approve" Over(Approve) => pages::plans::approved;
     post "/integrations/{integration}/plans/{plan}/reject" Over(Approve) => pages::plans::rejected;
     get "/cases" SignedIn => pages::cases::list;
-    post "/integrations/{integration}/holds/{hold}/drop" Over(Run) => pages::cases::drop_hold;
+    post "/integrations/{integration}/holds/{hold}/drop" Over(Run) => pages::holds::dropped;
     get "/why" SignedIn => pages::why::page;
 
     get "/connections" Anywhere(Connect) => pages::connections::list;
@@ -158,6 +174,21 @@ routes! {
     put "/api/v1/integrations/{integration}/codes.csv" Over(EditCodes) => api::table::import;
     post "/api/v1/integrations/{integration}/codes/verdicts" Over(EditCodes) => api::table::verdicts;
     get "/api/v1/integrations/{integration}/users" Over(See) => api::codes::users;
+    get "/api/v1/integrations/{integration}/people" Over(See) => api::people::list;
+    post "/api/v1/integrations/{integration}/people/review" Over(KeepPeople) => api::people::reviewed;
+    put "/api/v1/integrations/{integration}/people/picks" Over(KeepPeople) => api::people::picks;
+    get "/api/v1/integrations/{integration}/accounts" Over(See) => api::people::accounts;
+    post "/api/v1/integrations/{integration}/accounts/verdicts" Over(KeepPeople) => api::people::verdicts;
+    put "/api/v1/integrations/{integration}/accounts.csv" Over(KeepPeople) => api::people::import;
+    get "/api/v1/integrations/{integration}/accounts/{account}/history" Over(See) => api::people::history;
+    put "/api/v1/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => api::people::team;
+    get "/api/v1/integrations/{integration}/links" Over(See) => api::people::links;
+    delete "/api/v1/integrations/{integration}/links/{person}" Over(KeepPeople) => api::people::unlink;
+    get "/api/v1/integrations/{integration}/workflows" Over(See) => api::switches::workflows;
+    put "/api/v1/integrations/{integration}/workflows/{workflow}" Over(Switch) => api::switches::set_workflow;
+    get "/api/v1/integrations/{integration}/automatic" Over(See) => api::switches::automatic_accounts;
+    put "/api/v1/integrations/{integration}/automatic" Over(Switch) => api::switches::set_automatic;
+    post "/api/v1/integrations/{integration}/try" Over(Run) => api::switches::send_ready;
     get "/api/v1/integrations/{integration}/explain" Over(See) => api::cases::explain;
     get "/api/v1/runs" SignedIn => api::runs::all;
     get "/api/v1/integrations/{integration}/runs" Over(See) => api::runs::list;

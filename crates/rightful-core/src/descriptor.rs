@@ -150,6 +150,7 @@ mod tests {
             sign_in: "",
             web_sign_in: None,
             kinds: || vec![KindSpec::read_only(Kind::fixed("user"))],
+            people_file: None,
             open_kinds: Some(OpenKinds {
                 setting: "objects",
                 spec: |entry| entry.ends_with("__c").then(|| KindSpec::read_only(Kind::new(entry))),

@@ -80,6 +80,10 @@ pub enum Right {
     Approve,
     /// Say whether account managers may edit its table.
     SetEditable,
+    /// Say who gets an account at its target, who is who on both sides, and what is known of accounts (SS-6).
+    KeepPeople,
+    /// Switch accounts that are made by themselves, and workflows, on or off (SS-6, SS-10, SS-11).
+    Switch,
     /// Keep connections. Not of one integration: it takes a role without a scope.
     Connect,
     /// Read the audit log. Not of one integration.
@@ -94,7 +98,9 @@ impl Right {
         match self {
             Self::See => AccessRole::Viewer,
             Self::EditCodes => AccessRole::AccountManager,
-            Self::Run | Self::Approve | Self::SetEditable | Self::Connect | Self::Audit => AccessRole::Integrator,
+            Self::Run | Self::Approve | Self::SetEditable | Self::KeepPeople | Self::Switch | Self::Connect | Self::Audit => {
+                AccessRole::Integrator
+            }
             Self::Administer => AccessRole::Admin,
         }
     }
@@ -112,6 +118,8 @@ impl Right {
             Self::Run => "start, pause or undo runs",
             Self::Approve => "approve or reject plans",
             Self::SetEditable => "say who may edit this code table",
+            Self::KeepPeople => "say who gets an account or who is who",
+            Self::Switch => "switch automatic accounts or workflows",
             Self::Connect => "keep connections",
             Self::Audit => "read the audit log",
             Self::Administer => "keep members and tokens",
@@ -360,6 +368,8 @@ mod tests {
             (Right::Run, [false, false, true, true]),
             (Right::Approve, [false, false, true, true]),
             (Right::SetEditable, [false, false, true, true]),
+            (Right::KeepPeople, [false, false, true, true]),
+            (Right::Switch, [false, false, true, true]),
             (Right::Connect, [false, false, true, true]),
             (Right::Audit, [false, false, true, true]),
             (Right::Administer, [false, false, false, true]),

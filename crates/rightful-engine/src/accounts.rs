@@ -232,6 +232,11 @@ impl<'a> Accounts<'a> {
         self.taken.get(owner)
     }
 
+    /// Would a new account be made for this person?
+    pub fn makes_one(&self, person: &RecordId) -> bool {
+        matches!(self.standing(person, false), AccountStanding::Account { evidence: LinkEvidence::Created, .. })
+    }
+
     /// Takes a licence for an account that is made.
     pub fn take_licence(&mut self) {
         self.licences = self.licences.map(|licences| licences.saturating_sub(1));

@@ -7,10 +7,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use rightful_core::{Error, ErrorKind};
-use rightful_engine::{self as engine, Authorship, CaseFilter, CaseId, HoldId, near_records};
+use rightful_engine::{self as engine, CaseFilter, CaseId, HoldId, near_records};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::integrations::by;
 use super::paging::{Page, Paging, Part};
 use super::read::Asked;
 use super::runs::{Item, item};
@@ -18,6 +19,7 @@ use super::words::{Names, Owner, Why};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
+use crate::operations::holds::drop_one;
 use crate::pages::runs::people;
 use crate::pages::scope::Scope;
 use crate::problem::Problem;
@@ -186,20 +188,27 @@ pub async fn holds(
     held(&console, &Scope::of(&console, &who, &name)?, asked).await
 }
 
-/// Drops a hold. The next plan brings it back if it is still wanted.
-#[utoipa::path(delete, path = "/api/v1/integrations/{integration}/holds/{hold}", operation_id = "dropHold", tag = "Cases",
+/// Why a hold is dropped.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Dropping {
+    /// In a few words.
+    pub reason: Option<String>,
+}
+
+/// Drops a hold. The next plan brings it back if it is still wanted; of an activity exactly this state is not sent any more.
+#[utoipa::path(delete, path = "/api/v1/integrations/{integration}/holds/{hold}", operation_id = "dropHold", tag = "Cases", params(Dropping),
     responses((status = 204)))]
 pub async fn drop_hold(
     State(console): State<Arc<Console>>,
     Path((name, hold)): Path<(String, String)>,
     Extension(who): Extension<Who>,
+    Asked(asked): Asked<Dropping>,
 ) -> Result<StatusCode, Problem> {
-    let missing = || Problem::not_found("such hold");
-    let id: HoldId = hold.parse().map_err(|_| missing())?;
-    let found = console.store.holds(Some(&name), Some(HoldId(id.0 - 1)), 1).await?;
-    found.iter().find(|hold| hold.id == id).ok_or_else(missing)?;
-    let by = Authorship { author: who.actor(), reason: "dropped".to_owned(), at: console.now() };
-    if console.store.drop_hold(id, &by).await? { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
+    let by = by(&console, &who, asked.reason.as_deref().unwrap_or("dropped"))?;
+    drop_one(&console, &name, &hold, &by).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Which record.

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi as Written, RefOr, Required, ResponseBuilder, Type};
 use utoipa::{OpenApi, ToSchema};
 
-use super::{audit, cases, codes, connections, health, integrations, members, metrics, plans, runs, table, tokens};
+use super::{audit, cases, codes, connections, health, integrations, members, metrics, people, plans, runs, switches, table, tokens};
 use crate::routes::{Needs, ROUTES};
 
 /// A problem (RFC 9457). Besides what is listed it may carry what the operation says: `version`, `revision`, `run`, `wrong`, `verdicts`, `near`.
@@ -60,6 +60,21 @@ struct ProblemDetails {
         codes::diff,
         codes::revert,
         codes::users,
+        people::list,
+        people::reviewed,
+        people::picks,
+        people::accounts,
+        people::verdicts,
+        people::import,
+        people::history,
+        people::team,
+        people::links,
+        people::unlink,
+        switches::workflows,
+        switches::set_workflow,
+        switches::automatic_accounts,
+        switches::set_automatic,
+        switches::send_ready,
         table::export,
         table::verdicts,
         table::import,
@@ -97,7 +112,7 @@ struct ProblemDetails {
         tokens::add,
         tokens::revoke,
     ),
-    components(schemas(ProblemDetails))
+    components(schemas(ProblemDetails, people::OnlyPeople))
 )]
 struct Document;
 
@@ -111,7 +126,7 @@ pub async fn document() -> impl IntoResponse {
 }
 
 /// What stands for a part of a path.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 11] = [
     ("integration", "The integration's name."),
     ("connection", "The connection's name."),
     ("run", "The run's number: `12` or `run-12`."),
@@ -120,6 +135,9 @@ const PARTS: [(&str, &str); 8] = [
     ("member", "The member's number: `2` or `member-2`."),
     ("token", "The token's number: `5` or `token-5`."),
     ("change", "The change's number in its plan."),
+    ("account", "The account's id, or its e-mail address."),
+    ("person", "The source person's id."),
+    ("workflow", "The workflow's name."),
 ];
 
 /// The document, with what all operations have in common and what the table of routes says of each.

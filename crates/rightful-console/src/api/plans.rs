@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::integrations::{Begun, begun};
 use super::paging::{Page, Paging, Part};
 use super::read::{Asked, Body};
-use super::words::{By, Names, Owner, PlanState, Reason, Refusal, Why};
+use super::words::{By, Carried, Names, Owner, PlanState, Reason, Refusal, Why};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
@@ -244,6 +244,9 @@ pub struct Change {
     pub before: Option<Vec<Owner>>,
     /// Who shall.
     pub after: Vec<Owner>,
+    /// What is carried over, where the target's record is made by us.
+    #[schema(required)]
+    pub carried: Option<Carried>,
     /// Why.
     pub why: Why,
 }
@@ -265,6 +268,7 @@ fn change(change: engine::Change, names: &Names) -> Change {
         role: change.owners.role.to_string(),
         before: change.owners.from.as_deref().map(|owners| names.owners(owners)),
         after: names.owners(&change.owners.to),
+        carried: change.carry.map(Carried::from),
         why: change.why.into(),
     }
 }

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::integrations::{Begun, Nothing, started};
 use super::paging::{Page, Part};
 use super::read::{Asked, Body};
-use super::words::{Names, Outcome, Owner, Why, WriteState};
+use super::words::{Carried, Names, Outcome, Owner, Why, WriteState};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
@@ -247,6 +247,9 @@ pub struct Item {
     /// The vendor's refusal, or a remark.
     #[schema(required)]
     pub note: Option<String>,
+    /// What is carried over, where the target's record is made by us.
+    #[schema(required)]
+    pub carried: Option<Carried>,
     /// Why.
     pub why: Why,
 }
@@ -268,6 +271,7 @@ pub fn item(entry: Entry, names: &Names) -> Item {
         settled_at: entry.settled_at,
         attempts: entry.attempts,
         note: entry.note,
+        carried: entry.carry.map(Carried::from),
         why: entry.why.into(),
     }
 }

@@ -228,6 +228,46 @@ impl From<engine::Why> for Why {
     }
 }
 
+/// What is carried over into a record of the target that is made by us.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Carried {
+    /// `upsert`, `remove`, or `note`: nothing is sent.
+    pub means: String,
+    /// The source kind.
+    pub from: String,
+    /// The source record.
+    pub record: String,
+    /// What is written, as text.
+    pub values: BTreeMap<String, String>,
+    /// What was sent before; `null`: nothing.
+    #[schema(required)]
+    pub before: Option<BTreeMap<String, String>>,
+    /// For an account, why it is this person's: `stated`, `external-id`, `email` or `created`.
+    #[schema(required)]
+    pub evidence: Option<String>,
+}
+
+impl From<engine::Carry> for Carried {
+    fn from(carry: engine::Carry) -> Self {
+        let all = |values: Vec<(rightful_core::FieldName, rightful_core::Value)>| {
+            values.into_iter().map(|(field, value)| (field.to_string(), value.to_string())).collect()
+        };
+        Self {
+            means: match carry.means {
+                engine::Means::Upsert => "upsert",
+                engine::Means::Remove => "remove",
+                engine::Means::Note => "note",
+            }
+            .to_owned(),
+            from: carry.from.to_string(),
+            record: carry.record.to_string(),
+            values: all(carry.values),
+            before: carry.before.map(all),
+            evidence: carry.evidence.map(|evidence| evidence.as_str().to_owned()),
+        }
+    }
+}
+
 /// A cap or guard that a plan exceeds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Refusal {

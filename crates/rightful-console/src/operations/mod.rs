@@ -1,10 +1,15 @@
 //! What pages and API do alike: what was typed is judged here, and each change is made and told in one way.
 
+pub mod accounts;
 pub mod codes;
 pub mod connections;
+pub mod holds;
+pub mod links;
 pub mod members;
+pub mod people;
 pub mod plans;
 pub mod runs;
+pub mod switches;
 pub mod tokens;
 
 use serde_json::{Map, Value as Json, json};

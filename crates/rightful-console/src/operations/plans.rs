@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use rightful_core::Instant;
-use rightful_engine::{Authorship, Kept, Plan, PlanId, Review, Right, RunTask, review};
+use rightful_engine::{Authorship, Kept, Plan, PlanId, Review, Right, RunTask, effective, review};
 
 use super::runs::{Begun, begin};
 use crate::access::Who;
@@ -46,7 +46,9 @@ pub async fn reviewed(console: &Console, deployed: &Deployed, id: PlanId) -> Res
 pub async fn of(console: &Console, deployed: &Deployed, plan: Plan) -> rightful_core::Result<Reviewed> {
     let table_version = console.store.code_versions(&plan.integration, 1).await?.first().map_or(0, |newest| newest.version);
     let approvals = console.store.approvals(plan.id).await?;
-    let review = review(&plan, &approvals, deployed.integration.policy.digest(), table_version);
+    // As it is switched now: what is switched since makes plans stale.
+    let integration = effective(&*console.store, &deployed.integration).await?;
+    let review = review(&plan, &approvals, integration.policy.digest(), table_version);
     Ok(Reviewed { plan, approvals, review })
 }
 

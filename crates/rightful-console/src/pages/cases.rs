@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
-use rightful_engine::{Authorship, Case, CaseFilter, CaseId, EntryFilter, EntryState, HoldId, NewCase, Right};
+use rightful_engine::{Case, CaseFilter, CaseId, EntryFilter, EntryState, HoldId, NewCase, Right};
 
 use super::plans::{Waiting, waiting};
 use super::runs::run_path;
 use super::scope::{PAGE, Scope, cursor, cut, query};
-use super::{Frame, Section, Shown, page, segment, to};
+use super::{Frame, Section, Shown, page, segment};
 use crate::Console;
 use crate::access::Who;
-use crate::problem::Problem;
 use crate::told::{Moment, moment, number, without_commands};
 
 /// Which part of the list is shown.
@@ -44,11 +43,18 @@ fn mend(integration: &str, case: &NewCase) -> Option<Mend> {
         let href = format!("/integrations/{}{}#assignments", segment(integration), query(&[("q", code)]));
         Some(Mend { text, href })
     };
+    let users = |person: &str| {
+        Some(Mend { text: "Open the user", href: format!("/integrations/{}/users{}", segment(integration), query(&[("q", person)])) })
+    };
     let why = |text, key: &str| Some(Mend { text, href: format!("/why{}", query(&[("integration", integration), ("key", key)])) });
     match case.reason.as_str() {
         "unmapped-code" => codes("Map the code", &case.subject),
         "several-owners" => codes("Open the code", &case.subject),
         "inactive-user" | "service-user" | "disputed-user" | "unknown-user" => codes("Open its codes", &case.subject),
+        "unmapped-owner" | "email-shared" | "email-taken" | "disputed-owner" | "no-email" | "incomplete-user" | "source-inactive" => {
+            users(&case.subject)
+        }
+        "no-licence" | "no-team" | "inactive" => users(&case.subject),
         "target-only" => why("Look at the record", &case.subject),
         // "customer C0042": the kind, then the code.
         "disputed-write" | "refused-write" | "undo-blocked" => {
@@ -187,15 +193,19 @@ pub async fn list(
         .map(|hold| {
             let base = format!("/integrations/{}", segment(&hold.integration));
             let may_drop = scope.offers(&hold.integration) && who.access().over(Right::Run, &hold.integration, false).is_ok();
+            let carried = hold.hold.carry.is_some();
             let code = hold.hold.why.code.as_deref().filter(|_| scope.offers(&hold.integration));
             HoldLine {
                 id: hold.id,
-                map: code.map(|code| format!("{base}{}#assignments", query(&[("q", code)]))),
+                map: code.map(|code| match carried {
+                    true => format!("{base}/users{}", query(&[("q", code)])),
+                    false => format!("{base}{}#assignments", query(&[("q", code)])),
+                }),
                 drop: may_drop.then(|| format!("{base}/holds/{}/drop", hold.id)),
                 name: hold.hold.name,
                 code: hold.hold.code,
                 reason: hold.hold.reason,
-                waits_for: hold.hold.waits_for,
+                waits_for: without_commands(&hold.hold.waits_for),
                 since: moment(hold.since, now),
                 integration: hold.integration,
             }
@@ -248,25 +258,6 @@ async fn quarantined(console: &Console, scope: &Scope, who: &Who, now: Instant) 
     Ok(found.collect())
 }
 
-/// `POST /integrations/{integration}/holds/{hold}/drop`
-pub async fn drop_hold(
-    State(console): State<Arc<Console>>,
-    Path((name, hold)): Path<(String, String)>,
-    Extension(who): Extension<Who>,
-    session: Session,
-) -> Shown {
-    let missing = || Problem::not_found("such hold");
-    let id: HoldId = hold.parse().map_err(|_| missing())?;
-    let found =
-        console.store.holds(Some(&name), Some(HoldId(id.0 - 1)), 1).await?.into_iter().find(|hold| hold.id == id).ok_or_else(missing)?;
-    let by = Authorship { author: who.actor(), reason: "dropped".to_owned(), at: console.now() };
-    if !console.store.drop_hold(id, &by).await? {
-        return Err(missing());
-    }
-    let told = format!("{id} ({}) was dropped. The next plan brings it back if it is still wanted.", found.hold.name);
-    to(&session, &format!("/cases{}#holds", query(&[("integration", &name)])), true, told).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +271,8 @@ mod tests {
             ("disputed-write", "customer C0042", Some("/why?integration=rep%2Fcodes&key=C0042")),
             ("undo-blocked", "visit-frequency 17", Some("/why?integration=rep%2Fcodes&key=17")),
             ("target-only", "C0042", Some("/why?integration=rep%2Fcodes&key=C0042")),
+            ("unmapped-owner", "005 A", Some("/integrations/rep%2Fcodes/users?q=005+A")),
+            ("no-team", "u1", Some("/integrations/rep%2Fcodes/users?q=u1")),
             ("source-only", "C0042", None),
             ("no-owner", "Rep Code", None),
         ] {

@@ -155,6 +155,13 @@ pub async fn page(
     session: Session,
     Query(shows): Query<Shows>,
 ) -> Shown {
+    let policy = console.deployed(&name)?.integration.policy;
+    if policy.activity.is_some() {
+        return super::activity::show(&console, &name, &who, &session).await;
+    }
+    if !operations::people::has_code_table(&policy) {
+        return super::links::show(&console, &name, &who, &session).await;
+    }
     show(&console, &name, &who, &session, shows, Draft::default()).await
 }
 

@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
-use rightful_engine::RunOutcome;
+use rightful_engine::{CodeFrom, Policy, RunOutcome};
 
 use super::{Frame, Section, Shown, page, segment};
 use crate::access::Who;
@@ -49,11 +49,22 @@ pub fn tone(outcome: RunOutcome) -> &'static str {
     }
 }
 
+/// What an integration does, in a sentence.
+fn what_told(policy: &Policy) -> &'static str {
+    match (&policy.activity, &policy.code.from) {
+        (Some(activity), _) if activity.workflows.is_empty() => "Gives users accounts.",
+        (Some(_), _) => "Gives users accounts, and credits activities to them.",
+        (None, CodeFrom::Owner(_)) => "Gives records the same owner, by links between users.",
+        (None, CodeFrom::Field(_)) => "Gives records the users whom their code leads to.",
+    }
+}
+
 struct Line {
     name: String,
     href: String,
     source: String,
     target: String,
+    what: &'static str,
     standing: Standing,
     schedule: String,
     next: Option<Moment>,
@@ -90,6 +101,7 @@ pub async fn list(State(console): State<Arc<Console>>, Extension(who): Extension
             target: format!("{} ({})", deployed.target.vendor, deployed.target.connection),
             next: deployed.next_due.filter(|_| standing.tone == "good").map(|at| moment(at, now)),
             schedule: deployed.schedule.clone(),
+            what: what_told(&deployed.integration.policy),
             standing,
             last,
             cases,

@@ -1,15 +1,22 @@
 //! Pages for people: what all of them share.
 
 pub mod account;
+pub mod accounts;
 pub mod actions;
+pub mod activity;
 pub mod audit;
+pub mod carried;
 pub mod cases;
 pub mod codes;
 pub mod connections;
 pub mod history;
+pub mod holds;
 pub mod integrations;
+pub mod links;
 pub mod live;
 pub mod members;
+pub mod people;
+pub mod place;
 pub mod plans;
 pub mod previewed;
 pub mod runs;
@@ -20,6 +27,7 @@ pub mod table;
 pub mod tokens;
 pub mod why;
 pub mod words;
+pub mod workflows;
 
 use askama::Template;
 use axum::http::{StatusCode, header};

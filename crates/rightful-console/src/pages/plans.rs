@@ -8,14 +8,17 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
-use rightful_engine::{Authorship, Cap, Change, Closed, PeopleIndex, Plan, PlanFilter, PlanId, PlanState, Refusal, Review, Right};
+use rightful_engine::{
+    Authorship, Cap, Change, Closed, PeopleIndex, Plan, PlanFilter, PlanId, PlanState, Refusal, Review, Right, effective,
+};
 
 use super::runs::{people, run_path};
 use super::scope::{PAGE, Scope, cursor, cut, query};
 use super::words::{self, Toned};
-use super::{Frame, Section, Shown, page, page_with, segment, to};
+use super::{Frame, Section, Shown, carried, page, page_with, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
+use crate::operations::people::has_code_table;
 use crate::operations::plans::{Approved, Reviewed, approve, approvers, of, reject, reviewed};
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment, number};
@@ -198,15 +201,25 @@ struct Difference {
     to: String,
     because: String,
     removal: bool,
+    /// What is done, where something is carried over, and what is sent.
+    carried: Option<(Toned, String)>,
 }
 
 fn difference(change: &Change, people: &PeopleIndex) -> Difference {
+    let from = change.owners.from.clone().unwrap_or_default();
+    let carry = change.carry.as_ref();
     Difference {
+        carried: carry.and_then(|carry| Some((carried::told(Some(carry), &from, &change.owners.to)?, carried::values(carry)))),
         number: change.number,
         kind: change.kind.to_string(),
         code: change.code.clone(),
         name: change.name.clone(),
-        from: change.owners.from.as_deref().map_or_else(|| "not seen".to_owned(), |from| people.labels(from)),
+        from: match &change.owners.from {
+            Some(from) => people.labels(from),
+            // Nobody owns an account but the person whose it is.
+            None if carry.is_some() => "nobody".to_owned(),
+            None => "not seen".to_owned(),
+        },
         to: people.labels(&change.owners.to),
         because: words::because(&change.why),
         removal: change.action == rightful_engine::Action::Removal,
@@ -252,6 +265,8 @@ struct PlanPage {
     run: Option<(String, String)>,
     changes: String,
     counts: Vec<(&'static str, String)>,
+    /// Does a code table stand behind it?
+    tabled: bool,
     moves: Vec<(String, String)>,
     meters: Vec<Meter>,
     refusals: Vec<Refusal>,
@@ -319,16 +334,22 @@ async fn plan_page(
     let counts = &plan.counts;
     let caps = &deployed.integration.policy.caps;
     // The caps that hold now are those it was judged by only while the settings stand.
-    let judged = plan.policy == deployed.integration.policy.digest() && plan.undoes.is_none();
+    let integration = effective(&*console.store, &deployed.integration).await?;
+    let activity = integration.policy.activity.is_some();
+    let judged = plan.policy == integration.policy.digest() && plan.undoes.is_none();
     let meters = [
         meter("Owner moves", counts.owner_moves, counts.paired, &caps.owner_moves),
         meter("Removals", counts.removals, counts.paired, &caps.removals),
+        meter("Accounts", counts.accounts, counts.paired, &caps.accounts).filter(|_| activity),
     ];
     let told = [
         ("Get other owners", counts.owner_moves),
         ("Are left with nobody", counts.removals),
         ("Follow a successor", counts.follows),
         ("Right already", counts.unchanged),
+        ("Accounts made or linked", counts.accounts),
+        ("Credited or changed", counts.credits),
+        ("Let go", counts.let_go),
         ("Would wait", counts.holds),
         ("Source records", counts.source_records),
         ("Target records", counts.target_records),
@@ -345,6 +366,7 @@ async fn plan_page(
         run: plan.run.map(|run| (run_path(&name, run), run.to_string())),
         changes: counted(counts.changes(), "change"),
         counts: told.into_iter().filter(|(_, count)| *count > 0).map(|(what, count)| (what, number(count))).collect(),
+        tabled: has_code_table(&deployed.integration.policy),
         moves: counts.moves.iter().map(|(label, count)| (label.clone(), number(*count))).collect(),
         meters: if judged { meters.into_iter().flatten().collect() } else { Vec::new() },
         refusals: plan.refusals.clone(),

@@ -16,7 +16,7 @@ use super::actions::Actions;
 use super::live::{Bar, stored};
 use super::scope::{PAGE, Scope, cursor, cut, query};
 use super::words::{self, Toned};
-use super::{Frame, Section, Shown, page, segment};
+use super::{Frame, Section, Shown, carried, page, segment};
 use crate::access::Who;
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment, number, without_commands};
@@ -164,6 +164,8 @@ struct Item {
     after: String,
     state: Toned,
     remark: String,
+    /// What was done, where something was carried over, and what was sent.
+    carried: Option<(Toned, String)>,
 }
 
 /// How many items have a state, and where those are shown.
@@ -321,7 +323,14 @@ fn item(entry: &Entry, run: &str, people: &PeopleIndex) -> Item {
         after: people.labels(&entry.after),
         state: words::entry_state(entry.state),
         remark: words::remark(entry),
+        carried: carried_of(entry),
     }
+}
+
+/// What was done with what was carried over, and what was sent.
+pub fn carried_of(entry: &Entry) -> Option<(Toned, String)> {
+    let carry = entry.carry.as_ref()?;
+    Some((carried::told(Some(carry), &entry.before, &entry.after)?, carried::values(carry)))
 }
 
 /// A request and its answer, as far as they are kept.
@@ -345,6 +354,7 @@ struct ItemPage {
     before: String,
     after: String,
     state: Toned,
+    carried: Option<(Toned, String)>,
     intended: Moment,
     settled: Option<Moment>,
     plan_href: String,
@@ -377,6 +387,7 @@ pub async fn item_page(
         before: people.labels(&entry.before),
         after: people.labels(&entry.after),
         state: words::entry_state(entry.state),
+        carried: carried_of(&entry),
         intended: moment(entry.intended_at, now),
         settled: entry.settled_at.map(|at| moment(at, now)),
         plan_href: format!("{}{}", super::plans::plan_path(&name, entry.plan), query(&[("after", &(entry.change - 1).to_string())])),

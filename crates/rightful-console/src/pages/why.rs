@@ -1,5 +1,6 @@
 //! Why one record belongs to its users: who says so, since when, and what stood there before.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -7,15 +8,15 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_engine::{Entry, Explanation, NearRecord, RunId, explain, near_records};
+use rightful_engine::{Crew, Entry, Explanation, NearRecord, RecordExplanation, RunId, explain, near_records};
 
-use super::runs::run_path;
+use super::runs::{people, run_path};
 use super::scope::{Scope, query};
 use super::words::{self, Toned};
 use super::{Frame, Section, Shown, page_with, segment};
-use crate::Console;
 use crate::access::Who;
-use crate::told::{Moment, moment};
+use crate::told::{Moment, moment, without_commands};
+use crate::{Console, Deployed};
 
 /// Near misses shown.
 const NEAR: usize = 8;
@@ -39,6 +40,8 @@ struct Written {
     before: String,
     after: String,
     state: Toned,
+    /// What was done, where something was carried over, and what was sent.
+    carried: Option<(Toned, String)>,
     because: String,
     version: Option<(i64, String)>,
     by: Option<String>,
@@ -63,6 +66,25 @@ struct Answer {
     codes_href: Option<String>,
 }
 
+/// A record of an integration that credits activities, explained.
+struct Credits {
+    told: Vec<String>,
+    /// Every write, newest first, with the figure.
+    written: Vec<Written>,
+}
+
+async fn credits(console: &Console, deployed: &Deployed, found: &RecordExplanation) -> Credits {
+    let people = people(console, &deployed.integration).await;
+    let mut entries: Vec<&Entry> = found.figures.iter().flat_map(|figure| &figure.entries).collect();
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.id));
+    let owners = entries.iter().flat_map(|entry| entry.before.iter().chain(&entry.after));
+    let names = owners.map(|owner| (owner.clone(), people.label(owner).to_owned())).collect();
+    Credits {
+        told: found.told().iter().map(|line| without_commands(line)).collect(),
+        written: entries.iter().map(|entry| written(&names, entry, console.now())).collect(),
+    }
+}
+
 struct Miss {
     href: String,
     key: String,
@@ -78,6 +100,7 @@ struct WhyPage {
     kind: String,
     vendor: String,
     answer: Option<Answer>,
+    credits: Option<Credits>,
     misses: Option<Vec<Miss>>,
     wrong: Option<String>,
 }
@@ -98,6 +121,7 @@ pub async fn page(
         kind: "record".to_owned(),
         vendor: "the target".to_owned(),
         answer: None,
+        credits: None,
         misses: None,
         wrong: None,
         shows: Shows { integration: scope.wanted.clone(), key: shows.key.trim().to_owned() },
@@ -114,6 +138,18 @@ pub async fn page(
     let ports = console.deployment.ports(&shown.shows.integration)?;
     shown.kind = deployed.integration.policy.target.kind.to_string();
     shown.vendor = deployed.target.vendor.to_owned();
+    if deployed.integration.policy.activity.is_some() {
+        // Its target gives nothing back: what stands there is what was sent of a source record.
+        shown.kind = "record".to_owned();
+        shown.vendor = deployed.source.vendor.to_owned();
+        let crew = Crew::of(&ports, &deployed.integration).await?;
+        let Some(found) = crew.explain(&ports, &shown.shows.key).await? else {
+            shown.misses = Some(Vec::new());
+            return page_with(StatusCode::NOT_FOUND, &shown);
+        };
+        shown.credits = Some(credits(&console, &deployed, &found).await);
+        return page_with(StatusCode::OK, &shown);
+    }
     if let Some(explanation) = explain(&ports, &deployed.integration, &shown.shows.key).await? {
         shown.answer = Some(answer(&explanation, console.now()));
         return page_with(StatusCode::OK, &shown);
@@ -128,25 +164,26 @@ pub async fn page(
     page_with(StatusCode::NOT_FOUND, &shown)
 }
 
-fn labels(explanation: &Explanation, owners: &[String]) -> String {
+fn labels(names: &BTreeMap<String, String>, owners: &[String]) -> String {
     if owners.is_empty() {
         return "nobody".to_owned();
     }
-    owners.iter().map(|owner| explanation.names.get(owner).unwrap_or(owner).as_str()).collect::<Vec<_>>().join(", ")
+    owners.iter().map(|owner| names.get(owner).unwrap_or(owner).as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn written(explanation: &Explanation, entry: &Entry, now: rightful_core::Instant) -> Written {
-    let base = format!("/integrations/{}", segment(&explanation.integration));
-    let run_href = run_path(&explanation.integration, entry.run);
+fn written(names: &BTreeMap<String, String>, entry: &Entry, now: rightful_core::Instant) -> Written {
+    let base = format!("/integrations/{}", segment(&entry.integration));
+    let run_href = run_path(&entry.integration, entry.run);
     Written {
         run: entry.run,
         item_href: format!("{run_href}/items/{}", entry.change),
         run_href,
         change: entry.change,
         when: moment(entry.settled_at.unwrap_or(entry.intended_at), now),
-        before: labels(explanation, &entry.before),
-        after: labels(explanation, &entry.after),
+        before: labels(names, &entry.before),
+        after: labels(names, &entry.after),
         state: words::entry_state(entry.state),
+        carried: super::runs::carried_of(entry),
         because: words::because(&entry.why),
         version: entry.why.table_version.map(|version| (version, format!("{base}/history#version-{version}"))),
         by: entry.why.author.clone(),
@@ -187,9 +224,11 @@ fn answer(explanation: &Explanation, now: rightful_core::Instant) -> Answer {
     let remark = match (deciding, explanation.as_written, &explanation.owners) {
         (Some(_), Some(true), _) => None,
         (_, _, None) => Some("The target does not show its owners any more, or the record is gone.".to_owned()),
-        (Some(entry), ..) => {
-            Some(format!("{} gave it to {}; somebody changed that in the target since.", entry.run, labels(explanation, &entry.after)))
-        }
+        (Some(entry), ..) => Some(format!(
+            "{} gave it to {}; somebody changed that in the target since.",
+            entry.run,
+            labels(&explanation.names, &entry.after)
+        )),
         (None, ..) => Some("Rightful never wrote its owners: they were set in the target.".to_owned()),
     };
     let code = explanation.source.as_ref().and_then(|source| source.code_label.clone());
@@ -200,8 +239,8 @@ fn answer(explanation: &Explanation, now: rightful_core::Instant) -> Answer {
         target: explanation.target.to_string(),
         owners: explanation.owners.as_deref().map_or_else(|| "not shown".to_owned(), owners),
         remark,
-        deciding: deciding.map(|entry| written(explanation, entry, now)),
-        written: explanation.entries.iter().map(|entry| written(explanation, entry, now)).collect(),
+        deciding: deciding.map(|entry| written(&explanation.names, entry, now)),
+        written: explanation.entries.iter().map(|entry| written(&explanation.names, entry, now)).collect(),
         source: explanation.source.as_ref().map(|source| {
             let code = source.code_label.clone().unwrap_or_else(|| "no code".to_owned());
             (source.name.clone(), source.id.to_string(), code)

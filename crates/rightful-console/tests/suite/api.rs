@@ -14,13 +14,13 @@ use crate::stage::Stage;
 const CODES: &str = "/api/v1/integrations/rep-codes/codes";
 
 /// A program with a token.
-struct Program<'a> {
+pub struct Program<'a> {
     stage: &'a Stage,
     token: String,
 }
 
 impl<'a> Program<'a> {
-    async fn of(stage: &'a Stage, name: &str, access: Access) -> Self {
+    pub async fn of(stage: &'a Stage, name: &str, access: Access) -> Self {
         Self::made_by("admin", stage, name, access).await
     }
 
@@ -32,7 +32,7 @@ impl<'a> Program<'a> {
         Self { stage, token }
     }
 
-    async fn send(&self, method: &str, path: &str, kind: &str, body: String) -> (StatusCode, String) {
+    pub async fn send(&self, method: &str, path: &str, kind: &str, body: String) -> (StatusCode, String) {
         let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, kind);
         let request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token)).body(Body::from(body)).unwrap();
         let answer = self.stage.app.clone().oneshot(request).await.unwrap();
@@ -47,11 +47,11 @@ impl<'a> Program<'a> {
         serde_json::from_str(&text).unwrap_or(Json::Null)
     }
 
-    async fn get(&self, path: &str, expected: u16) -> Json {
+    pub async fn get(&self, path: &str, expected: u16) -> Json {
         Self::told("GET", path, self.send("GET", path, "", String::new()).await, expected)
     }
 
-    async fn json(&self, method: &str, path: &str, body: Json, expected: u16) -> Json {
+    pub async fn json(&self, method: &str, path: &str, body: Json, expected: u16) -> Json {
         Self::told(method, path, self.send(method, path, "application/json", body.to_string()).await, expected)
     }
 }

@@ -5,8 +5,12 @@
 mod api;
 mod audit;
 mod connections;
+#[allow(dead_code, reason = "the engine's suite uses more of it")]
+#[path = "../../../rightful-engine/tests/suite/desk.rs"]
+mod desk;
 mod members;
 mod operator;
+mod people;
 mod sessions;
 mod stage;
 mod stand;

@@ -66,6 +66,8 @@ pub struct Toy {
     pub can_seal: AtomicBool,
     pub reloads: AtomicUsize,
     pub public_url: Mutex<Option<String>>,
+    /// Connections of the file besides `in-file`.
+    pub others: Mutex<Vec<DeployedConnection>>,
     /// Runs what is started.
     pub works: Works,
     pub ports: Ports,
@@ -74,12 +76,12 @@ pub struct Toy {
 #[async_trait]
 impl Deployment for Toy {
     fn integrations(&self) -> Vec<Deployed> {
-        let endpoint = |connection: &str| Endpoint { connection: connection.into(), vendor: "Toy & Sons" };
+        let endpoint = |side: &Side| Endpoint { connection: side.connection.clone(), vendor: "Toy & Sons" };
         let integrations = self.integrations.lock().unwrap().clone();
         let deployed = integrations.into_iter().map(|integration| Deployed {
+            source: endpoint(&integration.policy.source),
+            target: endpoint(&integration.policy.target),
             integration,
-            source: endpoint("erp"),
-            target: endpoint("field"),
             schedule: "every hour".to_owned(),
             next_due: None,
             unready: None,
@@ -128,7 +130,7 @@ impl Deployment for Toy {
             revision: kept.revision,
             unready: None,
         });
-        std::iter::once(file).chain(kept).collect()
+        std::iter::once(file).chain(self.others.lock().unwrap().clone()).chain(kept).collect()
     }
 
     fn vendors(&self) -> Vec<&'static Descriptor> {
@@ -191,33 +193,45 @@ impl Stage {
     /// One with a member of each role: `viewer`, `manager`, `integrator`, `admin`.
     pub async fn set() -> Self {
         let stage = Self::empty();
+        stage.members().await;
+        stage
+    }
+
+    /// Adds a member of each role.
+    pub async fn members(&self) {
         for (name, role) in [
             ("viewer", AccessRole::Viewer),
             ("manager", AccessRole::AccountManager),
             ("integrator", AccessRole::Integrator),
             ("admin", AccessRole::Admin),
         ] {
-            stage.member(name, Access::everywhere(role)).await;
+            self.member(name, Access::everywhere(role)).await;
         }
-        stage
     }
 
     /// One that nobody may sign in to yet.
     pub fn empty() -> Self {
         let world = World::new();
-        let store = world.stand.sqlite.clone();
+        let (store, clock) = (world.stand.sqlite.clone(), world.clock.clone());
+        let (integration, ports) = (world.integration.clone(), world.ports());
+        Self::over(world, store, clock, integration, ports)
+    }
+
+    /// One over these. `world` is what other helpers stand on.
+    pub fn over(world: World, store: Arc<SqliteStore>, clock: ManualClock, integration: Integration, ports: Ports) -> Self {
         let toy = Arc::new(Toy {
             store: store.clone(),
-            clock: world.clock.clone(),
-            integrations: Mutex::new(vec![world.integration.clone()]),
+            clock,
+            integrations: Mutex::new(vec![integration]),
             kept: Mutex::default(),
             findings: Mutex::default(),
             used_by: Mutex::default(),
             can_seal: AtomicBool::new(true),
             reloads: AtomicUsize::new(0),
             public_url: Mutex::default(),
+            others: Mutex::default(),
             works: Works::default(),
-            ports: world.ports(),
+            ports,
         });
         let console = Arc::new(Console::new(toy.clone(), store.clone()));
         let app = router(console.clone(), false);

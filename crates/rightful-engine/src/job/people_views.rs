@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rightful_core::{Error, ErrorKind, FieldName, Kind, PersonRow, Record, RecordId, Result, Value, nearest};
 use serde::{Deserialize, Serialize};
 
-use super::views::accounts;
+use super::views::{accounts, accounts_with};
 use super::{Integration, Layout, Ports, effective};
 use crate::{
     AccountStanding, Accounts, Authorship, Fact, How, KnownPerson, Link, LinkEvidence, Linked, NewFacts, Owed, Pick, Picked, email_of,
@@ -157,7 +157,17 @@ impl Crew {
         Ok(lines)
     }
 
-    /// The source person whom typed text names: by id, by any key, by e-mail address.
+    /// How one source person stands.
+    pub fn standing(&self, accounts: &Accounts<'_>, person: &RecordId) -> Option<PersonStanding> {
+        accounts.person(person).map(|record| standing_of(accounts, record))
+    }
+
+    /// An account as it is listed.
+    pub fn account_line(&self, accounts: &Accounts<'_>, known: &KnownPerson) -> AccountLine {
+        account_line(accounts, known)
+    }
+
+    /// The source person whom typed text names: by id, by any key, by e-mail address, by an id without its check characters (SS-12, SS-20).
     ///
     /// # Errors
     /// `NotFound` with the nearest one; `Conflict` where it names several.
@@ -258,25 +268,60 @@ impl Crew {
     /// As [`Crew::person`]; `Config` where accounts are made by hand only; `Conflict` where somebody is linked already. Then nothing is saved.
     pub async fn pick(&self, ports: &Ports, people: &[String], choice: Picked, by: &Authorship) -> Result<Vec<RecordId>> {
         let accounts = self.accounts(ports).await?;
-        if choice == Picked::Create
-            && self.integration.policy.activity.as_ref().is_some_and(|activity| activity.people == crate::PeopleMode::Manual)
-        {
-            return Err(Error::new(ErrorKind::Config, "people of this integration are mapped by hand: `people = \"manual\"`")
-                .hint("map them: rightful users map PERSON USER; or set `people = \"on-demand\"`"));
-        }
-        let mut picks = Vec::new();
-        for typed in people {
-            let person = self.person(&accounts, typed)?;
-            if choice == Picked::Create
-                && let Some(link) = accounts.link(&person.id)
-            {
-                return Err(Error::new(ErrorKind::Conflict, format!("{} is mapped to {} already", accounts.named(&person.id), link.owner))
-                    .hint("leave them out"));
-            }
-            picks.push(Pick { person: person.id.clone(), choice, by: by.clone() });
-        }
-        ports.store.pick(&self.integration.name, &picks).await?;
+        let pick = |typed: &String| Ok(Pick { person: self.person(&accounts, typed)?.id.clone(), choice, by: by.clone() });
+        let picks: Vec<Pick> = people.iter().map(pick).collect::<Result<_>>()?;
+        self.save(ports, &accounts, &picks).await?;
         Ok(picks.into_iter().map(|pick| pick.person).collect())
+    }
+
+    /// Saves picks, all of them or none.
+    ///
+    /// # Errors
+    /// `Config` where accounts are made by hand only; `Conflict` where somebody who shall get an account is linked already.
+    pub async fn save(&self, ports: &Ports, accounts: &Accounts<'_>, picks: &[Pick]) -> Result<()> {
+        let by_hand = self.integration.policy.activity.as_ref().is_some_and(|activity| activity.people == crate::PeopleMode::Manual);
+        for pick in picks.iter().filter(|pick| pick.choice == Picked::Create) {
+            if by_hand {
+                return Err(Error::new(ErrorKind::Config, "people of this integration are mapped by hand: `people = \"manual\"`")
+                    .hint("map them: rightful users map PERSON USER; or set `people = \"on-demand\"`"));
+            }
+            if let Some(link) = accounts.link(&pick.person) {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("{} is mapped to {} already", accounts.named(&pick.person), link.owner),
+                )
+                .hint("leave them out"));
+            }
+        }
+        ports.store.pick(&self.integration.name, picks).await
+    }
+
+    /// How people would stand once these were picked, in the order given: licences are counted along. Nothing is saved.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn foreseen(&self, ports: &Ports, picks: &[(RecordId, Option<Picked>)]) -> Result<Vec<PersonStanding>> {
+        let mut accounts = accounts_with(&*ports.store, &self.integration, &self.layout, picks).await?;
+        let mut lines = Vec::new();
+        for (person, picked) in picks {
+            let Some(record) = accounts.person(person) else { continue };
+            let line = standing_of(&accounts, record);
+            if *picked == Some(Picked::Create) && accounts.makes_one(person) {
+                accounts.take_licence();
+            }
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+
+    /// All values that a field of an account ever had, oldest first (SS-29).
+    ///
+    /// # Errors
+    /// As [`Crew::account`].
+    pub async fn history(&self, ports: &Ports, user: &str, field: &str) -> Result<Vec<Fact>> {
+        let accounts = self.accounts(ports).await?;
+        let known = self.account(&accounts, user)?;
+        ports.store.fact_history(&self.integration.policy.target.connection, &self.kind, &known.id, field).await
     }
 
     /// States that a person of the target is on this team, or on none (SS-29).

@@ -11,8 +11,8 @@ use super::basis::basis_to_look;
 use super::facts::facts;
 use super::{Integration, Layout, Ports};
 use crate::{
-    Accounts, Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Present, Problem, Resolution, Row,
-    Situation, SourceLine, Store, TargetPerson, Verdict, decide, resolve, same_set,
+    Accounts, Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Pick, Picked, Present, Problem,
+    Resolution, Row, Situation, SourceLine, Store, TargetPerson, Verdict, decide, resolve, same_set,
 };
 
 /// Who stands behind a code in the source.
@@ -117,6 +117,16 @@ pub struct PeopleOverview {
 
 /// Everyone of an activity's source and how they stand.
 pub(crate) async fn accounts<'a>(store: &dyn Store, integration: &'a Integration, layout: &'a Layout) -> Result<Accounts<'a>> {
+    accounts_with(store, integration, layout, &[]).await
+}
+
+/// The same, with what was picked for some taken to be this.
+pub(crate) async fn accounts_with<'a>(
+    store: &dyn Store,
+    integration: &'a Integration,
+    layout: &'a Layout,
+    other: &[(RecordId, Option<Picked>)],
+) -> Result<Accounts<'a>> {
     let policy = &integration.policy;
     let (Some(activity), Some(credited)) = (&policy.activity, &layout.activity) else {
         return Err(Error::new(ErrorKind::Config, format!("integration `{}` credits no activities", integration.name))
@@ -129,7 +139,10 @@ pub(crate) async fn accounts<'a>(store: &dyn Store, integration: &'a Integration
         people.extend(chunk?.into_iter().map(|row| row.record));
     }
     let links = store.links(&policy.source.connection, &policy.target.connection).await?;
-    let picks = store.picks(&integration.name).await?;
+    let mut picks = store.picks(&integration.name).await?;
+    picks.retain(|pick| other.iter().all(|(person, _)| *person != pick.person));
+    let nobody = || Authorship { author: String::new(), reason: String::new(), at: Instant::default() };
+    picks.extend(other.iter().filter_map(|(person, choice)| Some(Pick { person: person.clone(), choice: (*choice)?, by: nobody() })));
     let known = store.known_people(&policy.target.connection, &credited.people).await?;
     Ok(Accounts::new(activity, &policy.rules, &credited.gates, &layout.source.fields, people, links, picks, known))
 }

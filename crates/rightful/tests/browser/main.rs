@@ -8,5 +8,6 @@
 #[allow(dead_code, reason = "the HTTP tests use the rest")]
 mod client;
 mod driver;
+mod people;
 mod stage;
 mod walks;

@@ -31,6 +31,21 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /integrations/{integration}/history/{version}/revert", "- -exx -"),
     ("POST /integrations/{integration}/history/{version}/revert", "- -exx -"),
     ("POST /integrations/{integration}/editable", "- --xx -"),
+    ("GET /integrations/{integration}/users", "- xxxx -"),
+    ("POST /integrations/{integration}/users/picks", "- --xx -"),
+    ("POST /integrations/{integration}/users/map", "- --xx -"),
+    ("GET /integrations/{integration}/accounts", "- xxxx -"),
+    ("GET /integrations/{integration}/accounts/import", "- --xx -"),
+    ("POST /integrations/{integration}/accounts/import", "- --xx -"),
+    ("GET /integrations/{integration}/accounts/{account}", "- xxxx -"),
+    ("POST /integrations/{integration}/accounts/{account}/team", "- --xx -"),
+    ("GET /integrations/{integration}/links", "- xxxx -"),
+    ("POST /integrations/{integration}/links/remove", "- --xx -"),
+    ("GET /integrations/{integration}/workflows", "- xxxx -"),
+    ("POST /integrations/{integration}/workflows/{workflow}", "- --xx -"),
+    ("POST /integrations/{integration}/automatic", "- --xx -"),
+    ("GET /integrations/{integration}/holds", "- xxxx -"),
+    ("POST /integrations/{integration}/try", "- --xx -"),
     ("GET /runs", "- xxxx x"),
     ("GET /integrations/{integration}/runs/{run}", "- xxxx -"),
     ("GET /integrations/{integration}/runs/{run}/items/{change}", "- xxxx -"),
@@ -83,6 +98,21 @@ const TABLE: &[(&str, &str)] = &[
     ("POST /api/v1/integrations/{integration}/resume", "- --xx -"),
     ("POST /api/v1/integrations/{integration}/release", "- --xx -"),
     ("PUT /api/v1/integrations/{integration}/editable", "- --xx -"),
+    ("GET /api/v1/integrations/{integration}/people", "- xxxx -"),
+    ("POST /api/v1/integrations/{integration}/people/review", "- --xx -"),
+    ("PUT /api/v1/integrations/{integration}/people/picks", "- --xx -"),
+    ("GET /api/v1/integrations/{integration}/accounts", "- xxxx -"),
+    ("POST /api/v1/integrations/{integration}/accounts/verdicts", "- --xx -"),
+    ("PUT /api/v1/integrations/{integration}/accounts.csv", "- --xx -"),
+    ("GET /api/v1/integrations/{integration}/accounts/{account}/history", "- xxxx -"),
+    ("PUT /api/v1/integrations/{integration}/accounts/{account}/team", "- --xx -"),
+    ("GET /api/v1/integrations/{integration}/links", "- xxxx -"),
+    ("DELETE /api/v1/integrations/{integration}/links/{person}", "- --xx -"),
+    ("GET /api/v1/integrations/{integration}/workflows", "- xxxx -"),
+    ("PUT /api/v1/integrations/{integration}/workflows/{workflow}", "- --xx -"),
+    ("GET /api/v1/integrations/{integration}/automatic", "- xxxx -"),
+    ("PUT /api/v1/integrations/{integration}/automatic", "- --xx -"),
+    ("POST /api/v1/integrations/{integration}/try", "- --xx -"),
     ("GET /api/v1/integrations/{integration}/codes", "- xxxx -"),
     ("PUT /api/v1/integrations/{integration}/codes", "- -exx -"),
     ("POST /api/v1/integrations/{integration}/codes/preview", "- -exx -"),
@@ -182,6 +212,9 @@ async fn sk_5_each_route_lets_through_whom_the_table_says() {
                 .replace("{member}", "member-99")
                 .replace("{token}", "token-99")
                 .replace("{link}", "0000")
+                .replace("{account}", "nobody")
+                .replace("{person}", "nobody")
+                .replace("{workflow}", "none")
                 .replace("{file}", "none.css");
             let method: Method = method.parse().unwrap();
             let expected: Vec<bool> =

@@ -11,7 +11,7 @@ async fn a_record_is_explained_with_links_to_its_run_and_table_version() {
     let stage = Stage::with_customers().await;
     stage.world.run().await;
     let mut viewer = stage.signed_in("viewer").await;
-    viewer.get("/why").await.says(200, &["Customer code, or the record's id in the target", "Explain"]);
+    viewer.get("/why").await.says(200, &["Customer code, or the record's id", "Explain"]);
     for key in ["C00", "tC00"] {
         let page = viewer.get(&format!("/why?integration=rep-codes&key={key}")).await;
         page.says(
