@@ -42,6 +42,11 @@ async fn run(browser: &Browser, button: &str) {
     browser.sees("took ").await;
 }
 
+/// Types why automatic accounts are switched: the page has another form that asks for a reason.
+async fn reason(browser: &Browser, text: &str) {
+    browser.element("[aria-labelledby=automatic] [name=reason]").await.send_keys(text).await.unwrap();
+}
+
 /// Chooses in a review: `create`, `map`, `skip` or `leave`.
 async fn choose(browser: &Browser, number: usize, choice: &str) {
     browser.element(&format!("[name=\"choice.{number}\"] option[value={choice}]")).await.click().await.unwrap();
@@ -124,7 +129,8 @@ async fn ss_3_ss_5_ss_9_ss_17_users_are_picked_reviewed_created_mapped_and_skipp
     run(&ida, "Run now").await;
     ida.sees("new account").await;
     ida.look("activity-run").await;
-    assert_eq!(mapped(&demo).await, std::slice::from_ref(one), "only who was picked got an account");
+    let known = mapped(&demo).await;
+    assert!(known.contains(one) && !known.contains(three), "who was picked got an account, who was skipped none: {known:?}");
 
     // SS-9: what they sold waits until they are on a team.
     let before = records(&demo).await;
@@ -171,14 +177,14 @@ async fn ss_6_ss_10_ss_11_automatic_accounts_are_turned_off_by_who_may_and_seen_
     ida.sign_in("ida", PASSWORD).await;
     ida.go(BASE).await;
     ida.look("activity").await;
-    ida.fill("reason", "the licences are used up").await;
+    reason(&ida, "the licences are used up").await;
     ida.press("Turn automatic accounts off").await;
     ida.sees("No account is made by itself any more").await;
     ida.look("activity-off").await;
     run(&ida, "Run now").await;
     assert_eq!(mapped(&demo).await, Vec::<String>::new());
     ida.go(BASE).await;
-    ida.fill("reason", "new licences").await;
+    reason(&ida, "new licences").await;
     ida.press("Turn automatic accounts on").await;
     ida.sees("from the next run on").await;
     run(&ida, "Run now").await;
