@@ -9,7 +9,13 @@ pub fn consequences(entry: &Entry, source: &ConnectionName, people: &Kind, now: 
     let Some(carry) = &entry.carry else { return Vec::new() };
     let by = entry.run.to_string();
     if entry.kind == *people {
-        let fact = |(field, value): &(_, Value)| Fact { field: Clone::clone(field), value: value.clone(), how: How::Sent, at: now, by: by.clone() };
+        let fact = |(field, value): &(_, Value)| Fact {
+            field: Clone::clone(field),
+            value: value.clone(),
+            how: How::Sent,
+            at: now,
+            by: by.clone(),
+        };
         let facts = NewFacts { id: entry.target.clone(), was: carry.was.clone(), facts: carry.values.iter().map(fact).collect() };
         let mut consequences = vec![Consequence::Facts(entry.connection.clone(), people.clone(), facts)];
         if let (Some(person), Some(evidence)) = (&carry.person, carry.evidence) {

@@ -67,7 +67,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { complete_run: Some(TimeDelta::hours(3)), manual_too: false, progress: Some(TimeDelta::minutes(30)), hold: Some(TimeDelta::days(7)) }
+        Self {
+            complete_run: Some(TimeDelta::hours(3)),
+            manual_too: false,
+            progress: Some(TimeDelta::minutes(30)),
+            hold: Some(TimeDelta::days(7)),
+        }
     }
 }
 

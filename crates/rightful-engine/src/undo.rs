@@ -103,7 +103,13 @@ pub fn inverse_carried(
             return Inverse::None(NewCase {
                 reason: "no-inverse".to_owned(),
                 subject: entry.target.to_string(),
-                message: format!("{} credited {} ({}) to {}, and the connection does not remove records", entry.run, entry.name, entry.code, names.labels(&entry.after)),
+                message: format!(
+                    "{} credited {} ({}) to {}, and the connection does not remove records",
+                    entry.run,
+                    entry.name,
+                    entry.code,
+                    names.labels(&entry.after)
+                ),
                 mend: "remove it in the target by hand, or let the connection remove records and undo the run again".to_owned(),
             });
         }
@@ -112,7 +118,14 @@ pub fn inverse_carried(
     changed_back(entry, carry, now, Means::Upsert, vec![owner.to_owned()], values.to_vec())
 }
 
-fn changed_back(entry: &Entry, carry: &Carry, now: Option<&Credit>, means: Means, to: Vec<String>, values: Vec<(FieldName, Value)>) -> Inverse {
+fn changed_back(
+    entry: &Entry,
+    carry: &Carry,
+    now: Option<&Credit>,
+    means: Means,
+    to: Vec<String>,
+    values: Vec<(FieldName, Value)>,
+) -> Inverse {
     let held = now.and_then(Credit::held);
     let from: Vec<String> = held.map(|(owner, _)| owner.to_owned()).into_iter().collect();
     Inverse::Change(Box::new(Change {
@@ -153,10 +166,16 @@ fn no_inverse_of_account(entry: &Entry, carry: &Carry) -> Inverse {
     let (message, mend) = match &carry.person {
         Some(person) => (
             format!("{} gave {} the account {}; the target takes no accounts back", entry.run, entry.name, entry.target),
-            format!("deactivate or delete it in the target by hand, then take the link away: rightful link remove {person} -i {}", entry.integration),
+            format!(
+                "deactivate or delete it in the target by hand, then take the link away: rightful link remove {person} -i {}",
+                entry.integration
+            ),
         ),
         None => (
-            format!("{} put {} ({}) on a team; what stood there before is not known to the target's connection", entry.run, entry.name, entry.target),
+            format!(
+                "{} put {} ({}) on a team; what stood there before is not known to the target's connection",
+                entry.run, entry.name, entry.target
+            ),
             "put them on their former team in the target by hand, then say so: rightful users team USER --placed".to_owned(),
         ),
     };
@@ -308,8 +327,8 @@ mod tests {
 
     #[test]
     fn undo_of_a_credit_goes_back_to_what_was_sent_before_and_never_over_a_later_one() {
-        use EntryState::{Disputed, Done, NotDone};
         use crate::CreditState::{LetGo, Sent, Unsure};
+        use EntryState::{Disputed, Done, NotDone};
         let sent = |owner: &str, amount| Some(credited(owner, amount, Sent));
         let unsure = |owner: &str, amount| Some(credited(owner, amount, Unsure));
         let over = |amount| Some(credited("u1", amount, LetGo).over(sent("u1", 10)));
@@ -347,7 +366,8 @@ mod tests {
                 evidence: None,
                 was: None,
             };
-            let entry = Entry { kind: "record".into(), target: "d1#won".into(), carry: Some(carry), ..entry(&owner(before), &owner(after), state) };
+            let entry =
+                Entry { kind: "record".into(), target: "d1#won".into(), carry: Some(carry), ..entry(&owner(before), &owner(after), state) };
             let found = inverse_carried(&entry, now.as_ref(), &"user".into(), removes, None, &PeopleIndex::default());
             let spelled = match &found {
                 Inverse::Nothing => "nothing".to_owned(),

@@ -225,7 +225,8 @@ fn any_credit() -> impl Strategy<Value = Credit> {
 }
 
 fn any_owed() -> impl Strategy<Value = Owed> {
-    (0..7_usize).prop_map(|which| [to("u1"), to("u2"), gated("u1"), gated("u2"), waits(), Owed::Nobody("no-owner"), Owed::Unseen][which].clone())
+    (0..7_usize)
+        .prop_map(|which| [to("u1"), to("u2"), gated("u1"), gated("u2"), waits(), Owed::Nobody("no-owner"), Owed::Unseen][which].clone())
 }
 
 proptest! {

@@ -88,7 +88,11 @@ struct History {
 
 fn history() -> impl Strategy<Value = History> {
     let mode = prop_oneof![1 => Just(PeopleMode::Manual), 3 => Just(PeopleMode::Automatic), 1 => Just(PeopleMode::All)];
-    (mode, prop::bool::weighted(0.8), prop::collection::vec(event(), 5..45)).prop_map(|(mode, removes, events)| History { mode, removes, events })
+    (mode, prop::bool::weighted(0.8), prop::collection::vec(event(), 5..45)).prop_map(|(mode, removes, events)| History {
+        mode,
+        removes,
+        events,
+    })
 }
 
 /// What is true outside of the engine.
@@ -175,7 +179,8 @@ impl Told {
             Event::Pages(paging) => office.crm.inside().paging = paging.clone(),
             Event::Faults(faults) => {
                 let faults = faults.iter().map(|fault| {
-                    [None, Some(Fault::LostApplied), Some(Fault::LostUnapplied), Some(Fault::Refused), Some(Fault::Busy)][usize::from(*fault)]
+                    [None, Some(Fault::LostApplied), Some(Fault::LostUnapplied), Some(Fault::Refused), Some(Fault::Busy)]
+                        [usize::from(*fault)]
                 });
                 office.desk.inside().faults = faults.collect();
             }
@@ -246,7 +251,10 @@ fn spelled(values: &[(FieldName, Value)]) -> BTreeMap<String, String> {
 /// What is known of accounts: field and value.
 async fn facts(office: &Office) -> BTreeMap<String, BTreeMap<String, Value>> {
     let known = office.store.known_people(&"desk".into(), &USER).await.unwrap();
-    known.into_iter().map(|known| (known.id.to_string(), known.facts.into_iter().map(|fact| (fact.field.to_string(), fact.value)).collect())).collect()
+    known
+        .into_iter()
+        .map(|known| (known.id.to_string(), known.facts.into_iter().map(|fact| (fact.field.to_string(), fact.value)).collect()))
+        .collect()
 }
 
 /// The word of the first closed gate, in the vendor's order.
@@ -301,7 +309,11 @@ async fn judge(told: &Told, history: &History, before: &BTreeMap<String, Held>) 
         let deal = format!("d{number:02}");
         let target = format!("{deal}#won");
         let (stands, stood) = (records.get(&target), before.get(&target));
-        let said = format!("{target} in {:?}: {:?} stands as {stands:?}, stood as {stood:?}; holds {holds:?}", history.mode, told.deals.get(&deal));
+        let said = format!(
+            "{target} in {:?}: {:?} stands as {stands:?}, stood as {stood:?}; holds {holds:?}",
+            history.mode,
+            told.deals.get(&deal)
+        );
         if !told.workflow {
             assert_eq!(stands, stood, "no workflow looks at it: {said}");
             continue;
@@ -324,11 +336,13 @@ async fn judge(told: &Told, history: &History, before: &BTreeMap<String, Held>) 
             Some(account) => closed(&known, account),
             None => Some(unlinked(told, history, *owner, &holds, &target)),
         };
-        let values = |address: &str| spelled(&[
-            ("type".into(), Value::text("Deals")),
-            ("amount".into(), Value::Integer(*amount)),
-            ("user.email".into(), Value::text(address)),
-        ]);
+        let values = |address: &str| {
+            spelled(&[
+                ("type".into(), Value::text("Deals")),
+                ("amount".into(), Value::Integer(*amount)),
+                ("user.email".into(), Value::text(address)),
+            ])
+        };
         let wanted = account.map(|account| {
             let known = known.get(account).and_then(|facts| facts.get("email")).and_then(Value::as_text);
             (account.clone(), values(known.unwrap_or(&email(*owner))))
@@ -436,7 +450,8 @@ fn ten_thousand_deals_changed_at_once_are_each_credited_once() {
         assert_eq!((taken.len(), distinct.len()), (MANY + 4, MANY + 4), "each account and each deal once");
 
         // All of them change with one time; some are deleted and some of those come back; others arrive behind the mark.
-        office.crm.inside().paging = Paging { size: 777, wide: false, repeats: true, restarts: 1, rotate: 41, totals: true, ..Paging::default() };
+        office.crm.inside().paging =
+            Paging { size: 777, wide: false, repeats: true, restarts: 1, rotate: 41, totals: true, ..Paging::default() };
         let late = |number: usize| number % 100 == 7;
         for number in 0..MANY {
             if late(number) {
@@ -466,7 +481,13 @@ fn ten_thousand_deals_changed_at_once_are_each_credited_once() {
             }
         }
         wanted.sort();
-        assert!(taken == wanted, "{} were taken, {} wanted; the first that differs: {:?}", taken.len(), wanted.len(), taken.iter().zip(&wanted).find(|(one, other)| one != other));
+        assert!(
+            taken == wanted,
+            "{} were taken, {} wanted; the first that differs: {:?}",
+            taken.len(),
+            wanted.len(),
+            taken.iter().zip(&wanted).find(|(one, other)| one != other)
+        );
         assert_eq!(office.desk.inside().needless, Vec::<String>::new());
         assert_eq!((office.run().await.counts.planned, office.taken()), (0, vec![]));
     });
@@ -678,4 +699,35 @@ async fn what_came_back_changed_counts_as_changed() {
     office.deal("d1", Some("u1"), "won", 11);
     office.run().await;
     assert_eq!(office.taken(), ["record d1#won u1"]);
+}
+
+#[tokio::test]
+async fn a_figure_that_no_workflow_has_any_more_is_taken_back_but_not_one_that_is_switched_off() {
+    let mut office = Office::new(PeopleMode::All);
+    office.user("u1", "ann@example.com", true);
+    office.run().await;
+    office.on_team("u1", "OSLO").await;
+    office.deal("d1", Some("u1"), "won", 10);
+    office.run().await;
+    office.taken();
+    office.store.switch(INTEGRATION, &Switch { name: workflow_switch("won"), on: false, by: office.by("ann") }).await.unwrap();
+    office.run().await;
+    assert_eq!(office.taken(), Vec::<String>::new());
+    office.store.switch(INTEGRATION, &Switch { name: workflow_switch("won"), on: true, by: office.by("ann") }).await.unwrap();
+    office.activity().workflows[0].figures[0].name = "closed".into();
+    office.run().await;
+    assert_eq!(office.taken(), ["record d1#closed u1", "remove d1#won"]);
+    assert_eq!((office.run().await.counts.planned, office.taken()), (0, vec![]));
+}
+
+#[tokio::test]
+async fn what_is_let_go_is_one_case_with_its_count() {
+    let mut office = Office::new(PeopleMode::Manual);
+    office.activity().replay = false;
+    office.user("u1", "ann@example.com", true);
+    (1..=7).for_each(|deal| office.deal(&format!("d{deal}"), Some("u1"), "won", 10));
+    office.run().await;
+    let cases = office.store.cases(Some(INTEGRATION), true, None, 10).await.unwrap();
+    let told: Vec<&str> = cases.iter().map(|case| case.case.message.as_str()).collect();
+    assert_eq!(told, ["activities were let go, not sent: 7 (unmapped-owner); the first was Deal d1"]);
 }
