@@ -66,6 +66,7 @@ pub struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     /// Indexes all of it.
+    #[expect(clippy::too_many_arguments, reason = "how people stand is what all of these say")]
     pub fn new(
         activity: &'a Activity,
         rules: &'a [MatchRule],
