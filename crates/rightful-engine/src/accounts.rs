@@ -56,6 +56,8 @@ pub struct Accounts<'a> {
     picks: HashMap<RecordId, Picked>,
     known: HashMap<RecordId, KnownPerson>,
     known_by_email: HashMap<String, RecordId>,
+    /// Accounts by what they hold under the keys that rules compare.
+    known_by_key: HashMap<&'a KeyName, HashMap<String, Vec<RecordId>>>,
     /// Source people who may get an account, with an e-mail address that others of them have too.
     shared: BTreeMap<String, BTreeSet<RecordId>>,
     /// Accounts that still have a licence to be made with; `None`: not counted.
@@ -64,6 +66,7 @@ pub struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     /// Indexes all of it.
+    #[expect(clippy::too_many_arguments, reason = "how people stand is what all of these say")]
     pub fn new(
         activity: &'a Activity,
         rules: &'a [MatchRule],
@@ -95,6 +98,7 @@ impl<'a> Accounts<'a> {
             taken: links.iter().map(|link| (link.owner.clone(), link.person.clone())).collect(),
             links: links.into_iter().map(|link| (link.person.clone(), link)).collect(),
             picks,
+            known_by_key: by_keys(rules, &known),
             known_by_email: known.iter().filter_map(|person| Some((folded(person.email()?), person.id.clone()))).collect(),
             known: known.into_iter().map(|person| (person.id.clone(), person)).collect(),
             activity,
@@ -252,9 +256,12 @@ impl<'a> Accounts<'a> {
         for rule in self.rules {
             let MatchRule::ExternalId { source, target } = rule else { continue };
             let Some(value) = key_of(record, source) else { continue };
-            let with = |known: &&KnownPerson| !known.is_unmapped() && known.text(target.as_str()) == Some(value);
-            let mut owners: Vec<&KnownPerson> =
-                if *target == "id" { self.known.get(value).into_iter().collect() } else { self.known.values().filter(with).collect() };
+            let mut owners: Vec<&KnownPerson> = if *target == "id" {
+                self.known.get(value).into_iter().collect()
+            } else {
+                let ids = self.known_by_key.get(target).and_then(|by_value| by_value.get(value));
+                ids.into_iter().flatten().filter_map(|id| self.known.get(id)).collect()
+            };
             let Some(owner) = owners.pop() else { continue };
             if !owners.is_empty() {
                 return Some(AccountStanding::Waits {
@@ -319,6 +326,24 @@ impl<'a> Accounts<'a> {
         let by_field = |gate: &&&GateSpec| gate.reason == reason || matches!(gate.opens, rightful_core::Opens::Is(_));
         self.gates.iter().find(|gate| gate.reason == reason).or_else(|| self.gates.iter().find(by_field)).map(|gate| gate.mend)
     }
+}
+
+/// Accounts by what they hold under the keys that rules compare, besides their id.
+fn by_keys<'a>(rules: &'a [MatchRule], known: &[KnownPerson]) -> HashMap<&'a KeyName, HashMap<String, Vec<RecordId>>> {
+    let mut by_key: HashMap<&KeyName, HashMap<String, Vec<RecordId>>> = HashMap::new();
+    for rule in rules {
+        let MatchRule::ExternalId { target, .. } = rule else { continue };
+        if *target == "id" || by_key.contains_key(target) {
+            continue;
+        }
+        let by_value = by_key.entry(target).or_default();
+        for person in known.iter().filter(|person| !person.is_unmapped()) {
+            if let Some(value) = person.text(target.as_str()) {
+                by_value.entry(value.to_owned()).or_default().push(person.id.clone());
+            }
+        }
+    }
+    by_key
 }
 
 /// The first gate that is closed for a person, with its word and the fact that closes it.

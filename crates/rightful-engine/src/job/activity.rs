@@ -62,6 +62,7 @@ pub(crate) async fn plan_activity(job: Job, complete: bool) -> Result<Planned> {
         found: BTreeMap::new(),
         owed: HashMap::new(),
         waiting: BTreeMap::new(),
+        let_go: BTreeMap::new(),
         nobody: BTreeMap::new(),
         unseen: 0,
         removable: job.target_kind(&job.layout.target.kind)?.verbs.contains(&Verb::Remove),
@@ -214,6 +215,8 @@ struct Planner<'a> {
     owed: HashMap<RecordId, Owed>,
     /// What waits: by reason and person, how much, and what for.
     waiting: BTreeMap<(String, String), (u64, String)>,
+    /// What is let go: by reason, how much and the first one's name.
+    let_go: BTreeMap<String, (u64, String)>,
     /// What belongs to nobody: by reason, how much and the first names.
     nobody: BTreeMap<&'static str, (u64, Vec<String>)>,
     unseen: u64,
@@ -409,6 +412,17 @@ impl Planner<'_> {
                 self.decided(decided, at, draft);
             }
         }
+        let leftover: Vec<&Credit> = sent.iter().filter(|credit| !self.is_yielded(object, credit)).collect();
+        for credit in leftover {
+            self.remove(object, credit, &row.record.name, "no-figure", draft);
+        }
+    }
+
+    /// Does a workflow yield this record of the target, one that is switched off included? What none yields any more is taken back.
+    fn is_yielded(&self, object: &ObjectLayout, credit: &Credit) -> bool {
+        let figure = rightful_core::figure_parts(credit.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();
+        let workflows = self.activity.workflows.iter().filter(|workflow| workflow.object == object.image.kind);
+        workflows.flat_map(|workflow| &workflow.figures).any(|known| known.name == figure)
     }
 
     fn decided(&mut self, decided: Crediting, at: At<'_>, draft: &mut Draft<'_>) {
@@ -457,13 +471,7 @@ impl Planner<'_> {
                 });
             }
             Crediting::LetGo { owner, reason } => {
-                let case = NewCase {
-                    reason: "let-go".to_owned(),
-                    subject: reason.clone(),
-                    message: format!("activities were let go, not sent: {reason}; the first was {}", at.row.record.name),
-                    mend: "nothing is sent of them until they change again; `replay = true` and a longer `hold_days` keep them".to_owned(),
-                };
-                draft.case(case);
+                self.let_go.entry(reason.clone()).or_insert_with(|| (0, at.row.record.name.clone())).0 += 1;
                 let mut change = self.change(&at, Action::LetGo, Means::Note, Vec::new(), vec![owner]);
                 change.why.notes.push(format!("let go: {reason}"));
                 draft.change(change);
@@ -483,7 +491,8 @@ impl Planner<'_> {
         }
         let figure = rightful_core::figure_parts(before.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();
         let workflow = self.workflows(object).find(|workflow| workflow.figures.iter().any(|known| known.name == figure));
-        if credit_of_gone(workflow.map(|workflow| workflow.triggers), &before) == Crediting::Remove {
+        let decided = credit_of_gone(workflow.map(|workflow| workflow.triggers), &before);
+        if decided == Crediting::Remove || !self.is_yielded(object, &before) {
             self.remove(object, &before, before.source.as_str(), "deleted", draft);
         }
     }
@@ -669,6 +678,14 @@ impl Planner<'_> {
                 _ => format!("{records} activities wait until {until}"),
             };
             draft.case(NewCase { reason: reason.clone(), subject: person.clone(), message: told, mend: self.mend(reason, person) });
+        }
+        for (reason, (records, first)) in &self.let_go {
+            draft.case(NewCase {
+                reason: "let-go".to_owned(),
+                subject: reason.clone(),
+                message: format!("activities were let go, not sent: {records} ({reason}); the first was {first}"),
+                mend: "nothing is sent of them until they change again; `replay = true` and a longer `hold_days` keep them".to_owned(),
+            });
         }
         for (reason, (records, names)) in &self.nobody {
             let (what, mend) = match *reason {

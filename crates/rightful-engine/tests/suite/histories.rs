@@ -700,3 +700,34 @@ async fn what_came_back_changed_counts_as_changed() {
     office.run().await;
     assert_eq!(office.taken(), ["record d1#won u1"]);
 }
+
+#[tokio::test]
+async fn a_figure_that_no_workflow_has_any_more_is_taken_back_but_not_one_that_is_switched_off() {
+    let mut office = Office::new(PeopleMode::All);
+    office.user("u1", "ann@example.com", true);
+    office.run().await;
+    office.on_team("u1", "OSLO").await;
+    office.deal("d1", Some("u1"), "won", 10);
+    office.run().await;
+    office.taken();
+    office.store.switch(INTEGRATION, &Switch { name: workflow_switch("won"), on: false, by: office.by("ann") }).await.unwrap();
+    office.run().await;
+    assert_eq!(office.taken(), Vec::<String>::new());
+    office.store.switch(INTEGRATION, &Switch { name: workflow_switch("won"), on: true, by: office.by("ann") }).await.unwrap();
+    office.activity().workflows[0].figures[0].name = "closed".into();
+    office.run().await;
+    assert_eq!(office.taken(), ["record d1#closed u1", "remove d1#won"]);
+    assert_eq!((office.run().await.counts.planned, office.taken()), (0, vec![]));
+}
+
+#[tokio::test]
+async fn what_is_let_go_is_one_case_with_its_count() {
+    let mut office = Office::new(PeopleMode::Manual);
+    office.activity().replay = false;
+    office.user("u1", "ann@example.com", true);
+    (1..=7).for_each(|deal| office.deal(&format!("d{deal}"), Some("u1"), "won", 10));
+    office.run().await;
+    let cases = office.store.cases(Some(INTEGRATION), true, None, 10).await.unwrap();
+    let told: Vec<&str> = cases.iter().map(|case| case.case.message.as_str()).collect();
+    assert_eq!(told, ["activities were let go, not sent: 7 (unmapped-owner); the first was Deal d1"]);
+}
