@@ -389,6 +389,7 @@ createdDate = { field = "CloseDate" }
             ),
             (head, with("peple = \"all\""), "unknown key `peple`", "did you mean `people`?"),
             (head, with("match = \"link, emial\""), "`match` cannot hold `emial`", "did you mean `email`?"),
+            (head, with("role = \"ownr\""), "has no role `ownr`", "did you mean `owner`?"),
             (head, with("gates = [\"teams\"]"), "knows no gate `teams`", "did you mean `team`?"),
             (head, with("since = 2026-01-01T00:00:00"), "`since` must be a day, or a moment with its zone", "2026-01-01"),
             (head, with("source_kind = \"account\""), "kind `account` of connection `crm` holds no people", "user"),
@@ -434,7 +435,7 @@ createdDate = { field = "CloseDate" }
         assert!(parse(&users).unwrap().integrations["deals"].policy.activity.as_ref().unwrap().workflows.is_empty());
         let problems = parse(&(users + "people = \"automatic\"\n")).unwrap_err().problems;
         assert!(problems.len() == 1 && problems[0].message.contains("there is no workflow"), "SS-8: {problems:?}");
-        let rep = super::good() + "workflows.won.object = \"customer\"\n";
+        let rep = good() + "workflows.won.object = \"customer\"\n";
         let problems = parse(&rep).unwrap_err().problems;
         assert!(problems.len() == 1 && problems[0].message.contains("it is one of crm-users and crm-activity"), "{problems:?}");
     }
