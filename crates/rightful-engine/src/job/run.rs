@@ -16,8 +16,8 @@ use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
-    AUTOMATIC, Authorship, Digest, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState, Refusal, Run,
-    RunCounts, RunId, RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
+    AUTOMATIC, Authorship, Digest, EntryFilter, EntryId, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState,
+    Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
 };
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
@@ -656,11 +656,23 @@ async fn release(job: &Job, steps: &dyn Steps, team: Option<(&String, &String)>,
         if ended.stopped {
             return Ok(());
         }
-        let job = job.clone();
-        step(steps, "end-team", move || async move {
-            job.store().set_plan_state(&job.fence, planned.plan, PlanState::Applied, None, Some(job.run)).await
-        })
-        .await?;
+        {
+            let job = job.clone();
+            step(steps, "end-team", move || async move {
+                job.store().set_plan_state(&job.fence, planned.plan, PlanState::Applied, None, Some(job.run)).await
+            })
+            .await?;
+        }
+        // What was refused stays a case: planning again would look for it in vain and close it.
+        let refused = {
+            let job = job.clone();
+            step(steps, "refused-team", move || async move { refusals_of(&job).await }).await?
+        };
+        if !refused.is_empty() {
+            ended.notes.extend(refused.iter().map(|why| format!("the team was not taken: {why}")));
+            ended.is_partial();
+            return Ok(());
+        }
     }
     let known = {
         let job = job.clone();
@@ -672,6 +684,14 @@ async fn release(job: &Job, steps: &dyn Steps, team: Option<(&String, &String)>,
         return Ok(());
     }
     credit_known(job, steps, true, true, ended).await
+}
+
+/// What the vendor said to those writes of this run that it refused.
+async fn refusals_of(job: &Job) -> Result<Vec<String>> {
+    let filter =
+        EntryFilter { run: Some(job.run), states: vec![EntryState::NotDone], after: Some(EntryId(0)), limit: 10, ..EntryFilter::default() };
+    let entries = job.store().entries(&filter).await?;
+    Ok(entries.into_iter().map(|entry| entry.note.unwrap_or_else(|| entry.name.clone())).collect())
 }
 
 /// Was everything of the source read wholly once?

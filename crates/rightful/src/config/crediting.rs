@@ -42,7 +42,7 @@ pub(super) fn policy(
     let section = reader.section;
     let text = |setting: &Setting, problems: &mut Problems| text_of(&section.leaves, setting, problems);
     let (source_kind, target_kind) = (text(&keys::PEOPLE_KIND, reader.problems), text(&keys::RECORD_KIND, reader.problems));
-    let role = text(&keys::ROLE, reader.problems);
+    let role = text(&keys::CREDIT_ROLE, reader.problems).map(Role::new);
     let (source, target) = (source?, target?);
     let (source_kinds, target_kinds) = (source.descriptor.kinds_with(&source.settings), target.descriptor.kinds_with(&target.settings));
     let (people_line, record_line) = (line_of(section, &keys::PEOPLE_KIND), line_of(section, &keys::RECORD_KIND));
@@ -58,7 +58,16 @@ pub(super) fn policy(
         });
         return None;
     }
-    let Some((role, accounts)) = credited(records, &target_kinds, role.map(Role::new)) else {
+    if let Some(role) = role.as_ref().filter(|role| records.role(role).is_none()) {
+        let known: Vec<&str> = records.roles.iter().map(|role| role.role.as_str()).collect();
+        reader.problems.push(Problem {
+            line: Some(line_of(section, &keys::CREDIT_ROLE)),
+            message: format!("kind `{}` of connection `{}` has no role `{role}`", records.kind, target.name),
+            mend: near_or_all(role.as_str(), &known),
+        });
+        return None;
+    }
+    let Some((role, accounts)) = credited(records, &target_kinds, role) else {
         reader.problems.push(Problem {
             line: Some(record_line),
             message: format!("connection `{}` does not take users and `{}` under ids of ours", target.name, records.kind),

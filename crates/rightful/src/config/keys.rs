@@ -287,6 +287,9 @@ pub const ACCOUNTS_FLOOR: Setting =
 pub const PEOPLE_KIND: Setting = optional("source_kind", SettingType::Text, Some("user"), "The kind of the source's people.", "user");
 pub const RECORD_KIND: Setting = optional("target_kind", SettingType::Text, Some("record"), "The kind of record written.", "record");
 
+pub const CREDIT_ROLE: Setting =
+    optional("role", SettingType::Text, None, "The role in which records are credited; the kind's first one unless said.", "owner");
+
 /// Further keys of the jobs `crm-users` and `crm-activity`; besides them the tables `account.set` and `workflows`.
 const CREDITS: &[Setting] = &[
     PEOPLE,
@@ -314,7 +317,7 @@ const CREDITS: &[Setting] = &[
     SHRINK_PERCENT,
     PEOPLE_KIND,
     RECORD_KIND,
-    ROLE,
+    CREDIT_ROLE,
 ];
 
 /// Tables of the jobs that credit, whose keys are names: each is read by itself.

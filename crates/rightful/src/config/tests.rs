@@ -465,6 +465,7 @@ createdDate = { field = "CloseDate" }
             ),
             (head, with("peple = \"all\""), "unknown key `peple`", "did you mean `people`?"),
             (head, with("match = \"link, emial\""), "`match` cannot hold `emial`", "did you mean `email`?"),
+            (head, with("role = \"ownr\""), "has no role `ownr`", "did you mean `owner`?"),
             (head, with("gates = [\"teams\"]"), "knows no gate `teams`", "did you mean `team`?"),
             (head, with("since = 2026-01-01T00:00:00"), "`since` must be a day, or a moment with its zone", "2026-01-01"),
             (head, with("source_kind = \"account\""), "kind `account` of connection `crm` holds no people", "user"),

@@ -344,6 +344,8 @@ fn standing(person: &PersonStanding) -> String {
         _ => "has no account",
     };
     match (&person.reason, &person.until) {
+        // That somebody has to be mapped is what having no account means.
+        (Some(reason), _) if reason == "unmapped-owner" => word.to_owned(),
         (Some(reason), Some(until)) => format!("{word}; {reason}: until {until}"),
         _ => word.to_owned(),
     }

@@ -11,9 +11,6 @@ use tokio::process::Command;
 
 use crate::stage::{Ended, ended, program, serve};
 
-/// The integration's name.
-pub const INTEGRATION: &str = "deals";
-
 const CONFIG: &str = r#"store = "rightful.db"
 
 [connections.crm]

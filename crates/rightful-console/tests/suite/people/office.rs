@@ -42,6 +42,7 @@ static DESK: Descriptor = Descriptor {
     account: &[],
     scope: &[],
     sign_in: "A key.",
+    web_sign_in: None,
     kinds: Vec::new,
     open_kinds: None,
     people_file: Some(PeopleFile { columns: &["email", "team_key"], read: rows }),
