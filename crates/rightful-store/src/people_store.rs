@@ -95,6 +95,6 @@ impl PeopleStore for SqliteStore {
     }
 
     async fn oldest_holds(&self) -> Result<Vec<(String, Instant)>> {
-        self.0.read(|tx| work::oldest_holds(tx)).await
+        self.0.read(work::oldest_holds).await
     }
 }

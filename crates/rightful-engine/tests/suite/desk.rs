@@ -15,6 +15,9 @@ pub const RECORD: Kind = Kind::fixed("record");
 pub const OWNER: Role = Role::fixed("owner");
 pub const INTEGRATION: &str = "activity";
 
+/// A row of an administrator's file: id, e-mail address, facts.
+pub type FileRow<'a> = (Option<&'a str>, &'a str, &'a [(&'static str, Value)]);
+
 /// What the vendor holds of one record: whom it is credited to, and its values.
 pub type Held = (String, BTreeMap<String, String>);
 
@@ -354,7 +357,7 @@ impl Office {
     }
 
     /// An administrator's file.
-    pub async fn file(&self, rows: &[(Option<&str>, &str, &[(&'static str, Value)])]) -> u64 {
+    pub async fn file(&self, rows: &[FileRow<'_>]) -> u64 {
         let rows: Vec<PersonRow> = rows
             .iter()
             .map(|(id, email, facts)| {
