@@ -353,6 +353,9 @@ impl SalesScreenConnector {
             return Err(Error::new(ErrorKind::Config, "`company` is empty")
                 .hint("give the account a name of yours: its limits are counted under it"));
         }
+        if settings.text(&EXTERNAL_SYSTEM)?.trim().is_empty() {
+            return Err(Error::new(ErrorKind::Config, "`external_system` is empty").hint("name it as Settings, Mappings does: Salesforce"));
+        }
         let key = secrets.get(&API_KEY)?;
         let batch = bounded(settings, &BATCH, 1, 1000)?;
         let width = bounded(settings, &WIDTH, 1, 15)?;

@@ -280,7 +280,9 @@ impl Office {
 
     /// A user of the CRM: `ann` is Ann Example.
     pub fn user(&self, id: &str, email: &str, active: bool) {
-        let mut user = record(id, &[], &format!("User {id}"));
+        // As a report shows it.
+        let short = id.get(..15).unwrap_or_default();
+        let mut user = record(id, &[("short-id", short)], &format!("User {id}"));
         user.person = Some(Person { emails: vec![email.to_owned()], active, ..Person::default() });
         user.state = if active { State::Active } else { State::Inactive };
         user.values = vec![Value::text(format!("First {id}")), Value::text(format!("Last {id}"))];

@@ -176,9 +176,9 @@ mod tests {
         for (place, job) in keys::JOBS.iter().enumerate() {
             assert_eq!(jobs[place]["properties"]["job"], json!({ "const": job }));
             let credits = jobs[place]["properties"].get("workflows").is_some();
-            assert_eq!((credits, jobs[place]["properties"].get("code").is_some()), (keys::credits(job), !keys::credits(job)), "{job}");
+            assert_eq!((credits, jobs[place]["properties"].get("code").is_some()), (keys::credits(job), *job == "rep-codes"), "{job}");
         }
-        let workflow = &jobs[2]["properties"]["workflows"]["additionalProperties"]["properties"];
+        let workflow = &jobs[3]["properties"]["workflows"]["additionalProperties"]["properties"];
         assert_eq!(workflow["figures"]["additionalProperties"]["properties"]["set"]["type"], json!("object"));
         let alarms = &schema["properties"]["alarms"]["properties"];
         assert_eq!(alarms["webhook"]["properties"]["secret"]["oneOf"].as_array().map(Vec::len), Some(3));

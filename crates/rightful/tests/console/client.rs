@@ -63,7 +63,12 @@ pub struct Client {
 
 impl Client {
     pub fn new(demo: &Demo) -> Self {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let http = reqwest::Client::builder()
+            // Some tests make the console cut a connection off: none is used twice.
+            .pool_max_idle_per_host(0)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { base: demo.console.clone(), cookie: None, http }
     }
 

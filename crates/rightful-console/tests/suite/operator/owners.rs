@@ -35,7 +35,7 @@ async fn pages_of_code_tables_say_that_there_is_none() {
         }
         integrator.get("/integrations").await.says(200, &["rep-codes"]);
         let page = integrator.get("/integrations/rep-codes").await;
-        page.says(200, &["Who is who", "This integration has no code table", "a link between the two people"]);
+        page.says(200, &["Links", "Which user of", "is which user of"]);
         assert!(!page.text().contains("Customer assignments") && !page.body.contains("name=\"code.0\""), "{}", page.text());
         for path in ["history", "history/1/revert", "import", "codes.csv"] {
             let page = integrator.get(&format!("/integrations/rep-codes/{path}")).await;

@@ -103,7 +103,7 @@ async fn ss_17_picks_are_reviewed_before_they_are_saved_and_take_effect_at_the_n
     let answer = desk.post(&mut ada, "/try", &[]).await;
     let run = desk.stage.run_behind(answer.location()).await;
     assert_eq!((run.task, desk.office.taken()), (RunTask::Release, vec!["user u1".to_owned()]));
-    ada.get(answer.location()).await.says(200, &["release", "new account"]);
+    ada.get(answer.location()).await.says(200, &["send what waits and can go now", "new account"]);
     desk.post(&mut ada, "/users/picks", &[("tick", "u1"), ("do", "create")]).await.says(200, &["they are linked to"]);
 }
 

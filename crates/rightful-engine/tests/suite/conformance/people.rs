@@ -282,7 +282,9 @@ async fn what_follows_from_an_outcome_is_one_step_with_it() {
 
     store.settle(fence, image, &[settled(id)], &[], minute(8)).await.unwrap();
     let (credits, known, links) = state().await;
-    assert_eq!(credits, [moved]);
+    // What the target still holds is not forgotten.
+    let held = StillHeld { owner: "u1".into(), values: credit("d1", "t1").values };
+    assert_eq!(credits, [Credit { stands: Some(held), ..moved }]);
     assert_eq!(known, [("u2".to_owned(), vec![fact("email", Value::text("user2@example.com"), How::Sent, 7)])]);
     assert_eq!(links, [link("p1", "u1"), Link { evidence: LinkEvidence::Created, ..link("p2", "u2") }]);
 }
