@@ -206,7 +206,12 @@ impl Office {
     pub fn with(people: PeopleMode, removes: bool) -> Self {
         let base = |kind: Kind| KindSpec { totals: true, changes: Changes::Since, ..KindSpec::read_only(kind) };
         let crm = vec![
-            KindSpec { people: true, open_fields: true, ..base(USER) },
+            KindSpec {
+                people: true,
+                open_fields: true,
+                keys: vec![KeySpec { name: "short-id".into(), unique: true, longest: None }],
+                ..base(USER)
+            },
             KindSpec {
                 open_fields: true,
                 roles: vec![RoleSpec { role: OWNER, many: false, people: USER, key: "id".into(), writable: false }],
