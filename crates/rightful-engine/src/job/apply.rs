@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::StreamExt;
-use rightful_core::{Error, ErrorKind, FieldChange, Kind, Outcome, Result, Target, Write, overheard};
+use rightful_core::{Error, ErrorKind, FieldChange, Kind, Outcome, Result, Settle, Target, Write, overheard};
 use serde::{Deserialize, Serialize};
 
 use super::context::Job;
@@ -30,6 +30,8 @@ pub(crate) struct Sliced {
 struct Item {
     entry: Entry,
     change: Change,
+    /// The answer to an earlier attempt was lost, and nothing told its fate.
+    doubted: bool,
 }
 
 /// What one batch left undecided.
@@ -74,8 +76,10 @@ pub(crate) async fn apply_slice(job: Job, plan: PlanId, after: i64) -> Result<Sl
         job.failpoint("before-intend");
         store.intend(&job.fence, &repeated).await?;
         job.failpoint("after-intend");
-        repeated.iter_mut().for_each(|entry| entry.attempts += 1);
-        items.extend(repeated.into_iter().map(|entry| Item { change: by_number[&entry.change].clone(), entry }));
+        for mut entry in repeated {
+            entry.attempts += 1;
+            items.push(Item { change: by_number[&entry.change].clone(), doubted: stays_doubted(&job, &entry.kind)?, entry });
+        }
     }
 
     // What was never begun. Intents of a slice are one transaction: either all of them are there or none is.
@@ -145,7 +149,7 @@ async fn begin(job: &Job, plan: PlanId, changes: &[&Change]) -> Result<Vec<Item>
         .into_iter()
         .zip(changes)
         .filter(|(entry, _)| !stale.contains(&entry.change) && !is_noted(entry))
-        .map(|(entry, change)| Item { entry, change: (*change).clone() })
+        .map(|(entry, change)| Item { entry, change: (*change).clone(), doubted: false })
         .collect())
 }
 
@@ -183,6 +187,20 @@ fn is_noted(entry: &Entry) -> bool {
 fn true_of(job: &Job, entry: &Entry) -> Vec<Consequence> {
     let Some(activity) = &job.layout.activity else { return Vec::new() };
     consequences(entry, &job.integration.policy.source.connection, &activity.people, job.now())
+}
+
+/// May an attempt whose answer was lost have been applied all the same, because nothing of this kind is read back?
+fn stays_doubted(job: &Job, kind: &Kind) -> Result<bool> {
+    Ok(job.target_kind(kind)?.settle == Settle::Repeat)
+}
+
+/// The attempt was not applied; whether an earlier one was, whose answer was lost, nobody knows.
+fn not_done(job: &Job, item: &Item, state: EntryState, note: &str) -> Settled {
+    if !item.doubted {
+        return remark(&item.entry, state, note);
+    }
+    let note = format!("{note}; the answer to an attempt before this one was lost, and it may be applied");
+    Settled { consequences: doubts_of(job, &item.entry), ..remark(&item.entry, EntryState::Disputed, &note) }
 }
 
 /// One change as the connector takes it.
@@ -223,13 +241,13 @@ async fn send(job: &Job, mut items: Vec<Item>) -> Result<Option<String>> {
                 next.push(item);
                 continue;
             }
-            record(job, &item.change.kind, vec![remark(&item.entry, EntryState::NotDone, &note)], Vec::new()).await?;
+            record(job, &item.change.kind, vec![not_done(job, &item, EntryState::NotDone, &note)], Vec::new()).await?;
             stopped.get_or_insert(note);
         }
         let changes: HashMap<i64, Change> = unknown.iter().map(|item| (item.change.number, item.change.clone())).collect();
         for entry in settle(job, unknown.into_iter().map(|item| item.entry).collect(), &changes).await?.again {
             if entry.attempts < ATTEMPTS && stopped.is_none() {
-                next.push(Item { change: changes[&entry.change].clone(), entry });
+                next.push(Item { change: changes[&entry.change].clone(), doubted: stays_doubted(job, &entry.kind)?, entry });
             } else {
                 let fate = if entry.carry.is_some() { "the next run sends it again" } else { "it is not applied" };
                 let note = format!("its answer was lost {} times over, and {fate}", entry.attempts);
@@ -346,12 +364,12 @@ async fn write_batch(job: &Job, batch: Vec<Item>) -> Result<Rest> {
                     rest.wait = rest.wait.max(error.wait());
                     rest.again.push((item, told(&error)));
                 }
-                ErrorKind::Conflict => settled.push(remark(&item.entry, EntryState::Stale, &told(&error))),
+                ErrorKind::Conflict => settled.push(not_done(job, &item, EntryState::Stale, &told(&error))),
                 kind => {
                     if matches!(kind, ErrorKind::Unauthenticated | ErrorKind::Config | ErrorKind::Unsupported) {
                         rest.stopped = Some(told(&error));
                     }
-                    settled.push(remark(&item.entry, EntryState::NotDone, &told(&error)));
+                    settled.push(not_done(job, &item, EntryState::NotDone, &told(&error)));
                     refused.push((item, told(&error)));
                 }
             },

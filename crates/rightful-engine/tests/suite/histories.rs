@@ -646,6 +646,25 @@ async fn a_write_whose_answer_never_came_is_made_good_by_the_next_run_whatever_b
 }
 
 #[tokio::test]
+async fn a_refusal_after_a_lost_answer_does_not_tell_that_nothing_was_applied() {
+    for fault in [Fault::LostApplied, Fault::LostUnapplied] {
+        let office = Office::new(PeopleMode::All);
+        office.user("u1", "ann@example.com", true);
+        office.run().await;
+        office.on_team("u1", "OSLO").await;
+        office.deal("d1", Some("u1"), "won", 10);
+        office.desk.inside().faults = vec![Some(fault), Some(Fault::Refused)].into();
+        assert_eq!(office.run().await.outcome, RunOutcome::Partial);
+        assert_eq!(office.credits().await[0].state, CreditState::Unsure);
+        office.taken();
+        office.crm.remove(&DEAL, "d1");
+        office.run().await;
+        assert_eq!((office.taken(), office.credits().await), (vec!["remove d1#won".to_owned()], vec![]));
+        assert!(office.desk.inside().records.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_gate_that_closes_after_a_plan_was_saved_keeps_it_from_being_sent() {
     let office = Office::new(PeopleMode::All);
     office.user("u1", "ann@example.com", true);
