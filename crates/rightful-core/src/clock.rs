@@ -155,6 +155,12 @@ impl HeldClock {
             moves
         });
     }
+
+    /// Waits until it shows this time or a later one.
+    pub async fn reaches(&self, due: Instant) {
+        // It ends by an error only without a sender, and this is one.
+        let _ = self.now.subscribe().wait_for(|now| *now >= due).await;
+    }
 }
 
 #[async_trait]
@@ -170,8 +176,7 @@ impl Clock for HeldClock {
             tokio::task::yield_now().await;
             return;
         }
-        // It ends by an error only without a sender, and this is one.
-        let _ = self.now.subscribe().wait_for(|now| *now >= due).await;
+        self.reaches(due).await;
     }
 }
 
