@@ -34,6 +34,8 @@ pub struct Inside {
     pub refuses: BTreeSet<String>,
     /// Items that came again unchanged, though their answer was given.
     pub needless: Vec<String>,
+    /// Users that were refused since another one has their e-mail address, whose answer was lost.
+    pub clashes: BTreeSet<String>,
 }
 
 impl Inside {
@@ -104,14 +106,18 @@ impl Desk {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has another user the e-mail address that this one is to have? Only where nobody could know.
+    fn clashes(inside: &mut Inside, kind: &Kind, write: &Write) -> bool {
+        let Target::Id(id) = &write.target else { return false };
+        let email = values(write).get("email").cloned().unwrap_or_default();
+        let mut others = inside.users.iter().filter(|(known, user)| known.as_str() != id.as_str() && user.get("email") == Some(&email));
+        let Some((other, _)) = others.next().filter(|_| *kind == USER) else { return false };
+        assert!(inside.lost.contains(other), "{id} and {other} are two users with one e-mail address");
+        inside.clashes.insert(id.to_string());
+        true
+    }
+
     fn take(inside: &mut Inside, kind: &Kind, write: &Write) -> RecordId {
-        let values = |write: &Write| {
-            let value = |(field, change): &(FieldName, FieldChange)| match change {
-                FieldChange::Set(value) => (field.to_string(), value.to_string()),
-                FieldChange::Clear => (field.to_string(), String::new()),
-            };
-            write.values.iter().map(value).collect::<BTreeMap<_, _>>()
-        };
         match &write.target {
             Target::Removed(id) => {
                 let there = inside.records.remove(id.as_str()).is_some();
@@ -119,9 +125,6 @@ impl Desk {
                 id.clone()
             }
             Target::Id(id) if *kind == USER => {
-                let email = values(write).get("email").cloned().unwrap_or_default();
-                let other = inside.users.iter().find(|(known, user)| known.as_str() != id.as_str() && user.get("email") == Some(&email));
-                assert!(other.is_none(), "{id} and {other:?} are two users with one e-mail address");
                 let known = inside.users.entry(id.to_string()).or_default();
                 let before = known.clone();
                 known.extend(values(write));
@@ -139,6 +142,14 @@ impl Desk {
             Target::New => panic!("ids are ours"),
         }
     }
+}
+
+fn values(write: &Write) -> BTreeMap<String, String> {
+    let value = |(field, change): &(FieldName, FieldChange)| match change {
+        FieldChange::Set(value) => (field.to_string(), value.to_string()),
+        FieldChange::Clear => (field.to_string(), String::new()),
+    };
+    write.values.iter().map(value).collect()
 }
 
 #[async_trait]
@@ -161,7 +172,7 @@ impl Connector for Desk {
         let one = |write: &Write| {
             let lost = || Outcome::Unknown(Error::new(ErrorKind::Unavailable, "the connection broke off"));
             let (Target::Id(id) | Target::Removed(id)) = &write.target else { panic!("ids are ours") };
-            if inside.refuses.contains(id.as_str()) {
+            if inside.refuses.contains(id.as_str()) || Self::clashes(&mut inside, kind, write) {
                 return Outcome::NotDone(Error::new(ErrorKind::Rejected, "no").hint("mend it"));
             }
             match inside.faults.pop_front().flatten() {
