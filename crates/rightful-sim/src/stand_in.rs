@@ -7,14 +7,14 @@ use std::sync::Arc;
 use crate::Simulator;
 use crate::world::World;
 
-/// One thing a client signs in with. Its key is the connection setting that takes it.
+/// One thing a client signs in with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The setting's key: `api_key`.
+    /// What it is called: `api_key`.
     pub key: &'static str,
-    /// Is the setting a secret?
+    /// Is it a secret?
     pub secret: bool,
-    /// Used where nobody chooses another.
+    /// Used where nobody chooses another; empty: there is none then.
     pub default: &'static str,
 }
 
@@ -23,8 +23,10 @@ pub struct Credential {
 pub struct StandIn {
     /// The vendor's id: `skynamo`.
     pub vendor: &'static str,
-    /// What clients sign in with.
+    /// What a connection signs in with; each key is that of a connection setting.
     pub credentials: &'static [Credential],
+    /// What other clients may sign in with, and no connection does.
+    pub foreign: &'static [Credential],
     /// Further settings a connection to it needs, by key.
     pub settings: &'static [(&'static str, &'static str)],
     /// Makes a simulator that holds the vendor's share of a world.
@@ -44,7 +46,7 @@ impl fmt::Debug for StandIn {
 /// ```
 /// use rightful_sim::{Credential, Credentials};
 /// const KEYS: &[Credential] = &[Credential { key: "api_key", secret: true, default: "sandbox" }];
-/// let mut credentials = Credentials::new(KEYS);
+/// let mut credentials = Credentials::new(KEYS.iter());
 /// assert!(credentials.set("api_key", "a&b") && !credentials.set("api_kye", "x"));
 /// assert_eq!(credentials.value("api_key"), "a&b");
 /// ```
@@ -52,9 +54,14 @@ impl fmt::Debug for StandIn {
 pub struct Credentials(BTreeMap<&'static str, String>);
 
 impl Credentials {
+    /// The defaults of a stand-in.
+    pub fn of(stand_in: &StandIn) -> Self {
+        Self::new(stand_in.credentials.iter().chain(stand_in.foreign))
+    }
+
     /// The defaults.
-    pub fn new(credentials: &[Credential]) -> Self {
-        Self(credentials.iter().map(|credential| (credential.key, credential.default.to_owned())).collect())
+    pub fn new<'a>(credentials: impl Iterator<Item = &'a Credential>) -> Self {
+        Self(credentials.map(|credential| (credential.key, credential.default.to_owned())).collect())
     }
 
     /// Chooses another value; false where there is no such key.

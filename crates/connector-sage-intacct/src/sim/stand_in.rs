@@ -20,6 +20,7 @@ pub static STAND_IN: StandIn = StandIn {
         Credential { key: "user_id", secret: false, default: "ws_rightful" },
         Credential { key: "user_password", secret: true, default: "user-secret" },
     ],
+    foreign: &[],
     settings: &[("entity", "top")],
     simulator,
     curl,
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn a_company_holds_the_worlds_customers_and_people() {
         let world = World::invent(2, World::CUSTOMERS);
-        let dump = simulator(&world, &Credentials::new(STAND_IN.credentials)).dump();
+        let dump = simulator(&world, &Credentials::of(&STAND_IN)).dump();
         let customers = rows(&dump, "customers");
         assert_eq!(customers.len(), World::CUSTOMERS);
         let mut moments: BTreeMap<String, usize> = BTreeMap::new();
@@ -155,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_printed_request_is_answered_also_with_odd_credentials() {
-        let mut credentials = Credentials::new(STAND_IN.credentials);
+        let mut credentials = Credentials::of(&STAND_IN);
         for (key, value) in [
             ("sender_id", "Send & Co"),
             ("sender_password", "a<b>&'c\""),

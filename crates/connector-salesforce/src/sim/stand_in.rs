@@ -17,6 +17,11 @@ pub static STAND_IN: StandIn = StandIn {
         Credential { key: "client_secret", secret: true, default: "sandbox-salesforce-secret" },
         Credential { key: "refresh_token", secret: true, default: "5Aep861.sandbox.refresh.token" },
     ],
+    foreign: &[
+        Credential { key: "password", secret: true, default: "sandbox-password" },
+        Credential { key: "access_token", secret: true, default: "" },
+        Credential { key: "public_key", secret: false, default: "" },
+    ],
     settings: &[],
     simulator,
     curl,
@@ -26,11 +31,15 @@ pub static STAND_IN: StandIn = StandIn {
 const BIG_TABLE: usize = 5_000;
 
 fn simulator(world: &World, credentials: &Credentials) -> Arc<dyn Simulator> {
+    let chosen = |key: &str| Some(credentials.value(key)).filter(|value| !value.is_empty()).map(str::to_owned);
     Arc::new(SalesforceSim::new(Options {
         client_id: credentials.value("client_id").to_owned(),
         client_secret: credentials.value("client_secret").to_owned(),
         callbacks: vec!["http://localhost:1717/OauthRedirect".into(), "http://localhost:8917/callback".into()],
         refresh_token: Some(credentials.value("refresh_token").to_owned()),
+        password: Some(credentials.value("password").to_owned()),
+        access_token: chosen("access_token"),
+        public_key: chosen("public_key"),
         seed: seed(world),
         ..Options::default()
     }))
@@ -91,7 +100,7 @@ mod tests {
     #[test]
     fn an_organisation_holds_the_worlds_customers_with_their_first_owners() {
         let world = World::invent(4, 300);
-        let dump = simulator(&world, &Credentials::new(STAND_IN.credentials)).dump();
+        let dump = simulator(&world, &Credentials::of(&STAND_IN)).dump();
         let rows = |object: &str| dump["objects"][object].as_array().unwrap().clone();
         let users: HashMap<String, String> = rows("User")
             .iter()
@@ -110,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_credentials_chosen_at_start_are_in_the_first_request() {
-        let mut credentials = Credentials::new(STAND_IN.credentials);
+        let mut credentials = Credentials::of(&STAND_IN);
         assert!(credentials.set("client_id", "o'hara@example.com") && credentials.set("client_secret", "a&b<c>'d"));
         let arguments = curl("http://127.0.0.1:1", &credentials);
         assert!(arguments.contains(&"client_secret=a&b<c>'d".to_owned()), "{arguments:?}");

@@ -12,6 +12,7 @@ use super::{ApiKey, Company, Options, SalesScreenSim, seed};
 pub static STAND_IN: StandIn = StandIn {
     vendor: "salesscreen",
     credentials: &[Credential { key: "api_key", secret: true, default: "sandbox-salesscreen-key" }],
+    foreign: &[],
     settings: &[("company", "acme"), ("team_keys", "OSLO-FIELD, BERGEN-FIELD")],
     simulator,
     curl,
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn a_company_holds_the_worlds_people() {
         let world = World::invent(4, 30);
-        let dump = simulator(&world, &Credentials::new(STAND_IN.credentials)).dump();
+        let dump = simulator(&world, &Credentials::of(&STAND_IN)).dump();
         let users = dump["users"].as_array().unwrap();
         let emails: Vec<&str> = users.iter().map(|user| user["email"].as_str().unwrap()).collect();
         let people: Vec<String> = world.people.iter().map(|person| person.email.to_lowercase()).collect();
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_first_request_names_the_key_chosen_at_start() {
-        let mut credentials = Credentials::new(STAND_IN.credentials);
+        let mut credentials = Credentials::of(&STAND_IN);
         assert!(credentials.set("api_key", "a&b<c>'d"));
         let arguments = curl("http://127.0.0.1:1/api/v1", &credentials);
         assert!(arguments.contains(&"apiKey: a&b<c>'d".to_owned()), "{arguments:?}");

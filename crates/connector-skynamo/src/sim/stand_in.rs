@@ -15,6 +15,7 @@ pub static STAND_IN: StandIn = StandIn {
         Credential { key: "instance", secret: false, default: "acme" },
         Credential { key: "api_key", secret: true, default: "sandbox-skynamo-key" },
     ],
+    foreign: &[],
     settings: &[],
     simulator,
     curl,
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn an_instance_holds_the_worlds_customers_with_their_owners() {
         let world = World::invent(4, 300);
-        let sim = simulator(&world, &Credentials::new(STAND_IN.credentials));
+        let sim = simulator(&world, &Credentials::of(&STAND_IN));
         let dump = sim.dump();
         let users: HashMap<i64, &str> = dump["users"]
             .as_array()
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_credentials_chosen_at_start_are_the_ones_that_work() {
-        let mut credentials = Credentials::new(STAND_IN.credentials);
+        let mut credentials = Credentials::of(&STAND_IN);
         assert!(credentials.set("instance", "o'hara@example.com") && credentials.set("api_key", "a&b<c>'d"));
         let arguments = curl("http://127.0.0.1:1/v1", &credentials);
         assert!(arguments.contains(&"x-api-client: o'hara@example.com".to_owned()), "{arguments:?}");

@@ -34,7 +34,7 @@ pub struct Typed<'a> {
 /// `Config`: what was typed, and the nearest thing it can be.
 pub fn choices(stand_ins: &[&StandIn], typed: Typed<'_>) -> Result<BTreeMap<&'static str, Choice>> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let defaults = |stand_in: &&StandIn| Choice { address, faults: String::new(), credentials: Credentials::new(stand_in.credentials) };
+    let defaults = |stand_in: &&StandIn| Choice { address, faults: String::new(), credentials: Credentials::of(stand_in) };
     let mut choices: BTreeMap<&'static str, Choice> = stand_ins.iter().map(|stand_in| (stand_in.vendor, defaults(stand_in))).collect();
     for_all_then_one(stand_ins, typed.listen, "--listen", |vendor, text| {
         let (first, port) = listen(text)?;
@@ -64,7 +64,7 @@ pub fn choices(stand_ins: &[&StandIn], typed: Typed<'_>) -> Result<BTreeMap<&'st
         }
         let taken = choices.get_mut(stand_in.vendor).is_some_and(|choice| choice.credentials.set(key, value));
         if !taken {
-            let known = stand_in.credentials.iter().map(|credential| credential.key);
+            let known = stand_in.credentials.iter().chain(stand_in.foreign).map(|credential| credential.key);
             return Err(wrong(format!("--credential: {vendor} has no `{key}`"), meant(key, known)));
         }
     }
@@ -148,6 +148,7 @@ mod tests {
                 Credential { key: "api_key", secret: true, default: "sandbox" },
                 Credential { key: "instance", secret: false, default: "demo" },
             ],
+            foreign: &[Credential { key: "access_token", secret: true, default: "" }],
             settings: &[],
             simulator: |_, _| unreachable!("nothing is started here"),
             curl: |_, _| Vec::new(),
@@ -163,8 +164,8 @@ mod tests {
         let typed = Typed { listen: &listen, faults: &faults, credentials: &credentials };
         let choices = choices(&[&ACME, &BRACK], typed).map_err(|error| format!("{error}; {}", error.mend().unwrap_or_default()))?;
         let told = |choice: &Choice| {
-            let (key, instance) = (choice.credentials.value("api_key"), choice.credentials.value("instance"));
-            format!("{} [{}] {key} {instance}", choice.address, choice.faults)
+            let [key, instance, token] = ["api_key", "instance", "access_token"].map(|key| choice.credentials.value(key));
+            format!("{} [{}] {key} {instance}{token}", choice.address, choice.faults)
         };
         Ok(choices.values().map(told).collect())
     }
@@ -184,8 +185,8 @@ mod tests {
             (
                 &[],
                 &["/10:drop", "brack-water=1:html;2:500"],
-                &["acme.api_key=a&b<c>'=d", "brack-water.instance=o'hara@example.com"],
-                ["127.0.0.1:0 [/10:drop] a&b<c>'=d demo", "127.0.0.1:0 [1:html;2:500] sandbox o'hara@example.com"],
+                &["acme.api_key=a&b<c>'=d", "acme.access_token=+00D", "brack-water.instance=o'hara@example.com"],
+                ["127.0.0.1:0 [/10:drop] a&b<c>'=d demo+00D", "127.0.0.1:0 [1:html;2:500] sandbox o'hara@example.com"],
             ),
         ] {
             assert_eq!(chosen(listen, faults, credentials).unwrap(), expected, "{listen:?} {faults:?} {credentials:?}");

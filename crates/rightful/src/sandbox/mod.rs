@@ -151,6 +151,12 @@ impl Served {
         std::iter::once((address, self.running.base_url())).chain(credentials).chain(settings).collect()
     }
 
+    /// What clients sign in with.
+    fn credentials(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = self.stand_in.credentials.iter().chain(self.stand_in.foreign);
+        all.map(|one| (one.key, self.credentials.value(one.key))).filter(|(_, value)| !value.is_empty())
+    }
+
     /// A line for the shell that shows a first answer.
     fn curl(&self) -> String {
         let arguments = (self.stand_in.curl)(&self.running.base_url(), &self.credentials);
@@ -160,8 +166,7 @@ impl Served {
     fn json(&self) -> Json {
         let connection: serde_json::Map<String, Json> =
             self.connection().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
-        let credentials: serde_json::Map<String, Json> =
-            self.stand_in.credentials.iter().map(|one| (one.key.to_owned(), self.credentials.value(one.key).into())).collect();
+        let credentials: serde_json::Map<String, Json> = self.credentials().map(|(key, value)| (key.to_owned(), value.into())).collect();
         json!({ "vendor": self.stand_in.vendor, "name": self.descriptor.name, "base_url": self.running.base_url(), "origin": self.running.origin(),
                 "host": self.running.address().ip().to_string(), "port": self.running.address().port(), "credentials": credentials,
                 "connection": connection, "inspect": format!("{}/_sim/", self.running.origin()), "curl": self.curl() })
@@ -171,6 +176,13 @@ impl Served {
         let mut text = format!("\n{}\n", self.descriptor.name);
         for (key, value) in self.connection() {
             let _ = writeln!(text, "  {key:<16} {value}");
+        }
+        for one in self.stand_in.foreign {
+            match self.credentials.value(one.key) {
+                "" => {}
+                value if value.contains('\n') => drop(writeln!(text, "  {:<16} (as chosen)", one.key)),
+                value => drop(writeln!(text, "  {:<16} {value}", one.key)),
+            }
         }
         let _ = writeln!(text, "  {:<16} {}/_sim/", "look inside", self.running.origin());
         let _ = writeln!(text, "  try: {}", self.curl());

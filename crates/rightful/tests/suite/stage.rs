@@ -299,7 +299,7 @@ pub fn due_in(world: &World) -> (BTreeMap<String, Vec<String>>, BTreeMap<String,
 
 /// A simulator with its share of a world, and with these credentials besides its own.
 pub async fn serve(stand_in: &StandIn, world: &World, given: &[(&str, &str)]) -> RunningSim {
-    let mut credentials = Credentials::new(stand_in.credentials);
+    let mut credentials = Credentials::of(stand_in);
     for (key, value) in given {
         assert!(credentials.set(key, *value), "{key} is no credential");
     }

@@ -49,7 +49,7 @@ impl Town {
         // The two that the town's story is about, whatever else is compiled in.
         let both = registry::stand_ins().filter(|(stand_in, _)| matches!(stand_in.vendor, "sage-intacct" | "skynamo"));
         for (stand_in, descriptor) in both {
-            let credentials = Credentials::new(stand_in.credentials);
+            let credentials = Credentials::of(stand_in);
             let witness = Witness::new((stand_in.simulator)(&world, &credentials), clock.clone());
             let running = SimHost::start(SimOptions::new(witness.clone())).await.unwrap();
             // So that nothing in it is dated by the wall clock.
