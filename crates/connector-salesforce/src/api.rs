@@ -129,11 +129,16 @@ impl Api {
         Ok(parsed::<wire::Answer<'_>>(&response).map_err(|error| error.operation(operation))?.total_size)
     }
 
-    /// One field of the only row of a query.
-    pub async fn one(&self, operation: &'static str, sight: Sight, query: &Query, field: &str) -> Result<Option<String>> {
+    /// One field of the rows on the first page of a query.
+    pub async fn texts(&self, operation: &'static str, sight: Sight, query: &Query, field: &str) -> Result<Vec<String>> {
         let response = self.query(operation, sight, query).await?;
         let answer: wire::Answer<'_> = parsed(&response).map_err(|error| error.operation(operation))?;
-        Ok(answer.records.first().and_then(|row| row.text(field)).map(std::borrow::Cow::into_owned))
+        Ok(answer.records.iter().filter_map(|row| row.text(field)).map(std::borrow::Cow::into_owned).collect())
+    }
+
+    /// One field of the only row of a query.
+    pub async fn one(&self, operation: &'static str, sight: Sight, query: &Query, field: &str) -> Result<Option<String>> {
+        Ok(self.texts(operation, sight, query, field).await?.into_iter().next())
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, operation: &'static str, url: rightful_core::Url) -> Result<T> {

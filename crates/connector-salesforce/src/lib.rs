@@ -153,6 +153,15 @@ const SERVICE_USERS: Setting = Setting {
     example: "integration@acme.example",
 };
 
+const FROZEN_OWNERS: Setting = Setting {
+    key: "frozen_owners",
+    takes: SettingType::Bool,
+    required: false,
+    default: Some("false"),
+    about: "Give records to users who are frozen: active, but kept from signing in.",
+    example: "false",
+};
+
 const PAGE_SIZE: Setting = Setting {
     key: "page_size",
     takes: SettingType::Integer,
@@ -244,6 +253,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
         OBJECTS,
         ACCOUNT_CODE,
         SERVICE_USERS,
+        FROZEN_OWNERS,
         PAGE_SIZE,
         RANGES,
         BULK_FROM,
@@ -502,6 +512,12 @@ impl SalesforceConnector {
             lookback: TimeDelta::seconds(i64::try_from(seconds).unwrap_or_default()),
             services: Arc::new(listed(settings.optional_text(&SERVICE_USERS)?)),
         };
-        Ok(Self { version, share, kinds, writer: write::Writer { reader: reader.clone() }, reader })
+        Ok(Self {
+            version,
+            share,
+            kinds,
+            writer: write::Writer { reader: reader.clone(), frozen_owners: settings.bool(&FROZEN_OWNERS)? },
+            reader,
+        })
     }
 }

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sees_only_themself_is_told() {
+    fn ss_21_who_sees_only_themself_is_told() {
         for (seen, permission, wanted) in [
             (1, Some("true"), Verdict::Fail),
             (0, None, Verdict::Fail),

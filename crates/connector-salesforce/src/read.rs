@@ -329,7 +329,7 @@ fn marked(mark: &Mark) -> Result<Instant> {
 }
 
 /// Which values go into one query: first and one past the last of each.
-fn chunks(values: &[Literal]) -> Vec<(usize, usize)> {
+pub fn chunks(values: &[Literal]) -> Vec<(usize, usize)> {
     let mut chunks = Vec::new();
     let (mut from, mut length) = (0, 0);
     for (at, value) in values.iter().enumerate() {

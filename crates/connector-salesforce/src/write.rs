@@ -1,7 +1,9 @@
 //! Writing owners: up to 200 records per call, one result each, and the truth about every one afterwards.
 //!
 //! - Before anything is sent the records and their new owners are read (SF-5): whoever moved a record meanwhile is not written over, and nobody
-//!   gets records who is not active. One query each per batch.
+//!   gets records who is not active, or frozen: `IsActive` stays true for these, `UserLogin` shows it
+//!   [<https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_userlogin.htm>]. One query each per
+//!   batch.
 //! - A collection is not all or nothing: each record has its own result, in order
 //!   [<https://developer.salesforce.com/docs/atlas.en-us.236.0.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm>].
 //! - Records that somebody held locked are sent once more, together.
@@ -12,16 +14,20 @@ use std::collections::BTreeSet;
 
 use rightful_core::{Error, ErrorKind, Kind, Outcome, Owner, Record, RecordId, Result, State, Target, Write};
 
+use crate::api::Sight;
 use crate::ids::SfId;
 use crate::inspect::{Refusal, item_error};
 use crate::objects::{OWNER, Object, USER};
-use crate::read::Reader;
+use crate::read::{Reader, chunks};
+use crate::soql::{Comparison, Condition, Literal, Name, OneOrMore, Query, Select};
 use crate::wire;
 
 /// How one connection writes.
 #[derive(Clone, Debug)]
 pub struct Writer {
     pub reader: Reader,
+    /// May records be given to users who are frozen? Then nobody asks who is.
+    pub frozen_owners: bool,
 }
 
 /// One write that will be sent.
@@ -71,15 +77,39 @@ impl Writer {
         let people: BTreeSet<&SfId> = items.iter().map(|item| &item.to).collect();
         let people: Vec<RecordId> = people.into_iter().map(|id| RecordId::new(id.as_str())).collect();
         let users = self.reader.object(&USER)?;
-        let (records, users) = futures::future::try_join(self.present(object, &items), self.reader.now(users, &people)).await?;
+        let (records, users, frozen) =
+            futures::future::try_join3(self.present(object, &items), self.reader.now(users, &people), self.frozen(&people)).await?;
         let mut wanted = Vec::with_capacity(items.len());
         for item in items {
-            match judged(object, &item, &records, &users) {
+            match judged(object, &item, &records, &users, &frozen) {
                 None => wanted.push(item),
                 Some(outcome) => outcomes[item.place] = Some(outcome),
             }
         }
         Ok(wanted)
+    }
+
+    /// Which of these users are frozen. Nobody, as far as we know, where we may not see it.
+    async fn frozen(&self, people: &[RecordId]) -> Result<BTreeSet<SfId>> {
+        let mut frozen = BTreeSet::new();
+        if self.frozen_owners {
+            return Ok(frozen);
+        }
+        let (user, is_frozen) = (Name::known("UserId"), Name::known("IsFrozen"));
+        let ids: Vec<Literal> = people.iter().filter_map(|id| SfId::parse(id.as_str())).map(|id| Literal::id(&id)).collect();
+        for (from, to) in chunks(&ids) {
+            let Some(some) = OneOrMore::of(ids[from..to].to_vec()) else { continue };
+            let query = Query::new(Select::Fields(vec![user.clone()]), Name::known("UserLogin"))
+                .and(Condition::Compare(is_frozen.clone(), Comparison::Is, Literal::boolean(true)))
+                .and(Condition::In(user.clone(), some));
+            match self.reader.api.texts("frozen users", Sight::Present, &query, user.as_str()).await {
+                Ok(found) => frozen.extend(found.iter().filter_map(|id| SfId::parse(id))),
+                // The object is not there for who may not manage users.
+                Err(error) if matches!(error.kind(), ErrorKind::Config | ErrorKind::Forbidden | ErrorKind::NotFound) => return Ok(frozen),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(frozen)
     }
 
     async fn present(&self, object: &Object, items: &[Item]) -> Result<Vec<Record>> {
@@ -165,7 +195,7 @@ fn find<'a>(records: &'a [Record], id: &SfId) -> Option<&'a Record> {
 }
 
 /// What is known of an item before anything is sent; `None`: it is to be sent.
-fn judged(object: &Object, item: &Item, records: &[Record], users: &[Record]) -> Option<Outcome> {
+fn judged(object: &Object, item: &Item, records: &[Record], users: &[Record], frozen: &BTreeSet<SfId>) -> Option<Outcome> {
     let refuse = |kind, message: String, hint: &str| {
         Some(Outcome::NotDone(Error::new(kind, message).context(format!("{} {}", object.kind, item.id)).hint(hint)))
     };
@@ -188,6 +218,9 @@ fn judged(object: &Object, item: &Item, records: &[Record], users: &[Record]) ->
         return refuse(ErrorKind::Rejected, "a converted lead cannot be changed".to_owned(), "change the contact it became");
     }
     match find(users, &item.to).and_then(|user| user.person.as_ref()) {
+        Some(person) if person.active && frozen.contains(&item.to) => {
+            refuse(ErrorKind::Rejected, format!("user {} is frozen", item.to), "choose another user, or set `frozen_owners = true`")
+        }
         Some(person) if person.active => None,
         Some(_) => refuse(ErrorKind::Rejected, format!("user {} is not active", item.to), "choose an active user"),
         None => refuse(
@@ -311,11 +344,15 @@ mod tests {
         let (one, two, three) = (user(1), user(2), user(3));
         let owned_by = |id: &SfId| Owner::Known(vec![id.to_string()]);
         let person = |active| Some(Person { active, ..Person::default() });
-        let users = [record(one.as_str(), Owner::Unseen, person(true)), record(two.as_str(), Owner::Unseen, person(false))];
+        let users = [
+            record(one.as_str(), Owner::Unseen, person(true)),
+            record(two.as_str(), Owner::Unseen, person(false)),
+            record(user(5).as_str(), Owner::Unseen, person(true)),
+        ];
         let kind = |from: Option<&SfId>, to: &SfId, records: &[Record]| {
             let from = from.map(|id| vec![id.to_string()]);
             let item = Item { place: 0, id: SfId::parse(RECORD).unwrap(), from, to: to.clone() };
-            match judged(&account(), &item, records, &users) {
+            match judged(&account(), &item, records, &users, &BTreeSet::from([user(5)])) {
                 None => "sent".to_owned(),
                 Some(Outcome::NotDone(error)) => error.kind().to_string(),
                 Some(other) => format!("{other:?}"),
@@ -331,6 +368,8 @@ mod tests {
             (Some(&three), &one, Vec::new(), "not-found"),
             (Some(&three), &two, stands(owned_by(&three)), "rejected"),
             (Some(&three), &user(4), stands(owned_by(&three)), "rejected"),
+            (Some(&three), &user(5), stands(owned_by(&three)), "rejected"),
+            (Some(&three), &user(5), stands(owned_by(&user(5))), "Unchanged"),
         ] {
             assert_eq!(kind(from, to, &records), wanted, "{from:?} {to:?} {records:?}");
         }

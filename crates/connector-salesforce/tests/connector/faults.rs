@@ -151,13 +151,13 @@ fn of_first(town: &Town, count: usize) -> Vec<rightful_core::Write> {
 async fn a_locked_row_is_sent_once_more_since_its_refusal_is_certain_and_no_third_time() {
     let town = Town::signed_in(accounts(3), Switches::default(), &[]).await;
     let batch = of_first(&town, 3);
-    town.fault(2, "locked-row");
+    town.fault(3, "locked-row");
     assert_eq!(told(&town.line.write("account", &batch).await.unwrap()), ["done"; 3]);
     assert_eq!(town.line.patches().len(), 2);
 
     let town = Town::signed_in(accounts(3), Switches::default(), &[]).await;
     let batch = of_first(&town, 3);
-    let patch = town.sim.next_number() + 2;
+    let patch = town.sim.next_number() + 3;
     town.sim.set_faults(&format!("{patch}-{}:locked-row", patch + 1)).unwrap();
     let outcomes = town.line.write("account", &batch).await.unwrap();
     assert_eq!((told(&outcomes), town.line.patches().len()), (vec!["not done: unavailable".to_owned(); 3], 2));
@@ -213,7 +213,7 @@ async fn a_lost_answer_is_looked_into_and_the_write_is_not_repeated() {
     {
         let town = Town::signed_in(accounts(1), Switches::default(), &[]).await;
         let batch = of_first(&town, 1);
-        town.fault(2, fault);
+        town.fault(3, fault);
         assert_eq!(told(&town.line.write("account", &batch).await.unwrap()), [wanted], "{fault}");
         assert_eq!(town.line.patches().len(), 1, "{fault}");
         let written = town.rows("Account")[0]["_writes"].as_u64().unwrap_or_default();
@@ -244,7 +244,7 @@ async fn a_web_page_is_no_answer() {
     for (fault, patches) in [("html", 1), ("not-json", 1), ("edge-420", 2)] {
         let town = Town::signed_in(accounts(1), Switches::default(), &[]).await;
         let batch = of_first(&town, 1);
-        town.fault(2, fault);
+        town.fault(3, fault);
         let outcomes = told(&town.line.write("account", &batch).await.unwrap());
         let written = town.rows("Account")[0]["_writes"].as_u64().unwrap_or_default();
         // The edge says for certain that nothing was done; so it may be sent again.
@@ -270,7 +270,7 @@ async fn sf_7_a_spent_day_rests_and_a_crowd_is_waited_for() {
         assert_eq!(town.line.sent().len(), 2, "{crowd}: the call is made again");
         // Nothing was done, so a write may be made again too.
         let batch = of_first(&town, 1);
-        town.fault(2, crowd);
+        town.fault(3, crowd);
         assert_eq!(told(&town.line.write("account", &batch).await.unwrap()), ["done"], "{crowd}");
         assert_eq!((town.line.patches().len(), &town.rows("Account")[0]["_writes"]), (2, &json!(1)), "{crowd}");
     }

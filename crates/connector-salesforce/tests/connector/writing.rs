@@ -45,12 +45,13 @@ async fn sf_4_owners_are_written_in_one_collection_and_read_back() {
     let desk = Desk::new([
         stand(&[(1, OWNER_ONE), (2, OWNER_ONE)]),
         rows(vec![user(OWNER_TWO, true)]),
+        rows(vec![]),
         answer(200, &json!([saved(1), failed("INACTIVE_OWNER_OR_USER")])),
         stand(&[(1, OWNER_TWO)]),
     ]);
     let outcomes = written(&desk, &[give(1, OWNER_ONE, OWNER_TWO), give(2, OWNER_ONE, OWNER_TWO)]).await;
     assert_eq!(outcomes, ["done false", "not done: rejected"]);
-    let sent = &desk.sent()[2];
+    let sent = &desk.sent()[3];
     assert_eq!((sent.method.as_str(), sent.path.as_str()), ("PATCH", "/services/data/v62.0/composite/sobjects"));
     assert_eq!(sent.auto_assign.as_deref(), Some("FALSE"));
     assert_eq!(
@@ -66,9 +67,31 @@ async fn sf_4_owners_are_written_in_one_collection_and_read_back() {
 #[tokio::test]
 async fn sf_5_nothing_is_sent_for_what_stands_moved_or_is_gone() {
     let other = "005Qk0000000003IAA";
-    let desk = Desk::new([stand(&[(1, OWNER_TWO), (2, other)]), rows(vec![user(OWNER_TWO, true)])]);
+    let desk = Desk::new([stand(&[(1, OWNER_TWO), (2, other)]), rows(vec![user(OWNER_TWO, true)]), rows(vec![])]);
     let batch = [give(1, OWNER_ONE, OWNER_TWO), give(2, OWNER_ONE, OWNER_TWO), give(3, OWNER_ONE, OWNER_TWO)];
     assert_eq!(written(&desk, &batch).await, ["unchanged", "not done: conflict", "not done: not-found"]);
+    desk.finished();
+}
+
+#[tokio::test]
+async fn sf_5_who_is_frozen_gets_nothing_unless_they_may() {
+    let frozen = || rows(vec![json!({ "UserId": OWNER_TWO })]);
+    let owned_by = |owner| stand(&[(1, owner)]);
+    let desk = Desk::new([owned_by(OWNER_ONE), rows(vec![user(OWNER_TWO, true)]), frozen()]);
+    assert_eq!(written(&desk, &[give(1, OWNER_ONE, OWNER_TWO)]).await, ["not done: rejected"]);
+    let asked = format!("SELECT UserId FROM UserLogin WHERE IsFrozen = true AND UserId IN ('{OWNER_TWO}')");
+    assert_eq!(desk.queries()[2], asked);
+    desk.finished();
+    // Whoever may not manage users does not see who is frozen: Salesforce itself is the judge then.
+    let unseen = answer(400, &json!([{ "errorCode": "INVALID_TYPE", "message": "sObject type 'UserLogin' is not supported." }]));
+    let taken = || [answer(200, &json!([saved(1)])), owned_by(OWNER_TWO)];
+    let script = [owned_by(OWNER_ONE), rows(vec![user(OWNER_TWO, true)]), unseen].into_iter().chain(taken());
+    let desk = Desk::new(script);
+    assert_eq!(written(&desk, &[give(1, OWNER_ONE, OWNER_TWO)]).await, ["done false"]);
+    desk.finished();
+    let script = [owned_by(OWNER_ONE), rows(vec![user(OWNER_TWO, true)])].into_iter().chain(taken());
+    let desk = Desk::with(&[("frozen_owners", true.into())], script);
+    assert_eq!(written(&desk, &[give(1, OWNER_ONE, OWNER_TWO)]).await, ["done false"]);
     desk.finished();
 }
 
@@ -77,6 +100,7 @@ async fn records_that_were_locked_are_sent_once_more() {
     let desk = Desk::new([
         stand(&[(1, OWNER_ONE), (2, OWNER_ONE), (3, OWNER_ONE)]),
         rows(vec![user(OWNER_TWO, true)]),
+        rows(vec![]),
         answer(200, &json!([saved(1), failed("UNABLE_TO_LOCK_ROW"), failed("UNABLE_TO_LOCK_ROW")])),
         answer(200, &json!([saved(2), failed("UNABLE_TO_LOCK_ROW")])),
         stand(&[(1, OWNER_TWO), (2, OWNER_TWO)]),
@@ -88,8 +112,13 @@ async fn records_that_were_locked_are_sent_once_more() {
 
 #[tokio::test]
 async fn a_rule_that_takes_the_record_away_again_is_seen() {
-    let desk =
-        Desk::new([stand(&[(1, OWNER_ONE)]), rows(vec![user(OWNER_TWO, true)]), answer(200, &json!([saved(1)])), stand(&[(1, OWNER_ONE)])]);
+    let desk = Desk::new([
+        stand(&[(1, OWNER_ONE)]),
+        rows(vec![user(OWNER_TWO, true)]),
+        rows(vec![]),
+        answer(200, &json!([saved(1)])),
+        stand(&[(1, OWNER_ONE)]),
+    ]);
     assert_eq!(written(&desk, &[give(1, OWNER_ONE, OWNER_TWO)]).await, ["not done: conflict"]);
 }
 
@@ -103,6 +132,7 @@ async fn after_an_unclear_end_records_are_read_and_nothing_is_sent_again() {
         let desk = Desk::new([
             stand(&[(1, OWNER_ONE), (2, OWNER_ONE)]),
             rows(vec![user(OWNER_TWO, true)]),
+            rows(vec![]),
             end,
             stand(&[(1, OWNER_TWO), (2, OWNER_ONE)]),
         ]);
@@ -118,6 +148,7 @@ async fn a_refused_request_is_an_error_and_nothing_was_written() {
     let desk = Desk::new([
         stand(&[(1, OWNER_ONE)]),
         rows(vec![user(OWNER_TWO, true)]),
+        rows(vec![]),
         refused(403, "INSUFFICIENT_ACCESS", "insufficient access rights"),
     ]);
     let error = desk.connector.write(&"account".into(), &[give(1, OWNER_ONE, OWNER_TWO)]).await.unwrap_err();
@@ -130,13 +161,14 @@ async fn an_ended_session_is_renewed_in_the_middle_of_a_write() {
     let desk = Desk::new([
         stand(&[(1, OWNER_ONE)]),
         rows(vec![user(OWNER_TWO, true)]),
+        rows(vec![]),
         refused(401, "INVALID_SESSION_ID", "Session expired or invalid"),
         token("access-2", INSTANCE),
         answer(200, &json!([saved(1)])),
         stand(&[(1, OWNER_TWO)]),
     ]);
     assert_eq!(written(&desk, &[give(1, OWNER_ONE, OWNER_TWO)]).await, ["done false"]);
-    assert_eq!(desk.sent()[4].authorization.as_deref(), Some("Bearer access-2"));
+    assert_eq!(desk.sent()[5].authorization.as_deref(), Some("Bearer access-2"));
     desk.finished();
 }
 

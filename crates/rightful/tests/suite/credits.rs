@@ -78,9 +78,10 @@ async fn ss_4_a_known_e_mail_address_is_linked_and_ss_14_a_shared_one_is_a_case(
     assert_eq!(crm.requests(), requests);
 }
 
-/// SS-9, SS-15, SS-23: no team, held; a team, credited once; a later change is accepted; what goes is taken back.
+/// SS-9, SS-15, SS-23: no team, held; a team, credited once; a later change is accepted; what goes is taken back. SF-11: account, mapping and team
+/// come before the first activity.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ss_9_what_would_be_ignored_waits_and_counts_once() {
+async fn ss_9_sf_11_what_would_be_ignored_waits_and_counts_once() {
     let crm = Crm::new("automatic").await;
     let nora = crm.hire("Nora", "Vik", NORA);
     let deal = crm.win(&nora, 100);
