@@ -99,12 +99,15 @@ async fn give(organisation: &Organisation, chunk: &[Changed], owners: &std::coll
     let found = page(&found)?;
     let patches: Vec<(&str, &str)> = found.records.iter().filter_map(|row| Some((&*row.id, *wanted.get(&*row.account_number)?))).collect();
     let people: std::collections::BTreeSet<&str> = patches.iter().map(|(_, owner)| *owner).collect();
+    let asked = listed(people.iter().copied());
     let users = organisation
-        .query(
-            "query",
-            &format!("SELECT Id, Name, IsActive FROM User WHERE UserType = 'Standard' AND Id IN ({})", listed(people.iter().copied())),
-        )
+        .query("query", &format!("SELECT Id, Name, IsActive FROM User WHERE UserType = 'Standard' AND Id IN ({asked})"))
         .await?;
+    let frozen =
+        organisation.query("query", &format!("SELECT UserId FROM UserLogin WHERE IsFrozen = true AND UserId IN ({asked})")).await?;
+    if !page(&frozen)?.records.is_empty() {
+        return Err("a new owner is frozen".to_owned());
+    }
     if page(&users)?.records.iter().filter(|user| user.is_active).count() != people.len() {
         return Err("a new owner is not active".to_owned());
     }
