@@ -209,44 +209,45 @@ pub struct Preflight {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Users {
-    /// Only users that a code leads to
-    #[arg(long)]
-    pub codes: bool,
-    /// The source's people too
-    #[arg(long)]
-    pub people: bool,
+    /// Whom to list
+    #[command(flatten)]
+    pub list: UsersList,
     /// What to do with them; lists them unless said
     #[command(subcommand)]
     pub verb: Option<UsersVerb>,
+}
+
+/// `users list`
+#[derive(Debug, Args)]
+pub struct UsersList {
+    /// Where activities are credited: only those without an account
+    #[arg(long)]
+    pub unlinked: bool,
+    /// Where activities are credited: only those for whom something waits
+    #[arg(long)]
+    pub waiting: bool,
+    /// Where activities are credited: the target's accounts instead, with how and when each fact is known
+    #[arg(long, conflicts_with_all = ["unlinked", "waiting"])]
+    pub accounts: bool,
+    /// Where activities are credited: only those whose name, e-mail address or id holds this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub search: String,
+    /// Where activities are credited: how many
+    #[arg(long, default_value_t = 1_000)]
+    pub limit: usize,
+    /// Elsewhere: only users that a code leads to
+    #[arg(long)]
+    pub codes: bool,
+    /// Elsewhere: the source's people too
+    #[arg(long)]
+    pub people: bool,
 }
 
 /// Verbs below `users`.
 #[derive(Debug, Subcommand)]
 pub enum UsersVerb {
     /// Lists people: the source's where activities are credited, else the target's as last read
-    List {
-        /// Only those without an account
-        #[arg(long)]
-        unlinked: bool,
-        /// Only those for whom something waits
-        #[arg(long)]
-        waiting: bool,
-        /// The target's accounts instead, with how and when each fact is known
-        #[arg(long, conflicts_with_all = ["unlinked", "waiting"])]
-        accounts: bool,
-        /// Only those whose name, e-mail address or id holds this
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        search: String,
-        /// How many
-        #[arg(long, default_value_t = 1_000)]
-        limit: usize,
-        /// Only users that a code leads to
-        #[arg(long)]
-        codes: bool,
-        /// The source's people too
-        #[arg(long)]
-        people: bool,
-    },
+    List(UsersList),
     /// Says that a source person is a user of the target, then credits what waited for it
     Map {
         /// The source person: id of 15 or 18 characters, user name, e-mail address
@@ -497,7 +498,7 @@ pub struct Plan {
     // With an id of its own: the option of the same name would be hidden.
     #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
-    /// A pilot: plans only records with this code, or this one customer
+    /// A pilot: plans only records with this code, or this one customer; of activities those of one record, figure or owner, by its id
     #[arg(long, value_name = "CODE|CUSTOMER")]
     pub only: Option<String>,
     /// Shows a saved plan instead of making one

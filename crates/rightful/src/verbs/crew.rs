@@ -10,15 +10,15 @@ use rightful_engine::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Ended, Failure, author, codes, plans, reason};
-use crate::cli::{Global, MaybeAuthored, UsersVerb};
+use super::{Ended, Failure, author, authorship, codes, plans, reason};
+use crate::cli::{Global, MaybeAuthored, UsersList, UsersVerb};
 use crate::compose::Composition;
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::progress;
 
 /// Fields of an account that are told with how they are known.
-const TOLD: &[(&str, &str)] = &[("team.key", "team"), ("status", "status"), ("licence", "licence")];
+const TOLD: [(&str, &str); 3] = [("team.key", "team"), ("status", "status"), ("licence", "licence")];
 
 /// The people of an integration that credits, ready to be changed.
 pub struct Desk<'a> {
@@ -161,19 +161,35 @@ fn signed(by: &MaybeAuthored, otherwise: &str) -> Result<Authorship, Failure> {
     Ok(Authorship { author: author(by.author.as_deref())?, reason, at: Utc::now() })
 }
 
+fn people_counted(people: &[String]) -> String {
+    match people.len() {
+        1 => "1 person".to_owned(),
+        count => format!("{} people", output::number(count as u64)),
+    }
+}
+
 /// `rightful users VERB` of an integration that credits.
 pub async fn users(global: &Global, composition: &Composition, integration: &Integration, verb: UsersVerb) -> Ended {
     let desk = Desk::of(composition, integration).await?;
     match verb {
-        UsersVerb::List { accounts: true, search, limit, .. } => list_accounts(global, &desk, &search, limit).await,
-        UsersVerb::List { unlinked, waiting, search, limit, .. } => {
+        UsersVerb::List(UsersList { codes: true, .. } | UsersList { people: true, .. }) => Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "integration `{}` credits activities: its users are led to by no code, and the source's are listed anyway",
+                integration.name
+            ),
+        )
+        .hint("leave `--codes` and `--people` out; the target's users: rightful users list --accounts")
+        .into()),
+        UsersVerb::List(UsersList { accounts: true, search, limit, .. }) => list_accounts(global, &desk, &search, limit).await,
+        UsersVerb::List(UsersList { unlinked, waiting, search, limit, .. }) => {
             let query = PeopleQuery { unlinked, waiting, search, after: None, limit };
             let page = desk.people(&query).await?;
             output::emit(global.json, &page, || people_told(&page))?;
             Ok(Exit::Done)
         }
         UsersVerb::Map { person, user, replace, by } => {
-            let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+            let by = authorship(&by)?;
             let made = desk.map(&person, &user, replace, &by).await?;
             let link = &made["link"];
             let text = format!(
@@ -185,10 +201,10 @@ pub async fn users(global: &Global, composition: &Composition, integration: &Int
             released(global, &desk, &by.author, json!({ "mapped": made }), &text).await
         }
         UsersVerb::Create { people, all_unlinked, later, by } => {
-            let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+            let by = authorship(&by)?;
             let wanted = if all_unlinked { desk.unlinked().await? } else { people };
             let picked = desk.pick(&wanted, Picked::Create, &by).await?;
-            let text = format!("{} picked.", output::counted(picked.len() as u64, "person").replace("persons", "people"));
+            let text = format!("{} picked.", people_counted(&picked));
             let view = json!({ "picked": picked });
             if later {
                 output::emit(global.json, &view, || {
@@ -199,15 +215,14 @@ pub async fn users(global: &Global, composition: &Composition, integration: &Int
             released(global, &desk, &by.author, view, &text).await
         }
         UsersVerb::Skip { people, undo, by } => {
-            let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+            let by = authorship(&by)?;
             if undo {
                 let count = desk.unpick(&people, &by).await?;
                 output::emit(global.json, &json!({ "unpicked": count }), || format!("{} taken back.", output::counted(count, "pick")))?;
             } else {
                 let picked = desk.pick(&people, Picked::Skip, &by).await?;
-                let people = output::counted(picked.len() as u64, "person").replace("persons", "people");
                 output::emit(global.json, &json!({ "skipped": picked }), || {
-                    format!("{people} skipped: no account is made, nothing is credited.")
+                    format!("{} skipped: no account is made, nothing is credited.", people_counted(&picked))
                 })?;
             }
             Ok(Exit::Done)
@@ -271,7 +286,7 @@ async fn list_accounts(global: &Global, desk: &Desk<'_>, search: &str, limit: us
         output::table(
             ["user", "name", "e-mail", "team", "status", "licence", "source person"],
             accounts.iter().map(|account| {
-                let [team, status, licence] = [0, 1, 2].map(|place| known(account, TOLD[place].0));
+                let [team, status, licence] = TOLD.map(|(field, _)| known(account, field));
                 let person = account.person.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
                 let id = account.owner.clone().unwrap_or_else(|| "(not mapped)".to_owned());
                 [id, account.name.clone(), account.email.clone().unwrap_or_default(), team, status, licence, person]
@@ -312,7 +327,7 @@ fn person_line(person: &PersonStanding) -> [String; 7] {
     let user = person.account.as_ref().map(|account| {
         let told: Vec<String> = TOLD
             .iter()
-            .filter(|(field, _)| account.facts.iter().any(|fact| fact.field == **field))
+            .filter(|(field, _)| account.facts.iter().any(|fact| fact.field == *field))
             .map(|(field, label)| format!("{label} {}", known(account, field)))
             .collect();
         let named = if account.name == account.typed { account.typed.clone() } else { format!("{} {}", account.name, account.typed) };
