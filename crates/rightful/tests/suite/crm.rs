@@ -26,7 +26,6 @@ vendor = "salesscreen"
 base_url = "SCREEN"
 company = "acme"
 team_keys = "OSLO-FIELD, BERGEN-FIELD"
-external_system = "Rightful"
 remove_records = true
 api_key = { env = "SCREEN_KEY" }
 allow_private = true
