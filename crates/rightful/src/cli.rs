@@ -499,7 +499,7 @@ pub struct Plan {
     #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
     /// A pilot: plans only records with this code, or this one customer; of activities those of one record, figure or owner, by its id
-    #[arg(long, value_name = "CODE|CUSTOMER")]
+    #[arg(long, value_name = "CODE|ID")]
     pub only: Option<String>,
     /// Shows a saved plan instead of making one
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["only", "list"])]

@@ -161,7 +161,7 @@ fn each_mistake_of_who_is_who_is_told_with_its_line_and_what_to_do() {
         ("match = \"link, emial\"", "`match` knows no rule `emial`", "did you mean `email`?"),
         ("match = \"code\"", "`match` knows no rule `code`", "external-id:SOURCE_KEY=TARGET_KEY"),
         ("match = 7", "`match` must be words, as text with commas or as a list, not 7", "link, email"),
-        ("match = [7]", "`match` must be rules", "link, email"),
+        ("match = [7]", "`match` must be words", "link, email"),
         ("match = \"\"", "`match` names no rule", "match = [\"link\", \"email\"]"),
         ("match = \"link, link\"", "`link` stands twice in `match`", "once"),
         ("match = \"email, link\"", "`email` in `match` has no `link` before it", "write `link` before `email`"),

@@ -14,27 +14,7 @@ use crate::verbs::Failure;
 const NAME: &str = "deals";
 
 /// What it is configured as.
-pub const INTEGRATIONS: &str = r#"
-[integrations.deals]
-job = "crm-activity"
-source = "salesforce"
-target = "salesscreen"
-people = "automatic"
-schedule = "manual"
-
-[integrations.deals.workflows.won]
-object = "opportunity"
-when = { StageName = "Closed Won" }
-
-[integrations.deals.workflows.won.figures.deals.set]
-activityTypeName = "Deals won"
-"activity.key" = "new-business"
-"activity.name" = "New business"
-quantity = 1
-value1 = { field = "Amount" }
-createdDate = { field = "CloseDate" }
-"user.email" = { email = true }
-"#;
+pub const INTEGRATIONS: &str = include_str!("crm_activity.toml");
 
 /// The team that the newcomer comes to.
 const TEAM: &str = "OSLO-FIELD";
