@@ -81,7 +81,7 @@ pub enum Verb {
     Preflight(Preflight),
     /// Lists people of both sides, and says who has which account
     #[command(
-        after_help = "Examples: rightful users --codes\n          rightful users list --unlinked\n          rightful users map 0055g000001AbCd liv@example.com --reason \"told by sales\"\n          rightful users create liv@example.com --reason \"joined in May\"\n          rightful users team liv@example.com OSLO-FIELD\n          rightful users import users.csv"
+        after_help = "Examples: rightful users --codes\n          rightful users list --unlinked\n          rightful users map 0055g000001AbCd liv@example.com --reason \"told by sales\"\n          rightful users create liv@example.com --reason \"joined in May\"\n          rightful users team liv@example.com OSLO-FIELD\n          rightful users automatic off --reason \"licences are used up\"\n          rightful users import users.csv"
     )]
     Users(Users),
     /// Shows, switches and tries the workflows: which records are credited
@@ -305,6 +305,15 @@ pub enum UsersVerb {
         #[command(flatten)]
         by: MaybeAuthored,
     },
+    /// Shows whether accounts are made by themselves, or switches that where people = "automatic"
+    Automatic {
+        /// Switches it; shows it unless said
+        #[arg(requires = "reason")]
+        state: Option<OnOff>,
+        /// Who and why
+        #[command(flatten)]
+        by: MaybeAuthored,
+    },
     /// Reads the target's users from the file of an administrator, a verdict for each row; then credits what waited for it
     Import {
         /// The file; `-` for standard input
@@ -316,6 +325,15 @@ pub enum UsersVerb {
         #[command(flatten)]
         by: MaybeAuthored,
     },
+}
+
+/// What a switch is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnOff {
+    /// On
+    On,
+    /// Off
+    Off,
 }
 
 /// `workflows`

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, PersonVerdict};
 use rightful_engine::{
-    AccountLine, Authorship, Crew, Integration, PeoplePage, PeopleQuery, PersonStanding, Picked, Ports, Progress, RunReport, RunTask,
+    AUTOMATIC, AccountLine, Activity, Authorship, Crew, Integration, PeopleMode, PeoplePage, PeopleQuery, PersonStanding, Picked, Ports,
+    Progress, RunReport, RunTask, Switch,
 };
 use serde_json::{Value as Json, json};
 
 use super::{Ended, Failure, author, authorship, codes, plans, reason};
-use crate::cli::{Global, MaybeAuthored, UsersList, UsersVerb};
+use crate::cli::{Global, MaybeAuthored, OnOff, UsersList, UsersVerb};
 use crate::compose::Composition;
 use crate::exit::Exit;
 use crate::output;
@@ -246,6 +247,7 @@ pub async fn users(global: &Global, composition: &Composition, integration: &Int
                 }
             }
         }
+        UsersVerb::Automatic { state, by } => automatic(global, &desk, state, &by).await,
         UsersVerb::Import { file, dry_run, by } => import(global, &desk, &file, dry_run, &by).await,
     }
 }
@@ -268,6 +270,46 @@ async fn released(global: &Global, desk: &Desk<'_>, by: &str, view: Json, text: 
         plans::ended(global, desk.composition, desk.integration, &report, None).await?;
     }
     Ok(Exit::of(&report, false, false))
+}
+
+async fn automatic(global: &Global, desk: &Desk<'_>, state: Option<OnOff>, by: &MaybeAuthored) -> Ended {
+    let (store, name) = (&desk.ports.store, &desk.integration.name);
+    let (Some(configured), Some(present)) = (&desk.integration.policy.activity, &desk.crew.integration().policy.activity) else {
+        return Err(Error::new(ErrorKind::Config, format!("integration `{name}` makes no accounts")).into());
+    };
+    if let Some(state) = state {
+        if configured.people != PeopleMode::Automatic {
+            let mode = configured.people.as_str();
+            return Err(Error::new(ErrorKind::Config, format!("integration `{name}` makes no accounts by itself"))
+                .hint(format!("its configuration says people = \"{mode}\"; write people = \"automatic\" there first"))
+                .into());
+        }
+        let switch = Switch { name: AUTOMATIC.to_owned(), on: state == OnOff::On, by: signed(by, "switched")? };
+        store.switch(name, &switch).await?;
+        output::emit(global.json, &switch, || {
+            let state = if switch.on { "on" } else { "off" };
+            format!("Accounts that are made by themselves are {state}; plans made before this are refused. The next run goes by it.")
+        })?;
+        return Ok(Exit::Done);
+    }
+    let switches = store.switches(name).await?;
+    let switched = switches.iter().find(|switch| switch.name == AUTOMATIC).map(|switch| &switch.by);
+    let on = present.people == PeopleMode::Automatic;
+    let view = json!({ "people": configured.people, "on": on, "switched": switched });
+    output::emit(global.json, &view, || automatic_told(configured, present, switched))?;
+    Ok(Exit::Done)
+}
+
+/// How accounts that are made by themselves stand, in words.
+fn automatic_told(configured: &Activity, present: &Activity, switched: Option<&Authorship>) -> String {
+    if configured.people != PeopleMode::Automatic {
+        return format!("Nothing to switch: the configuration says people = \"{}\".", configured.people.as_str());
+    }
+    let on = present.people == PeopleMode::Automatic;
+    let by = switched.map_or_else(String::new, |by| format!(", by {}: {}", by.author, by.reason));
+    let idle = on && present.auto_sync_requires_workflow && !present.workflows.iter().any(|workflow| workflow.active);
+    let idle = if idle { "\nNo workflow is active: no account is made until one is (auto_sync_requires_workflow)." } else { "" };
+    format!("Accounts that are made by themselves are {}{by}.{idle}", if on { "on" } else { "off" })
 }
 
 async fn list_accounts(global: &Global, desk: &Desk<'_>, search: &str, limit: usize) -> Ended {
