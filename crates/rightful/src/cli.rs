@@ -81,7 +81,7 @@ pub enum Verb {
     Preflight(Preflight),
     /// Lists people of both sides, and says who has which account
     #[command(
-        after_help = "Examples: rightful users --codes\n          rightful users list --unlinked\n          rightful users map 0055g000001AbCd liv@example.com --reason \"told by sales\"\n          rightful users create liv@example.com --reason \"joined in May\"\n          rightful users team liv@example.com OSLO-FIELD\n          rightful users import users.csv"
+        after_help = "Examples: rightful users --codes\n          rightful users list --unlinked\n          rightful users map 0055g000001AbCd liv@example.com --reason \"told by sales\"\n          rightful users create liv@example.com --reason \"joined in May\"\n          rightful users team liv@example.com OSLO-FIELD\n          rightful users automatic off --reason \"licences are used up\"\n          rightful users import users.csv"
     )]
     Users(Users),
     /// Shows, switches and tries the workflows: which records are credited
@@ -209,44 +209,45 @@ pub struct Preflight {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Users {
-    /// Only users that a code leads to
-    #[arg(long)]
-    pub codes: bool,
-    /// The source's people too
-    #[arg(long)]
-    pub people: bool,
+    /// Whom to list
+    #[command(flatten)]
+    pub list: UsersList,
     /// What to do with them; lists them unless said
     #[command(subcommand)]
     pub verb: Option<UsersVerb>,
+}
+
+/// `users list`
+#[derive(Debug, Args)]
+pub struct UsersList {
+    /// Where activities are credited: only those without an account
+    #[arg(long)]
+    pub unlinked: bool,
+    /// Where activities are credited: only those for whom something waits
+    #[arg(long)]
+    pub waiting: bool,
+    /// Where activities are credited: the target's accounts instead, with how and when each fact is known
+    #[arg(long, conflicts_with_all = ["unlinked", "waiting"])]
+    pub accounts: bool,
+    /// Where activities are credited: only those whose name, e-mail address or id holds this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub search: String,
+    /// Where activities are credited: how many
+    #[arg(long, default_value_t = 1_000)]
+    pub limit: usize,
+    /// Elsewhere: only users that a code leads to
+    #[arg(long)]
+    pub codes: bool,
+    /// Elsewhere: the source's people too
+    #[arg(long)]
+    pub people: bool,
 }
 
 /// Verbs below `users`.
 #[derive(Debug, Subcommand)]
 pub enum UsersVerb {
     /// Lists people: the source's where activities are credited, else the target's as last read
-    List {
-        /// Only those without an account
-        #[arg(long)]
-        unlinked: bool,
-        /// Only those for whom something waits
-        #[arg(long)]
-        waiting: bool,
-        /// The target's accounts instead, with how and when each fact is known
-        #[arg(long, conflicts_with_all = ["unlinked", "waiting"])]
-        accounts: bool,
-        /// Only those whose name, e-mail address or id holds this
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        search: String,
-        /// How many
-        #[arg(long, default_value_t = 1_000)]
-        limit: usize,
-        /// Only users that a code leads to
-        #[arg(long)]
-        codes: bool,
-        /// The source's people too
-        #[arg(long)]
-        people: bool,
-    },
+    List(UsersList),
     /// Says that a source person is a user of the target, then credits what waited for it
     Map {
         /// The source person: id of 15 or 18 characters, user name, e-mail address
@@ -304,6 +305,15 @@ pub enum UsersVerb {
         #[command(flatten)]
         by: MaybeAuthored,
     },
+    /// Shows whether accounts are made by themselves, or switches that where people = "automatic"
+    Automatic {
+        /// Switches it; shows it unless said
+        #[arg(requires = "reason")]
+        state: Option<OnOff>,
+        /// Who and why
+        #[command(flatten)]
+        by: MaybeAuthored,
+    },
     /// Reads the target's users from the file of an administrator, a verdict for each row; then credits what waited for it
     Import {
         /// The file; `-` for standard input
@@ -315,6 +325,15 @@ pub enum UsersVerb {
         #[command(flatten)]
         by: MaybeAuthored,
     },
+}
+
+/// What a switch is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnOff {
+    /// On
+    On,
+    /// Off
+    Off,
 }
 
 /// `workflows`
@@ -497,8 +516,8 @@ pub struct Plan {
     // With an id of its own: the option of the same name would be hidden.
     #[arg(id = "named", value_name = "INTEGRATION")]
     pub integration: Option<String>,
-    /// A pilot: plans only records with this code, or this one customer
-    #[arg(long, value_name = "CODE|CUSTOMER")]
+    /// A pilot: plans only records with this code, or this one customer; of activities those of one record, figure or owner, by its id
+    #[arg(long, value_name = "CODE|ID")]
     pub only: Option<String>,
     /// Shows a saved plan instead of making one
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["only", "list"])]

@@ -60,7 +60,7 @@ pub struct Seed {
 }
 
 /// The system of the key that a company begins with.
-pub(super) const SYSTEM: &str = "Rightful";
+pub(super) const SYSTEM: &str = "Salesforce";
 
 impl Seed {
     /// A small company: two teams, and a user each who counts, has no team, is deactivated, watches, or is not mapped.

@@ -59,8 +59,8 @@ fn ss_9_ss_15_records_of_a_user_without_a_team_are_accepted_and_ignored() {
 fn ss_13_a_mapping_is_one_users_and_per_system() {
     let desk = Desk::usual();
     let mapping = |system: &str, id: &str, email: &str| json!({"system": system, "id": id, "email": email});
-    assert!(desk.control("add-mapping", mapping("Rightful", "U1", "user2@example.com")).unwrap_err().contains("another user"));
-    desk.control("add-mapping", mapping("Salesforce", "U1", "user2@example.com")).unwrap();
+    assert!(desk.control("add-mapping", mapping("Salesforce", "U1", "user2@example.com")).unwrap_err().contains("another user"));
+    desk.control("add-mapping", mapping("Other CRM", "U1", "user2@example.com")).unwrap();
     assert_eq!(desk.count("mappings"), 5);
     let taken = user("N1", "user1@example.com");
     assert_eq!(desk.post("/User/Add", &taken), (400, "email is already mapped to another userId".to_owned()));
@@ -81,7 +81,8 @@ fn ss_14_an_address_is_one_users() {
 #[test]
 fn ss_16_a_user_made_by_hand_may_have_ids_of_other_systems() {
     let desk = Desk::usual();
-    let made = json!({"email": "n@example.com", "firstname": "N", "lastname": "N", "team": "OSLO-FIELD", "mappings": [["Rightful", "N1"]]});
+    let made =
+        json!({"email": "n@example.com", "firstname": "N", "lastname": "N", "team": "OSLO-FIELD", "mappings": [["Salesforce", "N1"]]});
     desk.control("add-user", made).unwrap();
     desk.post("/Record/Add", &json!([record("R1", "N1")]));
     assert_eq!(desk.row("records", "id", "R1")["user"]["email"], "n@example.com");
@@ -125,7 +126,8 @@ fn ss_27_who_watches_loses_their_team_and_has_none_afterwards() {
 #[test]
 fn ss_28_a_user_never_becomes_a_supporter_and_a_supporter_never_owns() {
     let desk = Desk::usual();
-    let supporter = json!({"users": [{"email": "s@example.com", "standing": "supporter", "team": "T", "mappings": [["Rightful", "S1"]]}]});
+    let supporter =
+        json!({"users": [{"email": "s@example.com", "standing": "supporter", "team": "T", "mappings": [["Salesforce", "S1"]]}]});
     assert!(desk.control("set-user", json!({"email": "user1@example.com", "standing": "supporter"})).is_err());
     desk.control("load", supporter).unwrap();
     desk.post("/Record/Add", &json!([record("R1", "S1")]));

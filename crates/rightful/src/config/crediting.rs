@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use rightful_core::{FieldName, Instant, KeyName, Kind, KindSpec, Role, Setting, Value, Verb, nearest};
+use rightful_core::{FieldName, Instant, KeyName, Kind, KindSpec, Role, Value, Verb, nearest};
 use rightful_engine::{
-    Activity, Assignment, Caps, CodeField, CodeFrom, Condition, Figure, From, MatchRule, PeopleMode, Policy, Side, Test, Triggers, Workflow,
+    Activity, Assignment, CodeField, CodeFrom, Condition, Figure, From, MatchRule, PeopleMode, Policy, Side, Test, Triggers, Workflow,
 };
 use serde_json::Value as Json;
 
 use super::document::Leaf;
-use super::integration::{Reader, kind, line_of};
-use super::{ConnectionConfig, Problem, Problems, keys, text_of, wrong};
+use super::integration::{Both, Reader, kind, line_of, match_rules, near};
+use super::{ConnectionConfig, Problem, Problems, keys, wrong};
 
 /// What an account is made of unless the configuration says otherwise: target field and the source people's field; none is their e-mail address.
 const ACCOUNT: &[(&str, Option<&str>)] = &[("email", None), ("firstname", Some("FirstName")), ("lastname", Some("LastName"))];
@@ -23,7 +23,6 @@ pub(super) fn policy(
     target: Option<&ConnectionConfig>,
 ) -> Option<Policy> {
     let people = reader.choice(&keys::PEOPLE).and_then(|word| PeopleMode::parse(&word)).unwrap_or_default();
-    let rules = rules(reader);
     let auto_sync_requires_workflow = reader.truth(&keys::AUTO_SYNC_REQUIRES_WORKFLOW);
     let replay = reader.truth(&keys::REPLAY);
     // A hundred years.
@@ -32,17 +31,11 @@ pub(super) fn policy(
     let licences = reader.number(&keys::LICENCES, u64::from(u32::MAX)).and_then(|licences| u32::try_from(licences).ok());
     let no_match = reader.no_owner(&keys::CREDIT_NO_MATCH, &keys::NO_MATCH_FALLBACK);
     let no_owner = reader.no_owner(&keys::CREDIT_NO_OWNER, &keys::NO_OWNER_FALLBACK);
-    let caps = Caps {
-        owner_moves: reader.cap(&keys::MOVES_COUNT, &keys::MOVES_PERCENT, &keys::MOVES_FLOOR),
-        removals: reader.cap(&keys::REMOVALS_COUNT, &keys::REMOVALS_PERCENT, &keys::REMOVALS_FLOOR),
-        accounts: reader.cap(&keys::ACCOUNTS_COUNT, &keys::ACCOUNTS_PERCENT, &keys::ACCOUNTS_FLOOR),
-        source_shrink_percent: reader.percent(&keys::SHRINK_PERCENT).unwrap_or_default(),
-    };
+    let caps = reader.caps();
     let full_read_hours = reader.hours(&keys::FULL_READ_HOURS);
     let section = reader.section;
-    let text = |setting: &Setting, problems: &mut Problems| text_of(&section.leaves, setting, problems);
-    let (source_kind, target_kind) = (text(&keys::PEOPLE_KIND, reader.problems), text(&keys::RECORD_KIND, reader.problems));
-    let role = text(&keys::CREDIT_ROLE, reader.problems).map(Role::new);
+    let (source_kind, target_kind) = (reader.text(&keys::PEOPLE_KIND), reader.text(&keys::RECORD_KIND));
+    let role = reader.text(&keys::CREDIT_ROLE).map(Role::new);
     let (source, target) = (source?, target?);
     let (source_kinds, target_kinds) = (source.descriptor.kinds_with(&source.settings), target.descriptor.kinds_with(&target.settings));
     let (people_line, record_line) = (line_of(section, &keys::PEOPLE_KIND), line_of(section, &keys::RECORD_KIND));
@@ -63,7 +56,7 @@ pub(super) fn policy(
         reader.problems.push(Problem {
             line: Some(line_of(section, &keys::CREDIT_ROLE)),
             message: format!("kind `{}` of connection `{}` has no role `{role}`", records.kind, target.name),
-            mend: near_or_all(role.as_str(), &known),
+            mend: near(role.as_str(), &known),
         });
         return None;
     }
@@ -75,6 +68,12 @@ pub(super) fn policy(
         });
         return None;
     };
+    let people_kinds = Both { source: (source, source_people), target: (target, accounts) };
+    let mut rules = match_rules(reader, &keys::CREDIT_MATCH, &people_kinds);
+    // A link that somebody made always counts.
+    if !rules.contains(&MatchRule::Link) {
+        rules.insert(0, MatchRule::Link);
+    }
     let gates = gates(reader, accounts, target);
     let account = account(reader, source, source_people, accounts, target);
     let sides = Sides { source, kinds: &source_kinds, target, records };
@@ -121,57 +120,6 @@ fn credited<'a>(records: &KindSpec, kinds: &'a [KindSpec], role: Option<Role>) -
     both.then(|| (role.role.clone(), accounts))
 }
 
-/// Words of a setting: text with commas, or a list.
-fn words(reader: &mut Reader<'_>, setting: &Setting) -> Option<Vec<String>> {
-    let Some(leaf) = reader.leaf(setting) else {
-        return setting.default.map(parted);
-    };
-    let given = match &leaf.value {
-        Json::String(text) => Some(parted(text)),
-        Json::Array(items) => items.iter().map(|item| item.as_str().map(|word| word.trim().to_owned())).collect(),
-        _ => None,
-    };
-    if given.is_none() {
-        reader.problems.push(wrong(&leaf, setting, "words, as text with commas or as a list", &leaf.value));
-    }
-    given
-}
-
-fn parted(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-fn rules(reader: &mut Reader<'_>) -> Vec<MatchRule> {
-    let mut rules = Vec::new();
-    for word in words(reader, &keys::CREDIT_MATCH).unwrap_or_default() {
-        let rule = match word.as_str() {
-            "link" => Some(MatchRule::Link),
-            "email" => Some(MatchRule::Email),
-            other => other.strip_prefix("external-id:").and_then(|pair| pair.split_once('=')).and_then(|(source, target)| {
-                let (source, target) = (source.trim(), target.trim());
-                let named = !source.is_empty() && !target.is_empty();
-                named.then(|| MatchRule::ExternalId { source: KeyName::new(source), target: KeyName::new(target) })
-            }),
-        };
-        match rule {
-            Some(rule) => rules.push(rule),
-            None => reader.problems.push(Problem {
-                line: Some(line_of(reader.section, &keys::CREDIT_MATCH)),
-                message: format!("`{}` cannot hold `{word}`", keys::CREDIT_MATCH.key),
-                mend: match nearest(&word, ["link", "email", "external-id:id=id"]) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "use link, email, and external-id:KEY=KEY with a key of the source's people and one of the target's".to_owned(),
-                },
-            }),
-        }
-    }
-    // A link that somebody made always counts.
-    if !rules.contains(&MatchRule::Link) {
-        rules.insert(0, MatchRule::Link);
-    }
-    rules
-}
-
 fn since(reader: &mut Reader<'_>) -> Option<Instant> {
     let leaf = reader.leaf(&keys::SINCE)?;
     let day = |day: chrono::NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
@@ -189,23 +137,15 @@ fn since(reader: &mut Reader<'_>) -> Option<Instant> {
 
 fn gates(reader: &mut Reader<'_>, accounts: &KindSpec, target: &ConnectionConfig) -> Vec<String> {
     let known: Vec<&str> = accounts.gates.iter().map(|gate| gate.name).collect();
-    let Some(wanted) = words(reader, &keys::GATES) else { return known.into_iter().map(str::to_owned).collect() };
+    let Some(wanted) = reader.words(&keys::GATES) else { return known.into_iter().map(str::to_owned).collect() };
     for word in wanted.iter().filter(|word| !known.contains(&word.as_str())) {
         reader.problems.push(Problem {
             line: Some(line_of(reader.section, &keys::GATES)),
             message: format!("connection `{}` knows no gate `{word}`", target.name),
-            mend: near_or_all(word, &known),
+            mend: near(word, &known),
         });
     }
     wanted
-}
-
-fn near_or_all(word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "there are none".to_owned(),
-        None => format!("use one of: {}", known.join(", ")),
-    }
 }
 
 /// What an account is made of.
@@ -271,7 +211,7 @@ fn written(set: &[(usize, FieldName, From)], spec: &KindSpec, target: &Connectio
         problems.push(Problem {
             line: Some(*line),
             message: format!("kind `{}` of connection `{}` has no field `{field}` that can be written", spec.kind, target.name),
-            mend: near_or_all(field.as_str(), &known),
+            mend: near(field.as_str(), &known),
         });
     }
     let missing = spec.fields.iter().filter(|field| field.needed && set.iter().all(|(_, known, _)| *known != field.name));
@@ -303,7 +243,7 @@ fn readable(field: &FieldName, spec: &KindSpec, source: &ConnectionConfig, line:
     problems.push(Problem {
         line: Some(line),
         message: format!("kind `{}` of connection `{}` has no field `{field}`", spec.kind, source.name),
-        mend: near_or_all(field.as_str(), &known),
+        mend: near(field.as_str(), &known),
     });
 }
 
@@ -350,7 +290,7 @@ fn known_part(leaf: &Leaf, at: usize, known: &[&str], place: &str, problems: &mu
     if known.contains(&part.as_str()) {
         return true;
     }
-    problems.push(Problem { line: Some(leaf.line), message: format!("unknown key `{part}` in {place}"), mend: near_or_all(part, known) });
+    problems.push(Problem { line: Some(leaf.line), message: format!("unknown key `{part}` in {place}"), mend: near(part, known) });
     false
 }
 
@@ -379,7 +319,7 @@ fn workflow(name: &str, leaves: &[&Leaf], place: &str, sides: &Sides<'_>, proble
         let has = |word: &str| words.contains(&word);
         triggers = Triggers { create: has("create"), update: has("update"), delete: has("delete") };
         for unknown in words.iter().filter(|word| !TRIGGERS.contains(word)) {
-            tell(leaf.line, format!("there is no trigger `{unknown}`"), near_or_all(unknown, TRIGGERS));
+            tell(leaf.line, format!("there is no trigger `{unknown}`"), near(unknown, TRIGGERS));
         }
         if words.is_empty() {
             tell(leaf.line, "`triggers` must be a list of words".to_owned(), "triggers = [\"create\", \"update\", \"delete\"]".to_owned());
@@ -532,7 +472,7 @@ impl Draft {
             CodeFrom::Owner(role) if spec.role(role).is_none() => problems.push(Problem {
                 line: Some(line),
                 message: format!("kind `{}` of connection `{}` has no role `{role}`", spec.kind, sides.source.name),
-                mend: near_or_all(role.as_str(), &roles),
+                mend: near(role.as_str(), &roles),
             }),
             CodeFrom::Owner(_) => {}
         }

@@ -60,9 +60,10 @@ fn known_keys(section: &Section, job: Option<&str>, problems: &mut Problems) {
             unknown.push(leaf.clone());
         } else if !told.contains(&key) {
             told.push(key);
+            let named: Vec<String> = others.iter().map(|other| format!("`{other}`")).collect();
             problems.push(Problem {
                 line: Some(leaf.line),
-                message: format!("`{key}` in {place} is no key of the job {job}; it is one of {}", others.join(" and ")),
+                message: format!("`{key}` in {place} is of the job {}, and this one is `{job}`", named.join(" or ")),
                 mend: "remove it, or change `job`".to_owned(),
             });
         }
@@ -84,37 +85,30 @@ fn owners(
     };
     let no_match = reader.no_owner(&keys::NO_MATCH, &keys::NO_MATCH_FALLBACK);
     let no_owner = reader.no_owner(&keys::NO_OWNER, &keys::NO_OWNER_FALLBACK);
-    let caps = Caps {
-        owner_moves: reader.cap(&keys::MOVES_COUNT, &keys::MOVES_PERCENT, &keys::MOVES_FLOOR),
-        removals: reader.cap(&keys::REMOVALS_COUNT, &keys::REMOVALS_PERCENT, &keys::REMOVALS_FLOOR),
-        accounts: Cap { count: Some(200), percent: None, floor: 0 },
-        source_shrink_percent: reader.percent(&keys::SHRINK_PERCENT).unwrap_or_default(),
-    };
+    let caps = reader.caps();
     let include_inactive = reader.truth(&keys::INCLUDE_INACTIVE);
     let newcomer_hours = reader.hours(&keys::NEWCOMER_HOURS);
     let full_read_hours = reader.hours(&keys::FULL_READ_HOURS);
-    let problems = &mut *reader.problems;
-    let text = |setting: &Setting, problems: &mut Problems| text_of(&section.leaves, setting, problems);
     let code = CodeField {
-        from: CodeFrom::Field(FieldName::new(text(&keys::CODE_FIELD, problems).unwrap_or_default())),
-        label: text(&keys::CODE_LABEL, problems).unwrap_or_default(),
+        from: CodeFrom::Field(FieldName::new(reader.text(&keys::CODE_FIELD).unwrap_or_default())),
+        label: reader.text(&keys::CODE_LABEL).unwrap_or_default(),
     };
-    let owner_role = text(&keys::OWNER_ROLE, problems);
-    let (source_kind, target_kind) = (text(&keys::SOURCE_KIND, problems), text(&keys::TARGET_KIND, problems));
-    let (source_key, target_key) = (text(&keys::SOURCE_KEY, problems), text(&keys::TARGET_KEY, problems));
-    let role = text(&keys::ROLE, problems);
+    let owner_role = reader.text(&keys::OWNER_ROLE);
+    let (source_kind, target_kind) = (reader.text(&keys::SOURCE_KIND), reader.text(&keys::TARGET_KIND));
+    let (source_key, target_key) = (reader.text(&keys::SOURCE_KEY), reader.text(&keys::TARGET_KEY));
+    let role = reader.text(&keys::ROLE);
     let (source, target) = (source?, target?);
     let preset = PRESETS.iter().find(|preset| job == Some(preset.job))?;
     let (source_kinds, target_kinds) = (source.descriptor.kinds_with(&source.settings), target.descriptor.kinds_with(&target.settings));
-    let source_kind = readable_kind(section, &keys::SOURCE_KIND, source, &source_kinds, &source_kind?, problems);
-    let target_kind = readable_kind(section, &keys::TARGET_KIND, target, &target_kinds, &target_kind?, problems);
+    let source_kind = readable_kind(section, &keys::SOURCE_KIND, source, &source_kinds, &source_kind?, reader.problems);
+    let target_kind = readable_kind(section, &keys::TARGET_KIND, target, &target_kinds, &target_kind?, reader.problems);
     let (source_kind, target_kind) = (source_kind?, target_kind?);
     let key = |given: Option<String>, spec: &KindSpec| {
         given.map(KeyName::new).unwrap_or_else(|| spec.keys.first().map_or(KeyName::fixed("id"), |key| key.name.clone()))
     };
     let role = role.map(Role::new).or_else(|| target_kind.roles.iter().find(|role| role.writable).map(|role| role.role.clone()));
     let Some(role) = role else {
-        problems.push(Problem {
+        reader.problems.push(Problem {
             line: Some(section.line),
             message: format!("owners of kind `{}` cannot be written at connection `{}`", target_kind.kind, target.name),
             mend: "choose a target whose owners can be written: rightful connectors".to_owned(),
@@ -122,11 +116,14 @@ fn owners(
         return None;
     };
     let (code, rules) = if preset.by_links {
-        let from = owner_role_of(section, source, source_kind, owner_role, problems)?;
+        let from = owner_role_of(section, source, source_kind, owner_role, reader.problems)?;
         let target_people = target_kind.role(&role).and_then(|role| target_kinds.iter().find(|spec| spec.kind == role.people));
-        let people =
-            Both { source: (source, people_of(section, source, &source_kinds, &from.people, problems)?), target: (target, target_people?) };
-        let rules = match_rules(section, &people, problems);
+        let people = Both {
+            source: (source, people_of(section, source, &source_kinds, &from.people, reader.problems)?),
+            target: (target, target_people?),
+        };
+        let rules = match_rules(reader, &keys::MATCH, &people);
+        links_count(reader, &rules);
         (CodeField { from: CodeFrom::Owner(from.role.clone()), label: "Owner".to_owned() }, rules)
     } else {
         (code, vec![MatchRule::Code])
@@ -167,11 +164,11 @@ fn owners(
 }
 
 /// What to write in place of a mistyped name.
-fn near(wanted: &str, known: &[&str]) -> String {
+pub(super) fn near(wanted: &str, known: &[&str]) -> String {
     match nearest(wanted, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "it has none".to_owned(),
-        None => format!("it has: {}", known.join(", ")),
+        None if known.is_empty() => "there are none".to_owned(),
+        None => format!("use one of: {}", known.join(", ")),
     }
 }
 
@@ -219,48 +216,42 @@ fn people_of<'a>(
 }
 
 /// The people of both sides, each with the connection that has them.
-struct Both<'a> {
-    source: (&'a ConnectionConfig, &'a KindSpec),
-    target: (&'a ConnectionConfig, &'a KindSpec),
+pub(super) struct Both<'a> {
+    pub(super) source: (&'a ConnectionConfig, &'a KindSpec),
+    pub(super) target: (&'a ConnectionConfig, &'a KindSpec),
 }
 
 /// The ways from source people to target people, in order.
-fn match_rules(section: &Section, people: &Both<'_>, problems: &mut Problems) -> Vec<MatchRule> {
-    let setting = &keys::MATCH;
-    let given = section.leaves.iter().find(|leaf| leaf.key == setting.key);
-    let words: Option<Vec<&str>> = match given.map(|leaf| &leaf.value) {
-        None => Some(setting.default.unwrap_or_default().split(',').collect()),
-        Some(Json::String(text)) => Some(text.split(',').collect()),
-        Some(Json::Array(items)) => items.iter().map(Json::as_str).collect(),
-        Some(_) => None,
-    };
-    let Some(words) = words else {
-        problems.extend(given.map(|leaf| wrong(leaf, setting, "rules, as text with commas or as a list", &leaf.value)));
-        return Vec::new();
-    };
-    let mut tell = |message: String, mend: String| problems.push(Problem { line: Some(line_of(section, setting)), message, mend });
-    let mut rules: Vec<MatchRule> = Vec::new();
-    let words: Vec<&str> = words.into_iter().map(str::trim).filter(|word| !word.is_empty()).collect();
+pub(super) fn match_rules(reader: &mut Reader<'_>, setting: &Setting, people: &Both<'_>) -> Vec<MatchRule> {
+    let Some(words) = reader.words(setting) else { return Vec::new() };
+    let line = line_of(reader.section, setting);
+    let mut tell = |message: String, mend: String| reader.problems.push(Problem { line: Some(line), message, mend });
     if words.is_empty() {
         tell("`match` names no rule".to_owned(), "for example match = [\"link\", \"email\"]".to_owned());
     }
+    let mut rules: Vec<MatchRule> = Vec::new();
     for word in words {
-        match match_rule(word, people) {
+        match match_rule(&word, people) {
             Ok(rule) if rules.contains(&rule) => tell(format!("`{word}` stands twice in `match`"), "leave it in once".to_owned()),
             Ok(rule) => rules.push(rule),
             Err((message, mend)) => tell(message, mend),
         }
     }
+    rules
+}
+
+/// Complains where links that an e-mail address makes would not count, because nothing looks at links first.
+fn links_count(reader: &mut Reader<'_>, rules: &[MatchRule]) {
     let place = |rule: &MatchRule| rules.iter().position(|known| known == rule);
     if let Some(email) = place(&MatchRule::Email)
         && place(&MatchRule::Link).is_none_or(|link| link > email)
     {
-        tell(
-            "`email` in `match` has no `link` before it, so the links that an e-mail address makes would not count".to_owned(),
-            "write `link` before `email`".to_owned(),
-        );
+        reader.problems.push(Problem {
+            line: Some(line_of(reader.section, &keys::MATCH)),
+            message: "`email` in `match` has no `link` before it, so the links that an e-mail address makes would not count".to_owned(),
+            mend: "write `link` before `email`".to_owned(),
+        });
     }
-    rules
 }
 
 /// One rule, or what is wrong with it and what to write.
@@ -378,6 +369,26 @@ impl Reader<'_> {
         self.section.leaves.iter().find(|leaf| leaf.key == setting.key).cloned()
     }
 
+    /// The value of a text setting, its default where it is not given.
+    pub(super) fn text(&mut self, setting: &Setting) -> Option<String> {
+        text_of(&self.section.leaves, setting, self.problems)
+    }
+
+    /// Words of a setting, its default where it is not given: text with commas, or a list.
+    pub(super) fn words(&mut self, setting: &Setting) -> Option<Vec<String>> {
+        let parted = |text: &str| text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let Some(leaf) = self.leaf(setting) else { return setting.default.map(parted) };
+        let given = match &leaf.value {
+            Json::String(text) => Some(parted(text)),
+            Json::Array(items) => items.iter().map(|item| item.as_str().map(|word| word.trim().to_owned())).collect(),
+            _ => None,
+        };
+        if given.is_none() {
+            self.problems.push(wrong(&leaf, setting, "words, as text with commas or as a list", &leaf.value));
+        }
+        given
+    }
+
     /// A word of a choice, its default where it is not given.
     pub(super) fn choice(&mut self, setting: &Setting) -> Option<String> {
         let Some(leaf) = self.leaf(setting) else {
@@ -448,7 +459,7 @@ impl Reader<'_> {
         number_of(&self.section.leaves, setting, 0..=most, self.problems)
     }
 
-    pub(super) fn percent(&mut self, setting: &Setting) -> Option<u8> {
+    fn percent(&mut self, setting: &Setting) -> Option<u8> {
         self.number(setting, 100).and_then(|number| u8::try_from(number).ok())
     }
 
@@ -457,11 +468,20 @@ impl Reader<'_> {
         self.number(setting, 876_000).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
     }
 
-    pub(super) fn cap(&mut self, count: &Setting, percent: &Setting, floor: &Setting) -> Cap {
+    fn cap(&mut self, count: &Setting, percent: &Setting, floor: &Setting) -> Cap {
         Cap {
             count: self.number(count, u64::from(u32::MAX)),
             percent: self.percent(percent),
             floor: self.number(floor, u64::from(u32::MAX)).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn caps(&mut self) -> Caps {
+        Caps {
+            owner_moves: self.cap(&keys::MOVES_COUNT, &keys::MOVES_PERCENT, &keys::MOVES_FLOOR),
+            removals: self.cap(&keys::REMOVALS_COUNT, &keys::REMOVALS_PERCENT, &keys::REMOVALS_FLOOR),
+            accounts: self.cap(&keys::ACCOUNTS_COUNT, &keys::ACCOUNTS_PERCENT, &keys::ACCOUNTS_FLOOR),
+            source_shrink_percent: self.percent(&keys::SHRINK_PERCENT).unwrap_or_default(),
         }
     }
 }

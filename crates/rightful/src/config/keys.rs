@@ -82,7 +82,10 @@ pub const PROXY: Setting = optional(
 pub const CONNECTION: &[Setting] = &[VENDOR, ALLOW_PRIVATE, PROXY];
 
 /// What happens to records that lead to nobody.
-pub const NO_OWNER_WORDS: &[&str] = &["leave", "hold", "clear"];
+const NO_OWNER_WORDS: &[&str] = &["leave", "hold", "clear"];
+
+/// The same where records are credited: what is credited is always somebody's, so there is nothing to clear.
+const CREDIT_NO_OWNER_WORDS: &[&str] = &["leave", "hold"];
 
 /// The jobs, as they are named.
 pub const JOBS: &[&str] = &["rep-codes", "owners", "crm-users", "crm-activity"];
@@ -189,21 +192,10 @@ pub const SHRINK_PERCENT: Setting = optional(
 /// Keys of every integration, whatever its job.
 const EVERY: &[Setting] = &[JOB, SOURCE, TARGET, SCHEDULE, TIME_ZONE];
 
-/// Further keys of the job `rep-codes`.
-const REP_CODES: &[Setting] = &[CODE_FIELD, CODE_LABEL];
-
-/// Further keys of the job `owners`.
-const OWNERS: &[Setting] = &[OWNER_ROLE, MATCH];
-
-/// Further keys of both: the jobs that keep owners of paired records right.
-const PAIRED: &[Setting] = &[
-    ASSIGNMENT,
-    NO_MATCH,
+/// Further keys of every integration: who else gets records, and how far one run may go.
+const BOUNDS: &[Setting] = &[
     NO_MATCH_FALLBACK,
-    NO_OWNER,
     NO_OWNER_FALLBACK,
-    INCLUDE_INACTIVE,
-    NEWCOMER_HOURS,
     FULL_READ_HOURS,
     MOVES_PERCENT,
     MOVES_FLOOR,
@@ -212,12 +204,17 @@ const PAIRED: &[Setting] = &[
     REMOVALS_FLOOR,
     REMOVALS_COUNT,
     SHRINK_PERCENT,
-    SOURCE_KIND,
-    SOURCE_KEY,
-    TARGET_KIND,
-    TARGET_KEY,
-    ROLE,
 ];
+
+/// Further keys of the job `rep-codes`.
+const REP_CODES: &[Setting] = &[CODE_FIELD, CODE_LABEL];
+
+/// Further keys of the job `owners`.
+const OWNERS: &[Setting] = &[OWNER_ROLE, MATCH];
+
+/// Further keys of both: the jobs that keep owners of paired records right.
+const PAIRED: &[Setting] =
+    &[ASSIGNMENT, NO_MATCH, NO_OWNER, INCLUDE_INACTIVE, NEWCOMER_HOURS, SOURCE_KIND, SOURCE_KEY, TARGET_KIND, TARGET_KEY, ROLE];
 
 pub const PEOPLE: Setting = optional(
     "people",
@@ -230,7 +227,7 @@ pub const CREDIT_MATCH: Setting = optional(
     "match",
     SettingType::Text,
     Some("link, external-id:id=id, email"),
-    "How two people are known to be one, in order: `link`, `external-id:KEY=KEY` (source and target), `email`. Text with commas, or a list.",
+    "How two people are known to be one: `link` before all, `external-id:KEY=KEY` (source and target) in order, `email`. Text with commas, or a list.",
     "link, email",
 );
 pub const AUTO_SYNC_REQUIRES_WORKFLOW: Setting = optional(
@@ -266,16 +263,16 @@ pub const LICENCES: Setting =
     optional("licences", SettingType::Integer, None, "How many users the target is licensed for; not counted unless said.", "50");
 pub const CREDIT_NO_MATCH: Setting = optional(
     "no_match",
-    SettingType::Choice(NO_OWNER_WORDS),
+    SettingType::Choice(CREDIT_NO_OWNER_WORDS),
     Some("hold"),
-    "A record whose owner leads to no account: `hold`, `leave`, `clear` or { fallback = \"user\" }.",
+    "A record whose owner leads to no account: `hold`, `leave` or { fallback = \"user\" }.",
     "hold",
 );
 pub const CREDIT_NO_OWNER: Setting = optional(
     "no_owner",
-    SettingType::Choice(NO_OWNER_WORDS),
+    SettingType::Choice(CREDIT_NO_OWNER_WORDS),
     Some("leave"),
-    "A record that belongs to a queue or to no one: `leave`, `hold`, `clear` or { fallback = \"user\" }.",
+    "A record that belongs to a queue or to no one: `leave`, `hold` or { fallback = \"user\" }.",
     "leave",
 );
 pub const ACCOUNTS_COUNT: Setting =
@@ -301,20 +298,10 @@ const CREDITS: &[Setting] = &[
     SINCE,
     LICENCES,
     CREDIT_NO_MATCH,
-    NO_MATCH_FALLBACK,
     CREDIT_NO_OWNER,
-    NO_OWNER_FALLBACK,
-    FULL_READ_HOURS,
     ACCOUNTS_COUNT,
     ACCOUNTS_PERCENT,
     ACCOUNTS_FLOOR,
-    MOVES_PERCENT,
-    MOVES_FLOOR,
-    MOVES_COUNT,
-    REMOVALS_PERCENT,
-    REMOVALS_FLOOR,
-    REMOVALS_COUNT,
-    SHRINK_PERCENT,
     PEOPLE_KIND,
     RECORD_KIND,
     CREDIT_ROLE,
@@ -335,12 +322,12 @@ pub fn of_job(job: &str) -> impl Iterator<Item = &'static Setting> + Clone {
         "owners" => (OWNERS, PAIRED),
         _ => (REP_CODES, PAIRED),
     };
-    EVERY.iter().chain(own).chain(shared)
+    EVERY.iter().chain(own).chain(shared).chain(BOUNDS)
 }
 
 /// Keys that an integration of any job may have.
 pub fn of_any_job() -> impl Iterator<Item = &'static Setting> + Clone {
-    EVERY.iter().chain(REP_CODES).chain(OWNERS).chain(PAIRED).chain(CREDITS)
+    EVERY.iter().chain(REP_CODES).chain(OWNERS).chain(PAIRED).chain(CREDITS).chain(BOUNDS)
 }
 
 pub const NO_COMPLETE_RUN_HOURS: Setting = optional(

@@ -17,8 +17,6 @@ pub fn schema(descriptors: &[&Descriptor]) -> Json {
         "description": "Which connection decides for which, by name.",
         "additionalProperties": { "oneOf": keys::JOBS.iter().map(|job| integration(job)).collect::<Vec<_>>() },
     });
-    let rules = &mut top["properties"]["integrations"]["additionalProperties"]["properties"]["match"];
-    *rules = json!({ "oneOf": [rules.take(), { "type": "array", "items": { "type": "string" }, "minItems": 1 }] });
     let mut alarms = object(keys::ALARMS.iter());
     alarms["description"] = json!("When something counts as wrong, and who is told.");
     let to = &mut alarms["properties"]["mail"]["properties"]["to"];
@@ -33,11 +31,12 @@ pub fn schema(descriptors: &[&Descriptor]) -> Json {
 fn integration(job: &str) -> Json {
     let mut schema = object(keys::of_job(job));
     schema["properties"]["job"] = json!({ "const": job });
-    if keys::credits(job) {
-        for key in [keys::MATCH.key, keys::GATES.key] {
-            let words = &mut schema["properties"][key];
-            *words = json!({ "oneOf": [words.take(), { "type": "array", "items": { "type": "string" } }] });
+    for (key, least) in [(keys::MATCH.key, 1), (keys::GATES.key, 0)] {
+        if let Some(words) = schema["properties"].get_mut(key) {
+            *words = json!({ "oneOf": [words.take(), { "type": "array", "items": { "type": "string" }, "minItems": least }] });
         }
+    }
+    if keys::credits(job) {
         schema["properties"]["account"] = table("What an account is made of.", json!({ "set": set() }), &[]);
         let workflow = table("Which records are credited, and as what.", workflow(), &["object", "figures"]);
         schema["properties"]["workflows"] =
@@ -177,7 +176,13 @@ mod tests {
             assert_eq!(jobs[place]["properties"]["job"], json!({ "const": job }));
             let credits = jobs[place]["properties"].get("workflows").is_some();
             assert_eq!((credits, jobs[place]["properties"].get("code").is_some()), (keys::credits(job), *job == "rep-codes"), "{job}");
+            let ways = jobs[place]["properties"].get("match").map(|ways| [&ways["oneOf"][0]["type"], &ways["oneOf"][1]["type"]]);
+            assert_eq!(ways, (*job != "rep-codes").then_some([&json!("string"), &json!("array")]), "{job}");
         }
+        let beside: Vec<&String> = schema["properties"]["integrations"]["additionalProperties"].as_object().unwrap().keys().collect();
+        assert_eq!(beside, ["oneOf"], "what stands beside it would hold for every job");
+        let words = |place: usize| &jobs[place]["properties"]["no_match"]["oneOf"][0]["enum"];
+        assert_eq!((words(1), words(3)), (&json!(["leave", "hold", "clear"]), &json!(["leave", "hold"])));
         let workflow = &jobs[3]["properties"]["workflows"]["additionalProperties"]["properties"];
         assert_eq!(workflow["figures"]["additionalProperties"]["properties"]["set"]["type"], json!("object"));
         let alarms = &schema["properties"]["alarms"]["properties"];

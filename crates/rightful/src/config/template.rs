@@ -126,7 +126,7 @@ fn integration(text: &mut String, Example { job, source, target, stated }: &Exam
     if !usable {
         let _ = writeln!(text, "# (This program lacks the connector for {source} or {target}: see `rightful connectors`.)");
     } else if !on {
-        let _ = writeln!(text, "# (To use it, take the marks away from its heading and the keys right below it, and from its workflow.)");
+        let _ = writeln!(text, "# (To use it, take the marks away from its heading, from the keys right below it, and from its workflow.)");
     }
     let _ = writeln!(text, "{mark}[integrations.{job}]\n{mark}job = \"{job}\"\n{mark}source = \"{source}\"\n{mark}target = \"{target}\"");
     for (key, value) in *stated {

@@ -153,15 +153,15 @@ fn each_mistake_of_who_is_who_is_told_with_its_line_and_what_to_do() {
     let table = [
         (
             "code.label = \"Rep\"",
-            "`code.label` in [integrations.rep-codes] is no key of the job owners; it is one of rep-codes",
+            "`code.label` in [integrations.rep-codes] is of the job `rep-codes`, and this one is `owners`",
             "change `job`",
         ),
-        ("code = { field = \"X\" }", "`code.field` in [integrations.rep-codes] is no key of the job owners", "change `job`"),
+        ("code = { field = \"X\" }", "`code.field` in [integrations.rep-codes] is of the job `rep-codes`", "change `job`"),
         ("owner_role = \"ownr\"", "kind `customer` of connection `erp` has no role `ownr`", "did you mean `owner`?"),
         ("match = \"link, emial\"", "`match` knows no rule `emial`", "did you mean `email`?"),
         ("match = \"code\"", "`match` knows no rule `code`", "external-id:SOURCE_KEY=TARGET_KEY"),
-        ("match = 7", "`match` must be rules, as text with commas or as a list, not 7", "link, email"),
-        ("match = [7]", "`match` must be rules", "link, email"),
+        ("match = 7", "`match` must be words, as text with commas or as a list, not 7", "link, email"),
+        ("match = [7]", "`match` must be words", "link, email"),
         ("match = \"\"", "`match` names no rule", "match = [\"link\", \"email\"]"),
         ("match = \"link, link\"", "`link` stands twice in `match`", "once"),
         ("match = \"email, link\"", "`email` in `match` has no `link` before it", "write `link` before `email`"),
@@ -189,7 +189,7 @@ fn each_mistake_of_who_is_who_is_told_with_its_line_and_what_to_do() {
     // The other way about.
     let problems = parse(&(good() + "match = \"link\"\n")).unwrap_err().problems;
     assert!(
-        problems[0].message.contains("is no key of the job rep-codes; it is one of owners and crm-users and crm-activity"),
+        problems[0].message.contains("is of the job `owners` or `crm-users` or `crm-activity`, and this one is `rep-codes`"),
         "{problems:?}"
     );
 }
@@ -460,12 +460,16 @@ createdDate = { field = "CloseDate" }
             (
                 head,
                 with("assignment = \"merge\""),
-                "`assignment` in [integrations.deals] is no key of the job crm-activity",
+                "`assignment` in [integrations.deals] is of the job `rep-codes` or `owners`",
                 "change `job`",
             ),
             (head, with("peple = \"all\""), "unknown key `peple`", "did you mean `people`?"),
-            (head, with("match = \"link, emial\""), "`match` cannot hold `emial`", "did you mean `email`?"),
             (head, with("role = \"ownr\""), "has no role `ownr`", "did you mean `owner`?"),
+            (head, with("match = \"link, emial\""), "`match` knows no rule `emial`", "did you mean `email`?"),
+            (head, with("match = \"external-id:employe-number=id\""), "has no key `employe-number`", "did you mean `employee-number`?"),
+            (head, with("match = \"\""), "`match` names no rule", "\"link\", \"email\""),
+            (head, with("no_match = \"clear\""), "`no_match` cannot be `clear`", "leave, hold"),
+            (head, with("no_owner = \"clear\""), "`no_owner` cannot be `clear`", "leave, hold"),
             (head, with("gates = [\"teams\"]"), "knows no gate `teams`", "did you mean `team`?"),
             (head, with("since = 2026-01-01T00:00:00"), "`since` must be a day, or a moment with its zone", "2026-01-01"),
             (head, with("source_kind = \"account\""), "kind `account` of connection `crm` holds no people", "user"),
@@ -513,6 +517,6 @@ createdDate = { field = "CloseDate" }
         assert!(problems.len() == 1 && problems[0].message.contains("there is no workflow"), "SS-8: {problems:?}");
         let rep = good() + "workflows.won.object = \"customer\"\n";
         let problems = parse(&rep).unwrap_err().problems;
-        assert!(problems.len() == 1 && problems[0].message.contains("it is one of crm-users and crm-activity"), "{problems:?}");
+        assert!(problems.len() == 1 && problems[0].message.contains("is of the job `crm-users` or `crm-activity`"), "{problems:?}");
     }
 }

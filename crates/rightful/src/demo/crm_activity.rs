@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::crm_stage::{AUTHOR, CrmStage};
 use super::screen::Screen;
-use super::stage::Outcome;
 use super::teller::{Step, Teller};
 use crate::exit::Exit;
 use crate::output::counted;
@@ -15,27 +14,7 @@ use crate::verbs::Failure;
 const NAME: &str = "deals";
 
 /// What it is configured as.
-pub const INTEGRATIONS: &str = r#"
-[integrations.deals]
-job = "crm-activity"
-source = "salesforce"
-target = "salesscreen"
-people = "automatic"
-schedule = "manual"
-
-[integrations.deals.workflows.won]
-object = "opportunity"
-when = { StageName = "Closed Won" }
-
-[integrations.deals.workflows.won.figures.deals.set]
-activityTypeName = "Deals won"
-"activity.key" = "new-business"
-"activity.name" = "New business"
-quantity = 1
-value1 = { field = "Amount" }
-createdDate = { field = "CloseDate" }
-"user.email" = { email = true }
-"#;
+pub const INTEGRATIONS: &str = include_str!("crm_activity.toml");
 
 /// The team that the newcomer comes to.
 const TEAM: &str = "OSLO-FIELD";
@@ -66,10 +45,6 @@ fn credited(deal: &str) -> String {
     figure_id(deal, "deals").to_string()
 }
 
-fn expect_exit(step: &mut Step, outcome: &Outcome, expected: Exit) {
-    step.expect_equal("exit code", &(outcome.exit as u8), &(expected as u8));
-}
-
 /// A record stands there once, with this owner and value, and counts.
 fn expect_counted(step: &mut Step, screen: &Screen, deal: &str, email: &str, value: u64, writes: u64) {
     let Some(record) = screen.records.get(&credited(deal)) else {
@@ -88,7 +63,7 @@ async fn nothing_won(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failur
     let before = stage.screen()?;
     let outcome = stage.run(NAME).await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("requests that write at SalesScreen", &(after.requests - before.requests), &0);
     step.saw(format!(
         "{} read {} of Salesforce. Its deals are all being worked on, so no owner of one needs an account (SS-8).",
@@ -110,7 +85,7 @@ async fn unknown_owner(stage: &CrmStage, teller: &mut Teller) -> Result<(String,
     }
     let outcome = stage.run(NAME).await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("new users", &after.new_since(&before), &vec![EMAIL.to_owned()]);
     let user = after.users.get(EMAIL);
     step.expect_equal("their id", &user.and_then(|user| user.id.clone()), &Some(nora.clone()));
@@ -133,7 +108,7 @@ async fn on_a_team(stage: &CrmStage, teller: &mut Teller, nora: &str, deals: &[S
         stage.remove_by_hand(&credited(&deals[0]))?;
     }
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("team", &after.users.get(EMAIL).and_then(|user| user.team.clone()), &Some(TEAM.to_owned()));
     step.expect_equal("users with that id", &after.users.values().filter(|user| user.id.as_deref() == Some(nora)).count(), &1);
     step.expect_equal("records", &after.records.len(), &3);
@@ -153,7 +128,7 @@ async fn amount(stage: &CrmStage, teller: &mut Teller, deal: &str) -> Result<(),
     stage.change(deal, json!({ "Amount": 52_000 }))?;
     let outcome = stage.run(NAME).await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("changes planned", &outcome.report.counts.planned, &1);
     step.expect_equal("records", &after.records.len(), &3);
     expect_counted(&mut step, &after, deal, EMAIL, 52_000, 2);
@@ -167,7 +142,7 @@ async fn second_run(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failure
     let before = stage.screen()?;
     let outcome = stage.run(NAME).await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect(after == before, || "SalesScreen differs".to_owned());
     step.saw(format!("{}: {} that write at SalesScreen.", outcome.report.run, counted(after.requests - before.requests, "request")));
     teller.end(step)?;
@@ -188,7 +163,7 @@ async fn another_owner(stage: &CrmStage, teller: &mut Teller, deal: &str) -> Res
     stage.change(deal, json!({ "OwnerId": person }))?;
     let outcome = stage.run(NAME).await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("new users", &after.new_since(&before), &Vec::new());
     step.expect_equal("the id they are known by", &after.users.get(&heir).and_then(|user| user.id.clone()), &Some(person.clone()));
     step.expect_equal("records", &after.records.len(), &3);
@@ -217,7 +192,7 @@ async fn deleted(stage: &CrmStage, teller: &mut Teller, deal: &str) -> Result<ri
     stage.delete(deal)?;
     let outcome = stage.run(NAME).await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect(!after.records.contains_key(&credited(deal)), || format!("{} is still there", credited(deal)));
     step.expect_equal("records", &after.records.len(), &2);
     step.saw(format!("{} took {} back. Removing is a setting of the connection (`remove_records`).", outcome.report.run, credited(deal)));
@@ -229,7 +204,7 @@ async fn undone(stage: &CrmStage, teller: &mut Teller, deal: &str, run: rightful
     let mut step = teller.begin("That run is undone: the record is there again, and the integration is paused")?;
     let outcome = stage.undo(NAME, run).await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     expect_counted(&mut step, &after, deal, EMAIL, 7_250, 1);
     step.expect_equal("records", &after.records.len(), &3);
     let paused = stage.run(NAME).await;

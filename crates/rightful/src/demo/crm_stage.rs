@@ -14,7 +14,6 @@ use super::screen::Screen;
 use super::stage::Outcome;
 use crate::compose::Composition;
 use crate::config::ConfigFile;
-use crate::exit::Exit;
 use crate::output;
 use crate::sandbox::{Sandbox, Served, Typed};
 use crate::verbs::{self, Desk, Failure};
@@ -31,7 +30,6 @@ pub const AUTHOR: &str = "sales.manager";
 const FURTHER: &[(&str, &str, &str)] = &[
     // The app's own user is nobody.
     (SOURCE, "service_users", "\"integration@acme.example\""),
-    (TARGET, "external_system", "\"Rightful\""),
     (TARGET, "remove_records", "true"),
 ];
 
@@ -103,7 +101,7 @@ impl CrmStage {
     pub async fn run(&self, integration: &str) -> Result<Outcome, Failure> {
         let integration = self.composition.integration(Some(integration))?;
         let report = verbs::run_now(&self.composition, integration, Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, false, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// `rightful users team USER KEY`
@@ -112,7 +110,7 @@ impl CrmStage {
     /// As the verb.
     pub async fn team(&self, integration: &str, user: &str, key: &str) -> Result<Outcome, Failure> {
         let report = self.desk(integration).await?.team(user, key, AUTHOR, Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, false, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// What follows at once from what a person did.
@@ -121,7 +119,7 @@ impl CrmStage {
     /// As the verb.
     pub async fn release(&self, integration: &str) -> Result<Outcome, Failure> {
         let report = self.desk(integration).await?.release(AUTHOR, Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, false, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// `rightful undo RUN`
@@ -131,7 +129,7 @@ impl CrmStage {
     pub async fn undo(&self, integration: &str, run: RunId) -> Result<Outcome, Failure> {
         let integration = self.composition.integration(Some(integration))?;
         let report = verbs::task(&self.composition, integration, RunTask::Undo { run }, AUTHOR, Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, false, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// `rightful explain RECORD`

@@ -4,8 +4,7 @@ use rightful_engine::{PeopleQuery, Picked};
 
 use super::crm_stage::CrmStage;
 use super::screen::Screen;
-use super::stage::Outcome;
-use super::teller::{Step, Teller};
+use super::teller::Teller;
 use crate::exit::Exit;
 use crate::output::counted;
 use crate::verbs::Failure;
@@ -63,10 +62,6 @@ pub async fn play(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failure> 
     second_runs(stage, teller).await
 }
 
-fn expect_exit(step: &mut Step, outcome: &Outcome, expected: Exit) {
-    step.expect_equal("exit code", &(outcome.exit as u8), &(expected as u8));
-}
-
 /// Users whom programs know by an id.
 fn mapped(screen: &Screen) -> usize {
     screen.users.values().filter(|user| user.id.is_some()).count()
@@ -103,7 +98,7 @@ async fn by_hand(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failure> {
     let unknown = stage.win("Mapped by hand", &stranger, 400)?;
     let outcome = stage.run("by-hand").await?;
     let unmapped = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect(unmapped == before, || "something was sent for owners who are not mapped".to_owned());
     step.expect_equal("what waits", &stage.holds("by-hand").await?.len(), &2);
     step.saw("Two of Salesforce's users won a deal. Neither is mapped: nothing is sent, nobody is made, both deals wait (SS-2).");
@@ -111,7 +106,7 @@ async fn by_hand(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failure> {
     stage.desk("by-hand").await?.map(short, &user, false, &stage.by("told by sales")).await?;
     let outcome = stage.release("by-hand").await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("new users", &after.new_since(&before), &Vec::new());
     let record = after.records.get(&format!("{deal}#hand"));
     step.expect_equal("the deal is credited to", &record.map(|record| record.email.clone()), &Some(user.clone()));
@@ -141,7 +136,7 @@ async fn on_demand(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failure>
     desk.pick(&wanted, Picked::Create, &stage.by("joined in May")).await?;
     let outcome = stage.release("on-demand").await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("new users", &after.new_since(&before), &vec!["jon.moe@example.com".to_owned()]);
     let id = |email: &str| after.users.get(email).and_then(|user| user.id.clone());
     step.expect_equal("the new one's id", &id("jon.moe@example.com"), &Some(fresh));
@@ -166,7 +161,7 @@ async fn automatic(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failure>
     stage.win("By itself", &owner, 1_500)?;
     let outcome = stage.run("automatic").await?;
     let after = stage.screen()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("new users", &after.new_since(&before), &vec!["liv.berg@example.com".to_owned()]);
     step.expect_equal("their id", &after.users.get("liv.berg@example.com").and_then(|user| user.id.clone()), &Some(owner));
     step.expect_equal("records", &after.records.len(), &before.records.len());
@@ -216,7 +211,7 @@ async fn second_runs(stage: &CrmStage, teller: &mut Teller) -> Result<(), Failur
     let before = stage.screen()?;
     for name in ALL {
         let outcome = stage.run(name).await?;
-        expect_exit(&mut step, &outcome, Exit::Done);
+        outcome.expect_exit(&mut step, Exit::Done);
     }
     let after = stage.screen()?;
     step.expect(after == before, || "SalesScreen differs".to_owned());

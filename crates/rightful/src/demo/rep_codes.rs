@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rightful_engine::RunId;
 use rightful_sim::world::{Customer, Person, Place, World};
 
-use super::stage::{AUTHOR, Outcome, Stage};
+use super::stage::{AUTHOR, Stage};
 use super::standing::Standing;
 use super::teller::{Step, Teller};
 use crate::exit::Exit;
@@ -68,10 +68,6 @@ fn with(world: &World, what: impl Fn(&Customer) -> bool) -> usize {
     world.customers.iter().filter(|customer| what(customer)).count()
 }
 
-fn expect_exit(step: &mut Step, outcome: &Outcome, expected: Exit) {
-    step.expect_equal("exit code", &(outcome.exit as u8), &(expected as u8));
-}
-
 fn expect_no_write(step: &mut Step, before: &Standing, after: &Standing) {
     step.expect_equal("requests that write at Skynamo", &(after.requests - before.requests), &0);
     step.expect_none("customers that moved", &after.moved_since(before).into_iter().collect::<Vec<_>>());
@@ -90,7 +86,7 @@ async fn first_run(stage: &mut Stage, teller: &mut Teller, first: &Standing) -> 
     let moves = with(world, |customer| world.due_owners(customer) != customer.owners);
     let visits = with(world, |customer| world.due_visitor(customer) != customer.visitor);
     let planned = stage.plan().await?;
-    expect_exit(&mut step, &planned, Exit::Refused);
+    planned.expect_exit(&mut step, Exit::Refused);
     step.expect_equal("changes planned", &planned.report.counts.planned, &count(moves + visits));
     step.expect(planned.report.refusals.iter().any(|refusal| refusal.guard == "owner-moves" && refusal.may_pass), || {
         format!("refused by {:?}, not by the cap on owner moves", planned.report.refusals)
@@ -108,7 +104,7 @@ async fn first_run(stage: &mut Stage, teller: &mut Teller, first: &Standing) -> 
         return Err(rightful_core::Error::new(rightful_core::ErrorKind::Protocol, "the first plan was not kept").into());
     };
     let applied = stage.apply_over_cap(plan, "first run").await?;
-    expect_exit(&mut step, &applied, Exit::Done);
+    applied.expect_exit(&mut step, Exit::Done);
     stage.world.run();
     if stage.tamper {
         tamper(stage)?;
@@ -148,7 +144,7 @@ async fn second_run(stage: &Stage, teller: &mut Teller) -> Result<(), Failure> {
     let before = stage.standing()?;
     let outcome = stage.run().await?;
     let after = stage.standing()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     expect_no_write(&mut step, &before, &after);
     step.saw(format!(
         "{}: {}, {} that write at Skynamo (it counts them itself).",
@@ -321,7 +317,7 @@ async fn deactivated_users(stage: &mut Stage, teller: &mut Teller, first: &Stand
     let outcome = stage.run().await?;
     stage.world.run();
     let after = stage.standing()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("customers that moved", &after.moved_since(&before), &expected);
     step.expect_equal("visits that moved", &after.visits_moved_since(&before), &visits);
     step.expect(!visits.is_empty(), || format!("{gone} visited nobody"));
@@ -367,7 +363,7 @@ async fn hand_over(stage: &mut Stage, teller: &mut Teller) -> Result<(RunId, i64
     let outcome = stage.run().await?;
     stage.world.run();
     let after = stage.standing()?;
-    expect_exit(&mut step, &outcome, Exit::Done);
+    outcome.expect_exit(&mut step, Exit::Done);
     step.expect_equal("customers that moved", &after.moved_since(&before), &customers);
     step.expect_none("not as it must be", &after.differences(&stage.world));
     step.saw(format!(
@@ -405,7 +401,7 @@ async fn emptied_source(stage: &Stage, teller: &mut Teller) -> Result<(), Failur
     stage.empty_source()?;
     let outcome = stage.run().await?;
     let after = stage.standing()?;
-    expect_exit(&mut step, &outcome, Exit::Refused);
+    outcome.expect_exit(&mut step, Exit::Refused);
     expect_no_write(&mut step, &before, &after);
     step.expect(!outcome.report.refusals.is_empty() && outcome.report.refusals.iter().all(|refusal| !refusal.may_pass), || {
         format!("refused by {:?}, not by a guard on the source", outcome.report.refusals)

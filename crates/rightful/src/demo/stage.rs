@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::standing::Standing;
+use super::teller::Step;
 use crate::compose::Composition;
 use crate::config::ConfigFile;
 use crate::exit::Exit;
@@ -34,6 +35,18 @@ pub struct Outcome {
     pub report: RunReport,
     /// The exit code.
     pub exit: Exit,
+}
+
+impl Outcome {
+    /// With the exit code its verb would have.
+    pub fn of(report: RunReport) -> Self {
+        Self { exit: Exit::of(&report, false, false), report }
+    }
+
+    /// Notes it where the exit code is another one.
+    pub fn expect_exit(&self, step: &mut Step, expected: Exit) {
+        step.expect_equal("exit code", &(self.exit as u8), &(expected as u8));
+    }
 }
 
 /// The stage.
@@ -116,7 +129,7 @@ impl Stage {
     /// As the verb.
     pub async fn plan(&self) -> Result<Outcome, Failure> {
         let report = verbs::plan(&self.composition, &self.integration, None, Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, true, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// `rightful apply PLAN --over-cap --reason TEXT`
@@ -126,7 +139,7 @@ impl Stage {
     pub async fn apply_over_cap(&self, plan: PlanId, reason: &str) -> Result<Outcome, Failure> {
         let over_cap = Some((AUTHOR.to_owned(), reason.to_owned()));
         let report = verbs::apply(&self.composition, &self.integration, plan, over_cap, Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, false, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// `rightful run`
@@ -135,7 +148,7 @@ impl Stage {
     /// As the verb.
     pub async fn run(&self) -> Result<Outcome, Failure> {
         let report = verbs::run_now(&self.composition, &self.integration, Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, false, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// `rightful undo RUN`
@@ -144,7 +157,7 @@ impl Stage {
     /// As the verb.
     pub async fn undo(&self, run: RunId) -> Result<Outcome, Failure> {
         let report = verbs::undo(&self.composition, &self.integration, run, AUTHOR.to_owned(), Arc::new(Silent)).await?;
-        Ok(Outcome { exit: Exit::of(&report, false, false), report })
+        Ok(Outcome::of(report))
     }
 
     /// `rightful codes import` or `set`: gives these codes the rows the world has for them, and says which version that made.

@@ -6,7 +6,7 @@ use rightful_engine::Store as _;
 use rightful_engine::{Authorship, Case, HoldId, Quarantine, RunTask, WatchStore as _};
 use serde_json::json;
 
-use super::{Ended, author, chosen, narrowed, open, plans, reason};
+use super::{Ended, author, authorship, chosen, narrowed, open, plans};
 use crate::cli::{Cases, Global, HoldsVerb, Pause, Resume};
 use crate::exit::Exit;
 use crate::output;
@@ -109,7 +109,7 @@ pub async fn holds(global: &Global, verb: HoldsVerb) -> Ended {
                 return Err(error.into());
             }
             output::emit(global.json, &json!({ "dropped": id.to_string() }), || {
-                format!("{id} dropped; the next plan brings it back if it is still wanted")
+                format!("{id} dropped; the next plan brings it back if it is still wanted, an activity only once it changes")
             })?;
         }
     }
@@ -120,7 +120,7 @@ pub async fn holds(global: &Global, verb: HoldsVerb) -> Ended {
 pub async fn pause(global: &Global, arguments: &Pause) -> Ended {
     let composition = open(global).await?;
     let integration = chosen(&composition, global, arguments.integration.as_deref())?;
-    let by = Authorship { author: author(arguments.by.author.as_deref())?, reason: reason(&arguments.by.reason)?, at: Utc::now() };
+    let by = authorship(&arguments.by)?;
     composition.store.pause(&integration.name, true, &by).await?;
     output::emit(global.json, &json!({ "integration": integration.name, "paused": by }), || {
         format!("{} is paused; let it run again: rightful resume {}", integration.name, integration.name)

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
 use rightful_engine::{
-    Authorship, CodeEdit, CodeLine, CodeRow, Integration, Likeness, Named, Ports, Saved, Situation, Typed, TypedUser, code_overview,
+    CodeEdit, CodeLine, CodeRow, Integration, Likeness, Named, Ports, Saved, Situation, Typed, TypedUser, code_overview,
     goes_by_code_table, known_people, table_file, typed_edit,
 };
 use serde_json::json;
 
-use super::{Ended, Failure, author, chosen, open, reason, setup};
+use super::{Ended, Failure, authorship, chosen, open, setup};
 use crate::cli::{Authored, CodesVerb, Global};
 use crate::exit::Exit;
 use crate::output;
@@ -149,7 +148,7 @@ async fn save(
     by: &Authored,
     verdicts: Vec<table_file::Verdict>,
 ) -> Ended {
-    let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+    let by = authorship(by)?;
     let before = ports.store.code_table(&integration.name).await?.version;
     let saved = ports.store.save_codes(&integration.name, expect.unwrap_or(before), edits, &by).await?;
     let version = match saved {
@@ -252,7 +251,7 @@ async fn history(global: &Global, ports: &Ports, integration: &Integration, limi
         let rows = |rows: &[CodeRow]| {
             let shown: Vec<String> = rows.iter().take(5).map(row).collect();
             let more = if rows.len() > 5 { format!(" and {} more", rows.len() - 5) } else { String::new() };
-            shown.join(", ") + &more
+            shown.join(", ") + more.as_str()
         };
         output::table(
             ["version", "when", "by", "reason", "came", "left"],

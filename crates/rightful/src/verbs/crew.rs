@@ -6,19 +6,20 @@ use std::sync::Arc;
 use chrono::Utc;
 use rightful_core::{Error, ErrorKind, PersonVerdict};
 use rightful_engine::{
-    AccountLine, Authorship, Crew, Integration, PeoplePage, PeopleQuery, PersonStanding, Picked, Ports, Progress, RunReport, RunTask,
+    AUTOMATIC, AccountLine, Activity, Authorship, Crew, Integration, PeopleMode, PeoplePage, PeopleQuery, PersonStanding, Picked, Ports,
+    Progress, RunReport, RunTask, Switch,
 };
 use serde_json::{Value as Json, json};
 
-use super::{Ended, Failure, author, codes, plans, reason};
-use crate::cli::{Global, MaybeAuthored, UsersVerb};
+use super::{Ended, Failure, author, authorship, codes, plans, reason};
+use crate::cli::{Global, MaybeAuthored, OnOff, UsersList, UsersVerb};
 use crate::compose::Composition;
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::progress;
 
 /// Fields of an account that are told with how they are known.
-const TOLD: &[(&str, &str)] = &[("team.key", "team"), ("status", "status"), ("licence", "licence")];
+const TOLD: [(&str, &str); 3] = [("team.key", "team"), ("status", "status"), ("licence", "licence")];
 
 /// The people of an integration that credits, ready to be changed.
 pub struct Desk<'a> {
@@ -161,19 +162,35 @@ fn signed(by: &MaybeAuthored, otherwise: &str) -> Result<Authorship, Failure> {
     Ok(Authorship { author: author(by.author.as_deref())?, reason, at: Utc::now() })
 }
 
+fn people_counted(people: &[String]) -> String {
+    match people.len() {
+        1 => "1 person".to_owned(),
+        count => format!("{} people", output::number(count as u64)),
+    }
+}
+
 /// `rightful users VERB` of an integration that credits.
 pub async fn users(global: &Global, composition: &Composition, integration: &Integration, verb: UsersVerb) -> Ended {
     let desk = Desk::of(composition, integration).await?;
     match verb {
-        UsersVerb::List { accounts: true, search, limit, .. } => list_accounts(global, &desk, &search, limit).await,
-        UsersVerb::List { unlinked, waiting, search, limit, .. } => {
+        UsersVerb::List(UsersList { codes: true, .. } | UsersList { people: true, .. }) => Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "integration `{}` credits activities: its users are led to by no code, and the source's are listed anyway",
+                integration.name
+            ),
+        )
+        .hint("leave `--codes` and `--people` out; the target's users: rightful users list --accounts")
+        .into()),
+        UsersVerb::List(UsersList { accounts: true, search, limit, .. }) => list_accounts(global, &desk, &search, limit).await,
+        UsersVerb::List(UsersList { unlinked, waiting, search, limit, .. }) => {
             let query = PeopleQuery { unlinked, waiting, search, after: None, limit };
             let page = desk.people(&query).await?;
             output::emit(global.json, &page, || people_told(&page))?;
             Ok(Exit::Done)
         }
         UsersVerb::Map { person, user, replace, by } => {
-            let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+            let by = authorship(&by)?;
             let made = desk.map(&person, &user, replace, &by).await?;
             let link = &made["link"];
             let text = format!(
@@ -185,10 +202,10 @@ pub async fn users(global: &Global, composition: &Composition, integration: &Int
             released(global, &desk, &by.author, json!({ "mapped": made }), &text).await
         }
         UsersVerb::Create { people, all_unlinked, later, by } => {
-            let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+            let by = authorship(&by)?;
             let wanted = if all_unlinked { desk.unlinked().await? } else { people };
             let picked = desk.pick(&wanted, Picked::Create, &by).await?;
-            let text = format!("{} picked.", output::counted(picked.len() as u64, "person").replace("persons", "people"));
+            let text = format!("{} picked.", people_counted(&picked));
             let view = json!({ "picked": picked });
             if later {
                 output::emit(global.json, &view, || {
@@ -199,15 +216,14 @@ pub async fn users(global: &Global, composition: &Composition, integration: &Int
             released(global, &desk, &by.author, view, &text).await
         }
         UsersVerb::Skip { people, undo, by } => {
-            let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+            let by = authorship(&by)?;
             if undo {
                 let count = desk.unpick(&people, &by).await?;
                 output::emit(global.json, &json!({ "unpicked": count }), || format!("{} taken back.", output::counted(count, "pick")))?;
             } else {
                 let picked = desk.pick(&people, Picked::Skip, &by).await?;
-                let people = output::counted(picked.len() as u64, "person").replace("persons", "people");
                 output::emit(global.json, &json!({ "skipped": picked }), || {
-                    format!("{people} skipped: no account is made, nothing is credited.")
+                    format!("{} skipped: no account is made, nothing is credited.", people_counted(&picked))
                 })?;
             }
             Ok(Exit::Done)
@@ -231,6 +247,7 @@ pub async fn users(global: &Global, composition: &Composition, integration: &Int
                 }
             }
         }
+        UsersVerb::Automatic { state, by } => automatic(global, &desk, state, &by).await,
         UsersVerb::Import { file, dry_run, by } => import(global, &desk, &file, dry_run, &by).await,
     }
 }
@@ -255,6 +272,46 @@ async fn released(global: &Global, desk: &Desk<'_>, by: &str, view: Json, text: 
     Ok(Exit::of(&report, false, false))
 }
 
+async fn automatic(global: &Global, desk: &Desk<'_>, state: Option<OnOff>, by: &MaybeAuthored) -> Ended {
+    let (store, name) = (&desk.ports.store, &desk.integration.name);
+    let (Some(configured), Some(present)) = (&desk.integration.policy.activity, &desk.crew.integration().policy.activity) else {
+        return Err(Error::new(ErrorKind::Config, format!("integration `{name}` makes no accounts")).into());
+    };
+    if let Some(state) = state {
+        if configured.people != PeopleMode::Automatic {
+            let mode = configured.people.as_str();
+            return Err(Error::new(ErrorKind::Config, format!("integration `{name}` makes no accounts by itself"))
+                .hint(format!("its configuration says people = \"{mode}\"; write people = \"automatic\" there first"))
+                .into());
+        }
+        let switch = Switch { name: AUTOMATIC.to_owned(), on: state == OnOff::On, by: signed(by, "switched")? };
+        store.switch(name, &switch).await?;
+        output::emit(global.json, &switch, || {
+            let state = if switch.on { "on" } else { "off" };
+            format!("Accounts that are made by themselves are {state}; plans made before this are refused. The next run goes by it.")
+        })?;
+        return Ok(Exit::Done);
+    }
+    let switches = store.switches(name).await?;
+    let switched = switches.iter().find(|switch| switch.name == AUTOMATIC).map(|switch| &switch.by);
+    let on = present.people == PeopleMode::Automatic;
+    let view = json!({ "people": configured.people, "on": on, "switched": switched });
+    output::emit(global.json, &view, || automatic_told(configured, present, switched))?;
+    Ok(Exit::Done)
+}
+
+/// How accounts that are made by themselves stand, in words.
+fn automatic_told(configured: &Activity, present: &Activity, switched: Option<&Authorship>) -> String {
+    if configured.people != PeopleMode::Automatic {
+        return format!("Nothing to switch: the configuration says people = \"{}\".", configured.people.as_str());
+    }
+    let on = present.people == PeopleMode::Automatic;
+    let by = switched.map_or_else(String::new, |by| format!(", by {}: {}", by.author, by.reason));
+    let idle = on && present.auto_sync_requires_workflow && !present.workflows.iter().any(|workflow| workflow.active);
+    let idle = if idle { "\nNo workflow is active: no account is made until one is (auto_sync_requires_workflow)." } else { "" };
+    format!("Accounts that are made by themselves are {}{by}.{idle}", if on { "on" } else { "off" })
+}
+
 async fn list_accounts(global: &Global, desk: &Desk<'_>, search: &str, limit: usize) -> Ended {
     let wanted = search.trim().to_lowercase();
     let mut accounts = desk.crew.known(&desk.ports).await?;
@@ -271,7 +328,7 @@ async fn list_accounts(global: &Global, desk: &Desk<'_>, search: &str, limit: us
         output::table(
             ["user", "name", "e-mail", "team", "status", "licence", "source person"],
             accounts.iter().map(|account| {
-                let [team, status, licence] = [0, 1, 2].map(|place| known(account, TOLD[place].0));
+                let [team, status, licence] = TOLD.map(|(field, _)| known(account, field));
                 let person = account.person.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
                 let id = account.owner.clone().unwrap_or_else(|| "(not mapped)".to_owned());
                 [id, account.name.clone(), account.email.clone().unwrap_or_default(), team, status, licence, person]
@@ -312,7 +369,7 @@ fn person_line(person: &PersonStanding) -> [String; 7] {
     let user = person.account.as_ref().map(|account| {
         let told: Vec<String> = TOLD
             .iter()
-            .filter(|(field, _)| account.facts.iter().any(|fact| fact.field == **field))
+            .filter(|(field, _)| account.facts.iter().any(|fact| fact.field == *field))
             .map(|(field, label)| format!("{label} {}", known(account, field)))
             .collect();
         let named = if account.name == account.typed { account.typed.clone() } else { format!("{} {}", account.name, account.typed) };

@@ -1,13 +1,10 @@
 //! `rightful link`: who is who, looked at and stated; what is stated takes effect at the next run.
 
-use chrono::Utc;
-use rightful_engine::{
-    Authorship, Integration, Likeness, LinkLine, LinkedUser, Ports, Situation, StatedLink, link_overview, state_link, take_link,
-};
+use rightful_engine::{Integration, Likeness, LinkLine, LinkedUser, Ports, Situation, StatedLink, link_overview, state_link, take_link};
 use serde_json::json;
 
-use super::{Ended, Failure, author, chosen, open, reason};
-use crate::cli::{Authored, Global, LinkVerb};
+use super::{Ended, authorship, chosen, open};
+use crate::cli::{Global, LinkVerb};
 use crate::exit::Exit;
 use crate::output;
 
@@ -43,10 +40,6 @@ pub async fn links(global: &Global, verb: LinkVerb) -> Ended {
             })
         }
     }
-}
-
-fn authorship(by: &Authored) -> Result<Authorship, Failure> {
-    Ok(Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() })
 }
 
 fn tell(global: &Global, stated: &StatedLink, told: impl FnOnce() -> String) -> Ended {

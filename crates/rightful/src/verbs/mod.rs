@@ -17,13 +17,14 @@ mod setup;
 mod users;
 mod workflows;
 
+use chrono::Utc;
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::Store as _;
-use rightful_engine::{Integration, JobError, Run, RunId, is_blocked};
+use rightful_engine::{Authorship, Integration, JobError, Run, RunId, is_blocked};
 use rightful_store::SqliteStore;
 use serde_json::{Value as Json, json};
 
-use crate::cli::{Cli, Global, Verb};
+use crate::cli::{Authored, Cli, Global, Verb};
 use crate::compose::{Composition, opened};
 use crate::config::{ConfigFile, Head, Unusable};
 use crate::exit::Exit;
@@ -199,6 +200,11 @@ fn author(given: Option<&str>) -> Result<String, Failure> {
     let named = given.map(str::to_owned).or_else(|| whoami::username().ok());
     let name = named.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     name.ok_or_else(|| Error::new(ErrorKind::Config, "nobody is named who does this").hint("add --author NAME").into())
+}
+
+/// Who does something, and why.
+fn authorship(by: &Authored) -> Result<Authorship, Failure> {
+    Ok(Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() })
 }
 
 /// A reason in somebody's words.

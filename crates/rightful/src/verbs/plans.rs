@@ -246,7 +246,8 @@ pub async fn ended(
     }
     let credits = integration.policy.activity.is_some();
     let waits = if credits { waits_told(&*composition.store, integration).await? } else { String::new() };
-    output::data(&(told(report, plan.as_ref(), &cases, credits) + &waits + &spent_told(&composition.spent(integration))))?;
+    let told = told(report, plan.as_ref(), &cases, credits);
+    output::data(&format!("{told}{waits}{}", spent_told(&composition.spent(integration))))?;
     if let (Some(all), Some(plan)) = (changes, &plan) {
         let ports = composition.ports_to_look(integration);
         changes_told(&ports, integration, plan, all).await?;
@@ -373,10 +374,10 @@ fn change_table(changes: &[Change], names: &HashMap<&str, &str>) -> String {
 /// What is sent, or what of it differs from what was sent before.
 fn values_told(carry: &Carry) -> String {
     let before = |field| carry.before.iter().flatten().find(|(known, _)| known == field).map(|(_, value)| value);
-    let told = carry.values.iter().filter_map(|(field, value)| match (before(field), &carry.before) {
-        (Some(before), _) if before == value => None,
-        (Some(before), _) => Some(format!("{field} {before} -> {value}")),
-        (None, _) => Some(format!("{field} {value}")),
+    let told = carry.values.iter().filter_map(|(field, value)| match before(field) {
+        Some(before) if before == value => None,
+        Some(before) => Some(format!("{field} {before} -> {value}")),
+        None => Some(format!("{field} {value}")),
     });
     let told: Vec<String> = told.collect();
     if told.is_empty() { "the same values".to_owned() } else { told.join(", ") }

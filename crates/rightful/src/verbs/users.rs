@@ -5,7 +5,7 @@ use rightful_engine::{PersonLine, UserLine, people_overview};
 use serde_json::json;
 
 use super::{Ended, chosen, crew, open};
-use crate::cli::{Global, Users, UsersVerb};
+use crate::cli::{Global, Users, UsersList, UsersVerb};
 use crate::exit::Exit;
 use crate::output;
 
@@ -13,26 +13,18 @@ use crate::output;
 pub async fn users(global: &Global, arguments: Users) -> Ended {
     let composition = open(global).await?;
     let integration = chosen(&composition, global, None)?;
-    let credits = integration.policy.activity.is_some();
-    let (codes, people_too) = match (&arguments.verb, credits) {
-        (Some(UsersVerb::List { codes, people, unlinked: false, waiting: false, accounts: false, .. }), false) => (*codes, *people),
-        (None, false) => (arguments.codes, arguments.people),
-        (Some(_), false) => {
+    let verb = arguments.verb.unwrap_or(UsersVerb::List(arguments.list));
+    if integration.policy.activity.is_some() {
+        return crew::users(global, &composition, integration, verb).await;
+    }
+    let (codes, people_too) = match verb {
+        UsersVerb::List(UsersList { codes, people, unlinked: false, waiting: false, accounts: false, search, .. }) if search.is_empty() => {
+            (codes, people)
+        }
+        _ => {
             return Err(Error::new(ErrorKind::Config, format!("integration `{}` makes no accounts: its users are read", integration.name))
                 .hint("list them: rightful users list; or name an integration whose job is crm-users or crm-activity: --integration NAME")
                 .into());
-        }
-        (_, true) => {
-            let list = UsersVerb::List {
-                unlinked: false,
-                waiting: false,
-                accounts: false,
-                search: String::new(),
-                limit: 1_000,
-                codes: false,
-                people: false,
-            };
-            return crew::users(global, &composition, integration, arguments.verb.unwrap_or(list)).await;
         }
     };
     let ports = composition.ports_to_look(integration);

@@ -1,11 +1,10 @@
 //! `rightful workflows`: which records are credited, switched on and off, and tried on what changed last.
 
-use chrono::Utc;
 use rightful_core::{Error, ErrorKind, nearest};
-use rightful_engine::{Authorship, CodeFrom, Crew, PeopleStore as _, Switch, Test, Tried, Workflow, workflow_switch};
+use rightful_engine::{CodeFrom, Crew, PeopleStore as _, Switch, Test, Tried, Workflow, workflow_switch};
 use serde_json::json;
 
-use super::{Ended, Failure, author, chosen, open, reason};
+use super::{Ended, Failure, authorship, chosen, open};
 use crate::cli::{Authored, Global, WorkflowsVerb};
 use crate::exit::Exit;
 use crate::output;
@@ -80,7 +79,7 @@ fn named<'a>(crew: &'a Crew, name: &str) -> Result<&'a Workflow, Failure> {
 
 async fn switch(global: &Global, store: &rightful_store::SqliteStore, crew: &Crew, name: &str, on: bool, by: &Authored) -> Ended {
     let workflow = named(crew, name)?;
-    let by = Authorship { author: author(by.author.as_deref())?, reason: reason(&by.reason)?, at: Utc::now() };
+    let by = authorship(by)?;
     let switch = Switch { name: workflow_switch(&workflow.name), on, by };
     store.switch(&crew.integration().name, &switch).await?;
     output::emit(global.json, &switch, || {

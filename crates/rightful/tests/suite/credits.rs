@@ -249,6 +249,30 @@ async fn ss_11_switched_off_keeps_control_and_ss_10_a_workflow_is_needed() {
     assert!(!crm.users().contains_key("odd.lie@example.com"), "SS-11");
 }
 
+/// SS-6, SS-11: the switch of automatic accounts, on the command line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ss_6_automatic_accounts_are_switched_off_and_on() {
+    let crm = Crm::new("automatic").await;
+    let nora = crm.hire("Nora", "Vik", NORA);
+    crm.win(&nora, 100);
+    crm.rightful(&["users", "automatic"]).await.exits(0).says(&["made by themselves are on."]);
+    crm.rightful(&["users", "automatic", "off"]).await.exits(64).says(&["--reason"]);
+    let off = crm.rightful(&with(&["users", "automatic", "off", "--json"])).await.exits(0).json();
+    assert_eq!((&off["name"], &off["on"]), (&json!("automatic"), &json!(false)));
+    crm.run().await;
+    assert!(!crm.users().contains_key(NORA), "switched off, nobody is made");
+    crm.rightful(&["users", "automatic"]).await.exits(0).says(&["are off, by ann: because."]);
+    crm.rightful(&with(&["users", "automatic", "on"])).await.exits(0);
+    crm.rightful(&with(&["workflows", "disable", "won"])).await.exits(0);
+    crm.rightful(&["users", "automatic"]).await.exits(0).says(&["are on, by ann: because.", "No workflow is active"]);
+    crm.rightful(&with(&["workflows", "enable", "won"])).await.exits(0);
+    crm.run().await;
+    assert!(crm.users().contains_key(NORA), "switched on, its owner gets one");
+    crm.configure("manual", |text| text);
+    crm.rightful(&with(&["users", "automatic", "on"])).await.exits(1).says(&["people = \"manual\"", "people = \"automatic\""]);
+    crm.rightful(&["users", "automatic"]).await.exits(0).says(&["Nothing to switch"]);
+}
+
 /// A queue owns no activity: nobody's, said so; with a fall-back it is that user's. SS-29: on another team.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ss_29_a_stated_team_opens_the_gate_and_holds_can_be_replayed_or_dropped() {

@@ -11,9 +11,12 @@ use tokio::process::Command;
 
 use crate::stage::{Ended, ended, program, serve};
 
-const CONFIG: &str = r#"store = "rightful.db"
+/// What crosses between them: as the demo plays it.
+const INTEGRATIONS: &str = include_str!("../../src/demo/crm_activity.toml");
 
-[connections.crm]
+const CONNECTIONS: &str = r#"store = "rightful.db"
+
+[connections.salesforce]
 vendor = "salesforce"
 login_url = "CRM"
 client_id = "3MVG9.example.consumer.key"
@@ -21,34 +24,14 @@ client_secret = { env = "CRM_SECRET" }
 service_users = "integration@acme.example"
 allow_private = true
 
-[connections.screen]
+[connections.salesscreen]
 vendor = "salesscreen"
 base_url = "SCREEN"
 company = "acme"
 team_keys = "OSLO-FIELD, BERGEN-FIELD"
-external_system = "Rightful"
 remove_records = true
 api_key = { env = "SCREEN_KEY" }
 allow_private = true
-
-[integrations.deals]
-job = "crm-activity"
-source = "crm"
-target = "screen"
-people = "PEOPLE"
-schedule = "manual"
-
-[integrations.deals.workflows.won]
-object = "opportunity"
-when = { StageName = "Closed Won" }
-
-[integrations.deals.workflows.won.figures.deals.set]
-activityTypeName = "Deals won"
-"activity.key" = "new-business"
-quantity = 1
-value1 = { field = "Amount" }
-createdDate = { field = "CloseDate" }
-"user.email" = { email = true }
 "#;
 
 /// A user of SalesScreen: id, team, status.
@@ -80,9 +63,10 @@ impl Crm {
 
     /// Writes the configuration, changed as wanted.
     pub fn configure(&self, people: &str, change: impl FnOnce(String) -> String) {
-        let text = CONFIG.replace("\"CRM\"", &format!("\"{}\"", self.salesforce.base_url()));
-        let text = text.replace("\"SCREEN\"", &format!("\"{}\"", self.salesscreen.base_url())).replace("PEOPLE", people);
-        std::fs::write(self.path("rightful.toml"), change(text)).unwrap();
+        let text = CONNECTIONS.replace("\"CRM\"", &format!("\"{}\"", self.salesforce.base_url()));
+        let text = text.replace("\"SCREEN\"", &format!("\"{}\"", self.salesscreen.base_url()));
+        let crossing = INTEGRATIONS.replace("people = \"automatic\"", &format!("people = \"{people}\""));
+        std::fs::write(self.path("rightful.toml"), change(format!("{text}\n{crossing}"))).unwrap();
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

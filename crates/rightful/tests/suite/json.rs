@@ -59,6 +59,7 @@ const APART: &[&str] = &[
     "users create",
     "users skip",
     "users team",
+    "users automatic",
     "users import",
     "workflows",
     "holds replay",
