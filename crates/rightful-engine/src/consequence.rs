@@ -26,7 +26,7 @@ pub fn consequences(entry: &Entry, source: &ConnectionName, people: &Kind, now: 
                 owner: entry.target.to_string(),
                 evidence,
                 by_value: Some(entry.code.clone()).filter(|email| !email.is_empty()),
-                by: Authorship { author: by, reason: entry.why.rule.clone(), at: now },
+                by: Authorship { author: by, reason: evidence.because(&entry.code, &entry.why.rule), at: now },
             }));
         }
         return consequences;

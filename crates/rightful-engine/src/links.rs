@@ -29,6 +29,15 @@ impl LinkEvidence {
             Self::Created => "created",
         }
     }
+
+    /// The reason of a link that a run makes: what was compared, or what asked for the account.
+    pub fn because(self, compared: &str, asked: &str) -> String {
+        match self {
+            Self::Email => format!("the same e-mail address: {compared}"),
+            Self::ExternalId => format!("the same id: {compared}"),
+            Self::Created | Self::Stated => format!("an account was made: {asked}"),
+        }
+    }
 }
 
 /// A source person is this target person. At most one link for a source person and a target connection; it survives changes of either's e-mail.

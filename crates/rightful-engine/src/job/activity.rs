@@ -151,7 +151,7 @@ fn found_link(job: &Job, person: RecordId, owner: String, evidence: LinkEvidence
         evidence,
         by: Authorship {
             author: job.run.to_string(),
-            reason: format!("the same {}: {by_value}", if evidence == LinkEvidence::Email { "e-mail address" } else { "id" }),
+            reason: evidence.because(&by_value, ""),
             at: job.now(),
         },
         by_value: Some(by_value),
