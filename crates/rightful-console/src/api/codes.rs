@@ -216,7 +216,6 @@ pub struct CodesAsked {
 #[utoipa::path(get, path = "/api/v1/integrations/{integration}/codes", operation_id = "listCodes", tag = "Codes", params(CodesAsked),
     responses((status = 200, body = Codes)))]
 pub async fn list(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<CodesAsked>) -> Told<Codes> {
-    console.has_code_table(&name)?;
     let part = Part::<String>::of("codes", asked.limit, asked.cursor.as_deref())?;
     let (deployed, ports) = seen(&console, &name).await?;
     let query = CodeQuery {
@@ -344,7 +343,6 @@ pub async fn put(
     Extension(who): Extension<Who>,
     Body(body): Body<Edits>,
 ) -> Told<SavedTable> {
-    console.has_code_table(&name)?;
     let by = by(&console, &who, &body.reason)?;
     let (deployed, ports) = seen(&console, &name).await?;
     let table = console.store.code_table(&name).await?;
@@ -425,7 +423,6 @@ pub struct Preview {
 #[utoipa::path(post, path = "/api/v1/integrations/{integration}/codes/preview", operation_id = "previewCodes", tag = "Codes",
     request_body = Draft, responses((status = 200, body = Preview)))]
 pub async fn preview(State(console): State<Arc<Console>>, Path(name): Path<String>, Body(body): Body<Draft>) -> Told<Preview> {
-    console.has_code_table(&name)?;
     let shown = body.records.unwrap_or(50);
     if shown > 200 {
         return Err(Problem::from(
@@ -529,7 +526,6 @@ pub async fn versions(
     Path(name): Path<String>,
     Asked(asked): Asked<Paging>,
 ) -> Told<Page<TableVersion>> {
-    console.has_code_table(&name)?;
     let part = Part::<i64>::of("versions", asked.limit, asked.cursor.as_deref())?;
     let effects = console.store.effects(&name, EFFECTS).await?;
     let found = console.store.code_versions_before(&name, part.from, part.fetch()).await?;
@@ -573,7 +569,6 @@ pub struct Difference {
 #[utoipa::path(get, path = "/api/v1/integrations/{integration}/codes/diff", operation_id = "diffCodes", tag = "Codes", params(Between),
     responses((status = 200, body = Difference)))]
 pub async fn diff(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Between>) -> Told<Difference> {
-    console.has_code_table(&name)?;
     let to = match asked.to {
         Some(to) => to,
         None => console.store.code_table(&name).await?.version,
@@ -611,7 +606,6 @@ pub async fn revert(
     Extension(who): Extension<Who>,
     Body(body): Body<Revert>,
 ) -> Told<SavedTable> {
-    console.has_code_table(&name)?;
     let by = by(&console, &who, &body.reason)?;
     let wanted = console.store.code_rows_at(&name, body.version).await?;
     let present: Vec<engine::CodeRow> = console.store.code_table(&name).await?.rows.into_iter().map(|known| known.row).collect();

@@ -210,7 +210,7 @@ fn told(needs: Needs) -> (String, bool) {
         Needs::SignedIn => ("Takes any token; shows what is in its scope.".to_owned(), false),
         Needs::Anywhere(right) if right.is_global() => (word(right), false),
         Needs::Anywhere(right) => (format!("{}.", word(right)), false),
-        Needs::Over(right) => {
+        Needs::Over(right) | Needs::OverCodes(right) => {
             let editable = if right == rightful_engine::Right::EditCodes {
                 "; an account manager's where the table is editable by account managers"
             } else {
@@ -319,10 +319,10 @@ mod tests {
             let takes = match route.needs {
                 Needs::Nothing => "no token".to_owned(),
                 Needs::SignedIn => "any token".to_owned(),
-                Needs::Anywhere(right) | Needs::Over(right) if right.is_global() => {
+                Needs::Anywhere(right) | Needs::Over(right) | Needs::OverCodes(right) if right.is_global() => {
                     format!("`{}`, for all integrations", right.least().as_str())
                 }
-                Needs::Anywhere(right) | Needs::Over(right) => format!("`{}`", right.least().as_str()),
+                Needs::Anywhere(right) | Needs::Over(right) | Needs::OverCodes(right) => format!("`{}`", right.least().as_str()),
             };
             let summary = operation["summary"].as_str().unwrap();
             let summary = summary.split_once(". ").map_or(summary, |(first, _)| first).trim_end_matches('.');

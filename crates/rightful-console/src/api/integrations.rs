@@ -225,7 +225,6 @@ pub async fn editable(
     Extension(who): Extension<Who>,
     Body(body): Body<Editable>,
 ) -> Told<Integration> {
-    console.has_code_table(&name)?;
     let reason = if body.editable { "made editable by account managers" } else { "no longer editable by account managers" };
     console.store.set_editable(&name, body.editable, &by(&console, &who, reason)?).await?;
     said(told(&console, console.deployed(&name)?).await?)

@@ -116,8 +116,6 @@ struct CodesPage {
     standing: Standing,
     actions: Actions,
     editing: Editing,
-    /// Owners lead on through links: there is no table to show.
-    by_links: bool,
     last_read: Option<Moment>,
     next: Option<Moment>,
     version: i64,
@@ -159,7 +157,7 @@ pub async fn page(
     if policy.activity.is_some() {
         return super::activity::show(&console, &name, &who, &session).await;
     }
-    if !operations::people::has_code_table(&policy) {
+    if !operations::codes::has_code_table(&policy) {
         return super::links::show(&console, &name, &who, &session).await;
     }
     show(&console, &name, &who, &session, shows, Draft::default()).await
@@ -200,7 +198,6 @@ async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows
         version: found.version,
         total: number(found.matches),
         actions: Actions::of(console, who, &deployed).await?,
-        by_links: deployed.integration.policy.owner_role().is_some(),
         standing,
         deployed,
         editing,
@@ -359,7 +356,6 @@ pub async fn save(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let shows = Shows::from_fields(&fields);
     let table = console.store.code_table(&name).await?;
     let deployed = console.deployed(&name)?;

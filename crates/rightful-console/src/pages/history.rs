@@ -86,7 +86,6 @@ pub async fn history(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let now = console.now();
     let effects = console.store.effects(&name, VERSIONS).await?;
     let complete = effects.len() < VERSIONS;
@@ -182,7 +181,6 @@ pub async fn revert_form(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    console.has_code_table(&of.0)?;
     revert_page(&console, of, &who, &session, String::new(), None).await
 }
 
@@ -194,7 +192,6 @@ pub async fn revert(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let reason = fields.text("reason").trim().to_owned();
     if reason.is_empty() {
         return revert_page(&console, (name, version), &who, &session, reason, Some(SAY_WHY.to_owned())).await;

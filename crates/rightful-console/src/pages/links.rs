@@ -16,8 +16,8 @@ use super::{Frame, SAY_WHY, Section, Shown, page_with, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
+use crate::operations::codes::has_code_table;
 use crate::operations::links::{evidence_told, links, remove};
-use crate::operations::people::has_code_table;
 use crate::problem::Problem;
 use crate::told::{Moment, moment, number};
 

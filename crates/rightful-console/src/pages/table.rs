@@ -23,7 +23,6 @@ use crate::told::counted;
 
 /// `GET /integrations/{integration}/codes.csv`
 pub async fn export(State(console): State<Arc<Console>>, Path(name): Path<String>) -> Shown {
-    console.has_code_table(&name)?;
     let table = console.store.code_table(&name).await?;
     let rows: Vec<CodeRow> = table.rows.into_iter().map(|row| row.row).collect();
     Ok(download("text/csv; charset=utf-8", &format!("{name}-codes-v{}.csv", table.version), table_file::written(&rows)?))
@@ -61,7 +60,6 @@ pub async fn import_form(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let version = console.store.code_table(&name).await?.version;
     page(&Import {
         frame: Frame::of("Import codes", Section::Integrations, &who, &session).await,
@@ -88,7 +86,6 @@ pub async fn import(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let deployed = console.deployed(&name)?;
     let ports = console.deployment.ports(&name)?;
     // A file, where one was chosen; else what was pasted.
@@ -169,7 +166,6 @@ pub async fn editable(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let editable = fields.text("editable") == "yes";
     let reason = if editable { "made editable by account managers" } else { "no longer editable by account managers" };
     let by = Authorship { author: who.actor(), reason: reason.to_owned(), at: console.now() };
