@@ -11,6 +11,7 @@ pub mod plans;
 pub mod runs;
 pub mod switches;
 pub mod tokens;
+pub mod why;
 
 use serde_json::{Map, Value as Json, json};
 

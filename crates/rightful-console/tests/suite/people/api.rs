@@ -75,3 +75,24 @@ async fn a_program_brings_facts_and_switches() {
         viewer.json(method, &format!("{API}/{path}"), body, 403).await;
     }
 }
+
+#[tokio::test]
+async fn a_program_asks_what_is_credited_of_a_record_and_why() {
+    let desk = Desk::with_users(PeopleMode::Automatic).await;
+    let program = Program::of(&desk.stage, "looker", Access::everywhere(AccessRole::Viewer)).await;
+    let path = format!("{API}/explain?record=d1");
+    let waits = program.get(&path, 200).await;
+    assert_eq!((&waits["record"], &waits["kind"], &waits["there"]), (&json!("d1"), &json!("deal"), &json!(true)));
+    let figure = &waits["figures"][0];
+    assert_eq!((&figure["hold"]["reason"], &figure["credit"], &figure["satisfied"]), (&json!("no-team"), &json!(null), &json!(true)));
+    desk.office.on_team("u1", "OSLO").await;
+    desk.office.run().await;
+    let credited = program.get(&path, 200).await;
+    let credit = &credited["figures"][0]["credit"];
+    assert_eq!((&credit["state"], &credit["owner"]["owner"], &credit["values"]["amount"]), (&json!("sent"), &json!("u1"), &json!("10")));
+    assert_eq!(credited["figures"][0]["written"][0]["state"], "done", "{credited}");
+    let told = credited["told"].as_array().unwrap();
+    assert!(told.iter().any(|line| line.as_str().unwrap().contains("credited to First u1 Last u1")), "{credited}");
+    let unknown = program.get(&format!("{API}/explain?record=d9"), 404).await;
+    assert_eq!((&unknown["title"], &unknown["near"]), (&json!("no record `d9` is known"), &json!([])));
+}
