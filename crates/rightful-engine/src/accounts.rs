@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rightful_core::{FieldName, GateSpec, KeyName, Record, RecordId, State, Value};
 
-use crate::{Activity, Fact, From, KnownPerson, Link, LinkEvidence, MatchRule, Owed, PeopleMode, Pick, Picked, value_of};
+use crate::{Activity, Fact, Figure, From, KnownPerson, Link, LinkEvidence, MatchRule, NoOwner, Owed, PeopleMode, Pick, Picked, value_of};
 
 /// How a source person stands towards an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +191,8 @@ impl<'a> Accounts<'a> {
         if self.shared.contains_key(&email) {
             return waits("email-shared", format!("one source user alone has {email}, or {named} is mapped"));
         }
-        if let Some(field) = self.activity.account.iter().find(|(_, from)| *self.value(record, from) == Value::Null).map(|(field, _)| field)
+        if let Some(field) =
+            self.activity.account.iter().find(|(_, from)| self.account_value(record, from) == Value::Null).map(|(field, _)| field)
         {
             return waits("incomplete-user", format!("{named} has what `{field}` is made of in the source"));
         }
@@ -281,26 +282,23 @@ impl<'a> Accounts<'a> {
         None
     }
 
-    fn value<'b>(&'b self, record: &'b Record, from: &'b From) -> std::borrow::Cow<'b, Value> {
-        use std::borrow::Cow;
+    fn account_value(&self, record: &Record, from: &From) -> Value {
         match from {
-            From::Field(field) => Cow::Borrowed(value_of(record, self.fields, field)),
-            From::Fixed(value) => Cow::Borrowed(value),
-            From::Email => Cow::Owned(Value::text(email_of(record).unwrap_or_default())),
+            From::Email => Value::text(email_of(record).unwrap_or_default()),
+            from => plain(from, record, self.fields),
         }
     }
 
     /// What an account of a source person is made of.
     pub fn account_values(&self, person: &RecordId) -> Vec<(FieldName, Value)> {
         let Some(record) = self.people.get(person) else { return Vec::new() };
-        let values = self.activity.account.iter().map(|(field, from)| (field.clone(), self.value(record, from).into_owned()));
-        values.filter(|(_, value)| *value != Value::Null).collect()
+        written(&self.activity.account, |from| self.account_value(record, from))
     }
 
     /// The e-mail address that records are credited under: what the account is known by, else the source person's.
-    pub fn credited_email(&self, owner: &str, person: &RecordId) -> Option<String> {
+    fn credited_email(&self, owner: &str, person: Option<&RecordId>) -> Option<String> {
         let known = self.known.get(owner).and_then(KnownPerson::email).map(folded);
-        known.or_else(|| self.people.get(person).and_then(email_of))
+        known.or_else(|| self.people.get(person?).and_then(email_of))
     }
 
     /// What is owed to an account. `as_known` is where facts about it stand, when that is another than the account itself.
@@ -319,6 +317,61 @@ impl<'a> Accounts<'a> {
             }
             None => Owed::To(owner.to_owned()),
         }
+    }
+
+    /// What is owed to somebody who stands so; `no_match` is what the policy says of who leads to nobody.
+    pub fn owed_by(&self, person: &RecordId, standing: &AccountStanding, no_match: &NoOwner) -> Owed {
+        match standing {
+            AccountStanding::Linked { owner } | AccountStanding::Found { owner, .. } => self.owed(owner, None),
+            AccountStanding::Account { was, .. } => self.owed(person.as_str(), was.as_ref()),
+            AccountStanding::Skipped => Owed::Nobody("skipped"),
+            AccountStanding::Waits { reason, until } => match self.otherwise(no_match, reason, until) {
+                Owed::Nobody(_) => Owed::Nobody("no-match"),
+                owed => owed,
+            },
+        }
+    }
+
+    /// What the policy says of a record that leads to nobody.
+    pub fn otherwise(&self, choice: &NoOwner, reason: &'static str, until: &str) -> Owed {
+        match choice {
+            NoOwner::Leave | NoOwner::Clear => Owed::Nobody(reason),
+            NoOwner::Hold => Owed::Waits { owner: None, reason, until: until.to_owned() },
+            NoOwner::Fallback(typed) => match self.find(typed) {
+                Some(owner) => self.owed(&owner, None),
+                None => {
+                    Owed::Waits { owner: None, reason: "unknown-fallback", until: format!("the fall-back `{typed}` is one known user") }
+                }
+            },
+        }
+    }
+
+    /// What is sent of a figure of a record; `fields` names the record's values, `person` is who the record names as its owner.
+    pub fn figure_values(
+        &self,
+        figure: &Figure,
+        record: &Record,
+        fields: &[FieldName],
+        owner: &str,
+        person: Option<&RecordId>,
+    ) -> Vec<(FieldName, Value)> {
+        let email = || self.credited_email(owner, person).map_or(Value::Null, Value::Text);
+        written(&figure.set, |from| match from {
+            From::Email => email(),
+            from => plain(from, record, fields),
+        })
+    }
+
+    /// Who the source person behind an account is, and how that is known, in words.
+    pub fn link_told(&self, link: &Link) -> String {
+        let compared = link.by_value.as_ref().map_or_else(String::new, |value| format!(" {value}"));
+        let by = format!("by {} on {}: {}", link.by.author, link.by.at.format("%Y-%m-%d"), link.by.reason);
+        format!("{} is that user: {}{compared}, {by}", self.named(&link.person), link.evidence.as_str())
+    }
+
+    /// The same of whoever is linked to an account.
+    pub fn link_told_of(&self, owner: &str) -> Option<String> {
+        self.links.get(self.taken.get(owner)?).map(|link| self.link_told(link))
     }
 
     /// What opens the gate that is closed with this word.
@@ -357,6 +410,20 @@ pub fn closed_gate<'a>(gates: &[&'a GateSpec], known: Option<&'a KnownPerson>) -
 /// The gates that a policy picks.
 pub fn picked_gates<'a>(activity: &Activity, gates: &'a [GateSpec]) -> Vec<&'a GateSpec> {
     gates.iter().filter(|gate| activity.gates.iter().any(|wanted| wanted == gate.name)).collect()
+}
+
+/// What stands behind a source of values but an e-mail address.
+fn plain(from: &From, record: &Record, fields: &[FieldName]) -> Value {
+    match from {
+        From::Field(field) => value_of(record, fields, field).clone(),
+        From::Fixed(value) => value.clone(),
+        From::Email => Value::Null,
+    }
+}
+
+/// The fields that are written: what holds nothing is left out.
+fn written(set: &[(FieldName, From)], value: impl Fn(&From) -> Value) -> Vec<(FieldName, Value)> {
+    set.iter().map(|(field, from)| (field.clone(), value(from))).filter(|(_, value)| *value != Value::Null).collect()
 }
 
 fn key_of<'a>(record: &'a Record, key: &KeyName) -> Option<&'a str> {

@@ -37,31 +37,32 @@ const SMALL: u64 = 5;
 
 /// Every cap and guard this plan exceeds; `None` is a plan that is not made yet.
 pub fn refusals(caps: &Caps, counts: &PlanCounts, evidence: &Evidence, plan: Option<PlanId>, code: &CodeField) -> Vec<Refusal> {
-    let plan = plan.map_or_else(|| "PLAN".to_owned(), |plan| plan.to_string());
     let mut refusals = source_guards(caps, evidence, code);
     for (guard, cap, number, what) in [
         ("owner-moves", &caps.owner_moves, counts.owner_moves, "change owner"),
         ("removals", &caps.removals, counts.removals, "belong to nobody afterwards"),
     ] {
-        if let Some(bound) = exceeded(cap, number, counts.paired) {
-            let percent = (number * 100).div_ceil(counts.paired.max(1));
-            let first = if evidence.written_before { "" } else { "; a first run moves nearly everything" };
-            refusals.push(Refusal {
-                guard: guard.to_owned(),
-                evidence: format!("{number} of {} paired records would {what} ({percent} %); the cap is {bound}{first}", counts.paired),
-                remedy: format!(
-                    "look at the plan; if it is right, let this one plan through: rightful apply {plan} --over-cap --reason TEXT"
-                ),
-                may_pass: true,
-            });
-        }
+        let percent = (number * 100).div_ceil(counts.paired.max(1));
+        let first = if evidence.written_before { "" } else { "; a first run moves nearly everything" };
+        let told = |bound| format!("{number} of {} paired records would {what} ({percent} %); the cap is {bound}{first}", counts.paired);
+        refusals.extend(over_cap(guard, cap, number, counts.paired, plan, told));
     }
     refusals
 }
 
+/// The refusal of a number that exceeds its cap; `told` says so, given the bound in words.
+fn over_cap(guard: &str, cap: &Cap, number: u64, of: u64, plan: Option<PlanId>, told: impl FnOnce(String) -> String) -> Option<Refusal> {
+    let plan = plan.map_or_else(|| "PLAN".to_owned(), |plan| plan.to_string());
+    exceeded(cap, number, of).map(|bound| Refusal {
+        guard: guard.to_owned(),
+        evidence: told(bound),
+        remedy: format!("look at the plan; if it is right, let this one plan through: rightful apply {plan} --over-cap --reason TEXT"),
+        may_pass: true,
+    })
+}
+
 /// Every cap and guard that a plan of activities exceeds. `before`: source records at the last run whose source was believed.
 pub fn activity_refusals(caps: &Caps, counts: &PlanCounts, before: Option<u64>, plan: Option<PlanId>) -> Vec<Refusal> {
-    let plan = plan.map_or_else(|| "PLAN".to_owned(), |plan| plan.to_string());
     let mut refusals = Vec::new();
     let percent = u64::from(caps.source_shrink_percent);
     if let Some(before) = before
@@ -82,16 +83,8 @@ pub fn activity_refusals(caps: &Caps, counts: &PlanCounts, before: Option<u64>, 
         ("removals", &caps.removals, counts.removals, "be removed"),
         ("accounts", &caps.accounts, counts.accounts, "be made or linked as accounts"),
     ] {
-        if let Some(bound) = exceeded(cap, number, counts.paired) {
-            refusals.push(Refusal {
-                guard: guard.to_owned(),
-                evidence: format!("{number} would {what}; the cap is {bound}"),
-                remedy: format!(
-                    "look at the plan; if it is right, let this one plan through: rightful apply {plan} --over-cap --reason TEXT"
-                ),
-                may_pass: true,
-            });
-        }
+        let told = |bound| format!("{number} would {what}; the cap is {bound}");
+        refusals.extend(over_cap(guard, cap, number, counts.paired, plan, told));
     }
     refusals
 }

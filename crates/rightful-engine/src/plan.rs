@@ -221,6 +221,24 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan that is about to be written.
+    pub fn drafting(integration: &str, created: Instant, policy: Digest, table_version: i64) -> Self {
+        Self {
+            id: PlanId(0),
+            integration: integration.to_owned(),
+            created,
+            policy,
+            table_version,
+            only: None,
+            undoes: None,
+            state: PlanState::Drafting,
+            counts: PlanCounts::default(),
+            refusals: Vec::new(),
+            passed: None,
+            run: None,
+        }
+    }
+
     /// Moves to another state.
     ///
     /// # Errors

@@ -47,6 +47,20 @@ pub(crate) fn links(connection: &Connection, source: &ConnectionName, target: &C
     found(select.query([source.as_str(), target.as_str()]).map_err(told)?)
 }
 
+pub(crate) fn links_of(
+    connection: &Connection,
+    source: &ConnectionName,
+    target: &ConnectionName,
+    people: &[RecordId],
+) -> Result<Vec<Link>> {
+    let mut select = connection
+        .prepare_cached(&format!(
+            "{LINKS} WHERE source = ?1 AND target = ?2 AND person IN (SELECT value FROM json_each(?3)) ORDER BY person"
+        ))
+        .map_err(told)?;
+    found(select.query([source.as_str(), target.as_str(), &text(people)]).map_err(told)?)
+}
+
 /// The link whose column (`person` or `owner`) holds this.
 fn link_of(connection: &Connection, link: &Link, column: &str, value: &str) -> Result<Option<Link>> {
     let mut select = connection.prepare_cached(&format!("{LINKS} WHERE source = ?1 AND target = ?2 AND {column} = ?3")).map_err(told)?;
@@ -204,14 +218,22 @@ fn fact(row: &Row<'_>) -> Result<Fact> {
     })
 }
 
+const KNOWN: &str = "SELECT field, value, how, at, author, person FROM fact WHERE connection = ?1 AND kind = ?2 AND stands = 1";
+
 pub(crate) fn known_people(connection: &Connection, of: &ConnectionName, kind: &Kind) -> Result<Vec<KnownPerson>> {
+    let mut select = connection.prepare_cached(&format!("{KNOWN} ORDER BY person, field")).map_err(told)?;
+    known(select.query([of.as_str(), kind.as_str()]).map_err(told)?)
+}
+
+pub(crate) fn known_people_of(connection: &Connection, of: &ConnectionName, kind: &Kind, people: &[RecordId]) -> Result<Vec<KnownPerson>> {
     let mut select = connection
-        .prepare_cached(
-            "SELECT field, value, how, at, author, person FROM fact
-             WHERE connection = ?1 AND kind = ?2 AND stands = 1 ORDER BY person, field",
-        )
+        .prepare_cached(&format!("{KNOWN} AND person IN (SELECT value FROM json_each(?3)) ORDER BY person, field"))
         .map_err(told)?;
-    let mut rows = select.query([of.as_str(), kind.as_str()]).map_err(told)?;
+    known(select.query([of.as_str(), kind.as_str(), &text(people)]).map_err(told)?)
+}
+
+/// Facts in the order of their people, gathered by person.
+fn known(mut rows: rusqlite::Rows<'_>) -> Result<Vec<KnownPerson>> {
     let mut people: Vec<KnownPerson> = Vec::new();
     while let Some(row) = rows.next().map_err(told)? {
         let id = row.get_ref(5).and_then(|id| Ok(id.as_str()?)).map_err(told)?;

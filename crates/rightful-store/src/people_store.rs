@@ -2,7 +2,7 @@
 
 use rightful_core::{ConnectionName, Instant, Kind, RecordId, Result, async_trait};
 use rightful_engine::{
-    Authorship, Credit, Fact, Fence, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row, Switch,
+    Authorship, Credit, Fact, Fence, Hold, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row, Switch,
 };
 
 use crate::store::SqliteStore;
@@ -13,6 +13,11 @@ impl PeopleStore for SqliteStore {
     async fn links(&self, source: &ConnectionName, target: &ConnectionName) -> Result<Vec<Link>> {
         let (source, target) = (source.clone(), target.clone());
         self.0.read(move |tx| people::links(tx, &source, &target)).await
+    }
+
+    async fn links_of(&self, source: &ConnectionName, target: &ConnectionName, people: &[RecordId]) -> Result<Vec<Link>> {
+        let (source, target, people) = (source.clone(), target.clone(), people.to_vec());
+        self.0.read(move |tx| people::links_of(tx, &source, &target, &people)).await
     }
 
     async fn link(&self, link: &Link, replace: bool) -> Result<Linked> {
@@ -60,6 +65,11 @@ impl PeopleStore for SqliteStore {
         self.0.read(move |tx| people::known_people(tx, &connection, &kind)).await
     }
 
+    async fn known_people_of(&self, connection: &ConnectionName, kind: &Kind, people: &[RecordId]) -> Result<Vec<KnownPerson>> {
+        let (connection, kind, people) = (connection.clone(), kind.clone(), people.to_vec());
+        self.0.read(move |tx| people::known_people_of(tx, &connection, &kind, &people)).await
+    }
+
     async fn put_facts(&self, connection: &ConnectionName, kind: &Kind, facts: &[NewFacts], by: &Authorship) -> Result<u64> {
         let (connection, kind, facts, by) = (connection.clone(), kind.clone(), facts.to_vec(), by.clone());
         self.0.write(move |tx| people::bring_facts(tx, &connection, &kind, &facts, &by)).await
@@ -87,6 +97,11 @@ impl PeopleStore for SqliteStore {
 
     async fn gone_rows(&self, image: ImageId, after: Option<RecordId>, limit: usize) -> Result<Vec<Row>> {
         self.0.read(move |tx| gone::rows(tx, image, after.as_ref(), limit)).await
+    }
+
+    async fn holds_of(&self, integration: &str, kind: &Kind, targets: &[RecordId]) -> Result<Vec<Hold>> {
+        let (integration, kind, targets) = (integration.to_owned(), kind.clone(), targets.to_vec());
+        self.0.read(move |tx| work::holds_of(tx, &integration, &kind, &targets)).await
     }
 
     async fn holds_since(&self, integration: &str, before: Instant, limit: usize) -> Result<Vec<(HoldId, Kind, RecordId)>> {

@@ -197,6 +197,7 @@ async fn people(store: &Arc<dyn Store>, run: RunId) {
     }
     store.put_links(&fence, &[link("p3", "u3")]).await.unwrap();
     store.links(&crm, &game).await.unwrap();
+    store.links_of(&crm, &game, &["p1".into(), "p3".into()]).await.unwrap();
     store.unlink(&crm, &"p3".into(), &game, &by).await.unwrap();
     store.pick("crm-activity", &[Pick { person: "p1".into(), choice: Picked::Skip, by: by.clone() }]).await.unwrap();
     store.picks("crm-activity").await.unwrap();
@@ -209,6 +210,8 @@ async fn people(store: &Arc<dyn Store>, run: RunId) {
         store.put_facts(&game, &user, &[facts(value)], &by).await.unwrap();
     }
     store.known_people(&game, &user).await.unwrap();
+    store.known_people_of(&game, &user, &["u1".into()]).await.unwrap();
+    store.holds_of("crm-activity", &user, &["t1".into()]).await.unwrap();
     store.fact_history(&game, &user, &"u1".into(), "team").await.unwrap();
     let credit = Credit {
         connection: game.clone(),

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
 use crate::audit::authored;
-use crate::codec::data;
+use crate::codec::{data, text};
 use crate::credits;
 use crate::database::{bound, instant, stamp, told};
 
@@ -75,15 +75,26 @@ pub(crate) fn case_counts(connection: &Connection, integration: Option<&str>) ->
         .map_err(told)
 }
 
+const HOLDS: &str = "SELECT hold.id, hold.integration, hold.since, hold.body, json_extract(plan.head, '$.run')
+     FROM hold LEFT JOIN plan ON plan.id = hold.plan";
+
 pub(crate) fn holds(connection: &Connection, integration: Option<&str>, after: Option<HoldId>, limit: usize) -> Result<Vec<Hold>> {
     let of_one = if integration.is_some() { "hold.integration = ?2" } else { "?2 IS NULL" };
+    let mut select =
+        connection.prepare_cached(&format!("{HOLDS} WHERE hold.id > ?1 AND {of_one} ORDER BY hold.id LIMIT ?3")).map_err(told)?;
+    held(select.query(params![after.map_or(0, |after| after.0), integration, bound(limit)]).map_err(told)?)
+}
+
+pub(crate) fn holds_of(connection: &Connection, integration: &str, kind: &Kind, targets: &[RecordId]) -> Result<Vec<Hold>> {
     let mut select = connection
         .prepare_cached(&format!(
-            "SELECT hold.id, hold.integration, hold.since, hold.body, json_extract(plan.head, '$.run') FROM hold LEFT JOIN plan ON plan.id = hold.plan
-             WHERE hold.id > ?1 AND {of_one} ORDER BY hold.id LIMIT ?3"
+            "{HOLDS} WHERE hold.integration = ?1 AND hold.kind = ?2 AND hold.target IN (SELECT value FROM json_each(?3)) ORDER BY hold.id"
         ))
         .map_err(told)?;
-    let mut rows = select.query(params![after.map_or(0, |after| after.0), integration, bound(limit)]).map_err(told)?;
+    held(select.query(params![integration, kind.as_str(), text(targets)]).map_err(told)?)
+}
+
+fn held(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Hold>> {
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(told)? {
         let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, String, i64, String, Option<i64>)> {

@@ -1,24 +1,28 @@
 //! Plans activities: accounts for people first, then one pass over what is to be credited and what was credited before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::Duration;
 use futures::StreamExt;
-use rightful_core::{FieldName, OwnerChange, Record, RecordId, Result, Value, Verb, figure_id};
+use rightful_core::{OwnerChange, Record, RecordId, Result, Verb, figure_id, figure_parts};
 
 use super::Event;
+use super::census::records_before;
 use super::context::Job;
+use super::credits::Credits;
 use super::draft::Draft;
 use super::layout::{ActivityLayout, ObjectLayout};
 use super::moves::Moves;
-use super::plan::{Planned, people_index};
+use super::plan::Planned;
+use super::views::index_of_known;
+use super::waiting::Waiting;
 use crate::{
-    AccountStanding, Accounts, Action, Activity, Authorship, Carry, Change, Credit, Crediting, Digest, Figure, From, Held, Link,
-    LinkEvidence, Means, NamedOwner, NewCase, NewHold, NoOwner, Owed, PeopleMode, Plan, PlanCounts, PlanId, PlanState, Row, Sight,
-    SourceRow, Triggers, Why, Workflow, credit, credit_of_gone, named_owner, value_of,
+    AccountStanding, Accounts, Action, Activity, Authorship, Carry, Change, Credit, Crediting, Digest, Figure, Held, Link, LinkEvidence,
+    Linked, Means, NamedOwner, NewCase, NewHold, Owed, PeopleMode, Picked, Plan, PlanId, Row, Sight, SourceRow, Triggers, Why, Workflow,
+    activity_refusals, credit, credit_of_gone, named_owner,
 };
 
-/// Credits and gone rows fetched at once.
+/// Gone rows and changes fetched at once.
 const CHUNK: usize = 1_000;
 /// Holds that grew too old, let go by one run at most.
 const EXPIRING: usize = 100_000;
@@ -40,12 +44,12 @@ pub(crate) async fn accounts(job: &Job) -> Result<Accounts<'_>> {
     super::views::accounts(job.store(), &job.integration, &job.layout).await
 }
 
-/// Makes a plan over what is stored. `complete`: nothing of the source is unknown.
-pub(crate) async fn plan_activity(job: Job, complete: bool) -> Result<Planned> {
+/// Makes a plan over what is stored. `complete`: nothing of the source is unknown; `only`: pilot of this record, figure or owner.
+pub(crate) async fn plan_activity(job: Job, complete: bool, only: Option<String>) -> Result<Planned> {
     let store = job.store();
     let (activity, layout) = activity(&job)?;
     let accounts = accounts(&job).await?;
-    let plan = store.begin_plan(&job.fence, &empty_plan(&job, None)).await?;
+    let plan = store.begin_plan(&job.fence, &Plan { only: only.clone(), ..job.draft_plan(0) }).await?;
     job.adopt_plan(plan);
     job.failpoint("after-begin-plan");
     let numbered = store.last_intended(job.run).await?;
@@ -57,16 +61,14 @@ pub(crate) async fn plan_activity(job: Job, complete: bool) -> Result<Planned> {
         layout,
         accounts,
         complete,
+        only: only.as_deref(),
+        matched: false,
         expired: expired.into_iter().map(|(_, _, target)| target).collect(),
         made: HashMap::new(),
-        found: BTreeMap::new(),
+        found: HashMap::new(),
         owed: HashMap::new(),
-        waiting: BTreeMap::new(),
-        let_go: BTreeMap::new(),
-        nobody: BTreeMap::new(),
-        unseen: 0,
+        waiting: Waiting::default(),
         removable: job.target_kind(&job.layout.target.kind)?.verbs.contains(&Verb::Remove),
-        unremovable: 0,
         moves: Moves::default(),
         credited: 0,
         total: 0,
@@ -76,32 +78,67 @@ pub(crate) async fn plan_activity(job: Job, complete: bool) -> Result<Planned> {
     for object in &layout.objects {
         planner.object(object, &mut draft).await?;
     }
-    planner.conclude(&mut draft);
+    planner.left_behind().await?;
+    let whole = complete && only.is_none();
+    for case in planner.waiting.cases(job.name(), activity.people, &planner.accounts) {
+        draft.case(case);
+    }
+    draft.conclude();
     draft.flush().await?;
-    let Planner { moves, credited, total, found, .. } = planner;
-    let people = people_index(&job).await?;
+    let Planner { accounts, moves, credited, total, matched, .. } = planner;
     let mut counts = std::mem::take(&mut draft.counts);
     counts.source_records = total;
     counts.paired = credited;
+    let people = index_of_known(accounts.everyone_known());
     counts.moves = moves.largest(&people).into_iter().map(|(from, to, records)| (format!("{from} -> {to}"), records)).collect();
-    let before = super::census::Earlier::of(store, job.name()).await?;
-    let refusals = crate::activity_refusals(&job.integration.policy.caps, &counts, before.records(), Some(plan));
+    let refusals = activity_refusals(&job.integration.policy.caps, &counts, records_before(store, job.name()).await?, Some(plan));
+    let mut notes = Vec::new();
+    if let Some(only) = only.filter(|_| !matched) {
+        notes.push(format!("no record, figure or owner `{only}` is known (case counts); see who owns what: rightful users list"));
+    }
     job.failpoint("before-end-plan");
-    store.end_plan(&job.fence, plan, &counts, &refusals, complete, job.now()).await?;
+    store.end_plan(&job.fence, plan, &counts, &refusals, whole, job.now()).await?;
     job.failpoint("after-end-plan");
-    Ok(Planned { plan, table_version: 0, leads: None, counts, refusals, notes: Vec::new(), links: found.into_values().collect() })
+    Ok(Planned { plan, table_version: 0, leads: None, counts, refusals, notes })
 }
 
-/// Links that need nothing to be sent, as they would be found now.
-pub(crate) async fn found_links(job: Job) -> Result<Vec<Link>> {
+/// Saves the links that a plan stands on and that need nothing to be sent; how many were made.
+pub(crate) async fn save_found_links(job: Job, plan: PlanId) -> Result<usize> {
     let accounts = accounts(&job).await?;
     let mut links = Vec::new();
+    let mut by_record = Vec::new();
     for person in accounts.people() {
-        if let AccountStanding::Found { owner, evidence, by_value } = accounts.standing(&person.id, true) {
-            links.push(found_link(&job, person.id.clone(), owner, evidence, by_value));
+        match (accounts.standing(&person.id, false), accounts.standing(&person.id, true)) {
+            (AccountStanding::Found { owner, evidence, by_value }, _) => {
+                links.push(found_link(&job, person.id.clone(), owner, evidence, by_value));
+            }
+            // Such a link is made only where a record asks for it.
+            (_, AccountStanding::Found { owner, evidence, by_value }) => {
+                by_record.push(found_link(&job, person.id.clone(), owner, evidence, by_value));
+            }
+            _ => {}
         }
     }
-    Ok(links)
+    if !by_record.is_empty() {
+        let asked = people_of(&job, plan).await?;
+        links.extend(by_record.into_iter().filter(|link| asked.contains(&link.person)));
+    }
+    if links.is_empty() {
+        return Ok(0);
+    }
+    let made = job.store().put_links(&job.fence, &links).await?;
+    Ok(made.iter().filter(|made| **made == Linked::Made).count())
+}
+
+/// The source people whom a plan's changes are for.
+async fn people_of(job: &Job, plan: PlanId) -> Result<HashSet<RecordId>> {
+    let (mut people, mut after) = (HashSet::new(), 0);
+    loop {
+        let changes = job.store().changes(plan, after, CHUNK).await?;
+        let Some(last) = changes.last() else { return Ok(people) };
+        after = last.number;
+        people.extend(changes.into_iter().filter_map(|change| change.carry?.person));
+    }
 }
 
 fn found_link(job: &Job, person: RecordId, owner: String, evidence: LinkEvidence, by_value: String) -> Link {
@@ -121,78 +158,6 @@ fn found_link(job: &Job, person: RecordId, owner: String, evidence: LinkEvidence
     }
 }
 
-/// A plan that puts one person on a team.
-pub(crate) async fn plan_team(job: Job, person: String, team: String) -> Result<Planned> {
-    let store = job.store();
-    let (_, layout) = activity(&job)?;
-    let known = store.known_people(&job.layout.target.connection, &layout.people).await?;
-    let Some(known) = known.into_iter().find(|known| known.id.as_str() == person && !known.is_unmapped()) else {
-        return Err(rightful_core::Error::new(rightful_core::ErrorKind::NotFound, format!("no account `{person}` is known"))
-            .hint("list them: rightful users list"));
-    };
-    let plan = store.begin_plan(&job.fence, &empty_plan(&job, Some(person.clone()))).await?;
-    job.adopt_plan(plan);
-    let mut draft = Draft::after(&job, plan, store.last_intended(job.run).await?);
-    let spec = job.target_kind(&layout.people)?;
-    let writable = |field: &FieldName| spec.field(field).is_some_and(|spec| spec.writable) && !field.as_str().starts_with("team.");
-    let before: Vec<(FieldName, Value)> = known
-        .facts
-        .iter()
-        .filter(|fact| writable(&fact.field) && fact.value != Value::Null)
-        .map(|fact| (fact.field.clone(), fact.value.clone()))
-        .collect();
-    let mut values = before.clone();
-    values.push((FieldName::fixed("team.key"), Value::text(team.clone())));
-    draft.change(Change {
-        number: 0,
-        action: Action::Account,
-        kind: layout.people.clone(),
-        target: known.id.clone(),
-        code: known.email().unwrap_or_default().to_owned(),
-        name: known.name(),
-        owners: OwnerChange { role: job.integration.policy.role.clone(), from: None, to: vec![person] },
-        source: None,
-        target_digest: Digest(0),
-        carry: Some(Carry {
-            means: Means::Upsert,
-            from: layout.people.clone(),
-            record: known.id.clone(),
-            values,
-            before: Some(before),
-            person: None,
-            evidence: None,
-            was: None,
-        }),
-        why: Why {
-            rule: "team".to_owned(),
-            author: job.options.author.clone(),
-            notes: vec![format!("put on team {team}")],
-            ..Why::default()
-        },
-    });
-    draft.flush().await?;
-    let counts = std::mem::take(&mut draft.counts);
-    store.end_plan(&job.fence, plan, &counts, &[], false, job.now()).await?;
-    Ok(Planned { plan, table_version: 0, leads: None, counts, refusals: Vec::new(), notes: Vec::new(), links: Vec::new() })
-}
-
-fn empty_plan(job: &Job, only: Option<String>) -> Plan {
-    Plan {
-        id: PlanId(0),
-        integration: job.name().to_owned(),
-        created: job.now(),
-        policy: job.policy_digest(),
-        table_version: 0,
-        only,
-        undoes: None,
-        state: PlanState::Drafting,
-        counts: PlanCounts::default(),
-        refusals: Vec::new(),
-        passed: None,
-        run: None,
-    }
-}
-
 /// An account that this plan makes.
 #[derive(Clone, Debug)]
 struct Made {
@@ -206,22 +171,19 @@ struct Planner<'a> {
     layout: &'a ActivityLayout,
     accounts: Accounts<'a>,
     complete: bool,
+    /// Pilot: only this record, figure or owner.
+    only: Option<&'a str>,
+    /// Was anything found that the pilot is about?
+    matched: bool,
     expired: HashSet<RecordId>,
     /// Accounts of this plan, by source person.
     made: HashMap<RecordId, Made>,
-    /// Links that need nothing to be sent, by source person.
-    found: BTreeMap<RecordId, Link>,
+    /// Accounts that a link alone is missing to, by source person.
+    found: HashMap<RecordId, String>,
     /// How people stand, looked up once.
     owed: HashMap<RecordId, Owed>,
-    /// What waits: by reason and person, how much, and what for.
-    waiting: BTreeMap<(String, String), (u64, String)>,
-    /// What is let go: by reason, how much and the first one's name.
-    let_go: BTreeMap<String, (u64, String)>,
-    /// What belongs to nobody: by reason, how much and the first names.
-    nobody: BTreeMap<&'static str, (u64, Vec<String>)>,
-    unseen: u64,
+    waiting: Waiting,
     removable: bool,
-    unremovable: u64,
     moves: Moves,
     credited: u64,
     total: u64,
@@ -261,7 +223,11 @@ impl Planner<'_> {
         for workflow in self.workflows(object) {
             let Triggers { create, update, delete } = workflow.triggers;
             let fires = if gone { delete } else { create || (update && row.changed) };
-            if !fires || !self.is_young(&row.record) || !workflow.is_satisfied(&row.record, &object.image.fields) {
+            if !fires
+                || !self.concerns(object, &row.record)
+                || !self.is_young(&row.record)
+                || !workflow.is_satisfied(&row.record, &object.image.fields)
+            {
                 continue;
             }
             for figure in &workflow.figures {
@@ -279,6 +245,15 @@ impl Planner<'_> {
         self.activity.workflows.iter().filter(|workflow| workflow.active && workflow.object == object.image.kind)
     }
 
+    /// Is a record what the pilot is about, by its id, by that of one of its figures, or by whom one of them is owed to?
+    fn concerns(&self, object: &ObjectLayout, record: &Record) -> bool {
+        let Some(only) = self.only else { return true };
+        let id = record.id.as_str();
+        let figures = || self.workflows(object).flat_map(|workflow| &workflow.figures);
+        let owed_to = |figure: &Figure| named_owner(record, &object.image.fields, &figure.owner) == NamedOwner::Person(only);
+        id == only || figures().any(|figure| figure_id(id, &figure.name) == *only || owed_to(figure))
+    }
+
     fn is_young(&self, record: &Record) -> bool {
         match (self.activity.since, record.changed_at) {
             (Some(since), Some(changed_at)) => changed_at >= since,
@@ -292,7 +267,10 @@ impl Planner<'_> {
         let wanted: Vec<RecordId> =
             self.accounts.people().into_iter().map(|person| &person.id).filter(|id| self.accounts.link(id).is_none()).cloned().collect();
         for person in wanted {
-            let picked = self.accounts.picked(&person) == Some(crate::Picked::Create);
+            if self.only.is_some_and(|only| person != *only) && !asked.contains(&person) {
+                continue;
+            }
+            let picked = self.accounts.picked(&person) == Some(Picked::Create);
             match self.accounts.standing(&person, asked.contains(&person)) {
                 AccountStanding::Account { evidence, was } => {
                     if evidence == LinkEvidence::Created {
@@ -302,11 +280,11 @@ impl Planner<'_> {
                     draft.flush_if_full().await?;
                     self.made.insert(person, Made { was });
                 }
-                AccountStanding::Found { owner, evidence, by_value } => {
-                    self.found.insert(person.clone(), found_link(self.job, person, owner, evidence, by_value));
+                AccountStanding::Found { owner, .. } => {
+                    self.found.insert(person, owner);
                 }
                 AccountStanding::Waits { reason, until } if picked || (all && reason != "source-inactive") || asked.contains(&person) => {
-                    self.wait(reason, person.as_str(), &until, 0);
+                    self.waiting.wait(reason, person.as_str(), &until, 0);
                 }
                 AccountStanding::Linked { .. } | AccountStanding::Skipped | AccountStanding::Waits { .. } => {}
             }
@@ -382,6 +360,10 @@ impl Planner<'_> {
     }
 
     fn row(&mut self, object: &ObjectLayout, row: &Row, sent: &[Credit], draft: &mut Draft<'_>) {
+        if !self.concerns(object, &row.record) {
+            return;
+        }
+        self.matched = true;
         let activity = self.activity;
         for workflow in activity.workflows.iter().filter(|workflow| workflow.active && workflow.object == object.image.kind) {
             let satisfied = workflow.is_satisfied(&row.record, &object.image.fields);
@@ -407,7 +389,9 @@ impl Planner<'_> {
                     expired: self.expired.contains(&target),
                     person: person.as_ref(),
                 };
-                let decided = credit(sight, &owed, |owner| self.values(figure, object, &row.record, owner, person.as_ref()));
+                let decided = credit(sight, &owed, |owner| {
+                    self.accounts.figure_values(figure, &row.record, &object.image.fields, owner, person.as_ref())
+                });
                 let at = At { object, row, workflow, figure, target, before, person };
                 self.decided(decided, at, draft);
             }
@@ -420,7 +404,7 @@ impl Planner<'_> {
 
     /// Does a workflow yield this record of the target, one that is switched off included? What none yields any more is taken back.
     fn is_yielded(&self, object: &ObjectLayout, credit: &Credit) -> bool {
-        let figure = rightful_core::figure_parts(credit.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();
+        let figure = figure_parts(credit.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();
         let workflows = self.activity.workflows.iter().filter(|workflow| workflow.object == object.image.kind);
         workflows.flat_map(|workflow| &workflow.figures).any(|known| known.name == figure)
     }
@@ -432,14 +416,8 @@ impl Planner<'_> {
                 draft.counts.unchanged += 1;
                 self.credited += 1;
             }
-            Crediting::Unseen => self.unseen += 1,
-            Crediting::Nobody(reason) => {
-                let (count, names) = self.nobody.entry(reason).or_default();
-                *count += 1;
-                if names.len() < 5 {
-                    names.push(at.row.record.name.clone());
-                }
-            }
+            Crediting::Unseen => self.waiting.unseen(),
+            Crediting::Nobody(reason) => self.waiting.nobody(reason, &at.row.record.name),
             Crediting::Send { owner } => {
                 self.credited += 1;
                 let from: Vec<String> = at.before.and_then(Credit::held).map(|(owner, _)| owner.to_owned()).into_iter().collect();
@@ -451,8 +429,7 @@ impl Planner<'_> {
                 draft.change(self.change(&at, action, Means::Upsert, from, vec![owner]));
             }
             Crediting::Hold { owner, reason, until } => {
-                let who = at.person.as_ref().map_or_else(String::new, RecordId::to_string);
-                self.wait(&reason, &who, &until, 1);
+                self.waiting.wait(&reason, at.person.as_ref().map_or("", RecordId::as_str), &until, 1);
                 let owner = owner.unwrap_or_default();
                 draft.hold(NewHold {
                     kind: self.job.layout.target.kind.clone(),
@@ -471,7 +448,7 @@ impl Planner<'_> {
                 });
             }
             Crediting::LetGo { owner, reason } => {
-                self.let_go.entry(reason.clone()).or_insert_with(|| (0, at.row.record.name.clone())).0 += 1;
+                self.waiting.let_go(&reason, &at.row.record.name);
                 let mut change = self.change(&at, Action::LetGo, Means::Note, Vec::new(), vec![owner]);
                 change.why.notes.push(format!("let go: {reason}"));
                 draft.change(change);
@@ -486,10 +463,11 @@ impl Planner<'_> {
 
     /// What was sent of a record that is not there any more.
     fn gone(&mut self, object: &ObjectLayout, before: Credit, draft: &mut Draft<'_>) {
-        if !self.complete {
+        let concerns = self.only.is_none_or(|only| before.source == *only || before.target == *only || before.owner == only);
+        if !self.complete || !concerns {
             return;
         }
-        let figure = rightful_core::figure_parts(before.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();
+        let figure = figure_parts(before.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();
         let workflow = self.workflows(object).find(|workflow| workflow.figures.iter().any(|known| known.name == figure));
         let decided = credit_of_gone(workflow.map(|workflow| workflow.triggers), &before);
         if decided == Crediting::Remove || !self.is_yielded(object, &before) {
@@ -500,7 +478,6 @@ impl Planner<'_> {
     fn remove(&mut self, object: &ObjectLayout, before: &Credit, name: &str, rule: &str, draft: &mut Draft<'_>) {
         let Some((owner, values)) = before.held() else { return };
         if !self.removable {
-            self.unremovable += 1;
             draft.case(NewCase {
                 reason: "cannot-remove".to_owned(),
                 subject: before.target.to_string(),
@@ -559,7 +536,7 @@ impl Planner<'_> {
             means,
             from: at.object.image.kind.clone(),
             record: at.row.record.id.clone(),
-            values: self.values(at.figure, at.object, &at.row.record, owner, at.person.as_ref()),
+            values: self.accounts.figure_values(at.figure, &at.row.record, &at.object.image.fields, owner, at.person.as_ref()),
             before: at.before.and_then(Credit::held).map(|(_, values)| values.to_vec()),
             person: at.person.clone().filter(stands_on),
             evidence: None,
@@ -568,49 +545,21 @@ impl Planner<'_> {
     }
 
     fn why(&self, at: &At<'_>) -> Why {
-        let mut notes = Vec::new();
-        if let Some(link) = at.person.as_ref().and_then(|person| self.accounts.link(person)) {
-            let compared = link.by_value.as_ref().map_or_else(String::new, |value| format!(" {value}"));
-            notes.push(format!(
-                "{} is linked: {}{compared}, by {}",
-                self.accounts.named(&link.person),
-                link.evidence.as_str(),
-                link.by.author
-            ));
-        }
+        let link = at.person.as_ref().and_then(|person| self.accounts.link(person));
         Why {
             rule: "workflow".to_owned(),
             code_label: Some(format!("{} - {}", at.workflow.name, at.figure.name)),
             code: at.person.as_ref().map(RecordId::to_string),
-            notes,
+            notes: link.map(|link| self.accounts.link_told(link)).into_iter().collect(),
             ..Why::default()
         }
-    }
-
-    /// What is sent of a figure.
-    fn values(
-        &self,
-        figure: &Figure,
-        object: &ObjectLayout,
-        record: &Record,
-        owner: &str,
-        person: Option<&RecordId>,
-    ) -> Vec<(FieldName, Value)> {
-        let nobody = RecordId::new("");
-        let value = |from: &From| match from {
-            From::Field(field) => value_of(record, &object.image.fields, field).clone(),
-            From::Fixed(value) => value.clone(),
-            From::Email => self.accounts.credited_email(owner, person.unwrap_or(&nobody)).map_or(Value::Null, Value::Text),
-        };
-        let values = figure.set.iter().map(|(field, from)| (field.clone(), value(from)));
-        values.filter(|(_, value)| *value != Value::Null).collect()
     }
 
     fn owed(&mut self, owner: NamedOwner<'_>) -> Owed {
         let person = match owner {
             NamedOwner::Unseen => return Owed::Unseen,
             NamedOwner::Nobody => {
-                return self.otherwise(&self.job.integration.policy.no_owner, "no-owner", || "it has an owner who is a person".to_owned());
+                return self.accounts.otherwise(&self.job.integration.policy.no_owner, "no-owner", "it has an owner who is a person");
             }
             NamedOwner::Person(person) => RecordId::new(person),
         };
@@ -626,108 +575,32 @@ impl Planner<'_> {
         if let Some(made) = self.made.get(person) {
             return self.accounts.owed(person.as_str(), made.was.as_ref());
         }
-        if let Some(link) = self.found.get(person) {
-            return self.accounts.owed(&link.owner, None);
+        if let Some(owner) = self.found.get(person) {
+            return self.accounts.owed(owner, None);
         }
-        match self.accounts.standing(person, false) {
-            AccountStanding::Linked { owner } | AccountStanding::Found { owner, .. } => self.accounts.owed(&owner, None),
-            AccountStanding::Skipped => Owed::Nobody("skipped"),
+        let standing = match self.accounts.standing(person, false) {
+            // No account is made by this plan.
             AccountStanding::Account { .. } => {
-                Owed::Waits { owner: None, reason: "unmapped-owner", until: format!("{} has an account", self.accounts.named(person)) }
+                AccountStanding::Waits { reason: "unmapped-owner", until: format!("{} has an account", self.accounts.named(person)) }
             }
-            AccountStanding::Waits { reason, until } => {
-                let standing = self.accounts.standing(person, true);
-                // Where an account would be made but for something in the way, that is what is waited for.
-                let (reason, until) = match standing {
-                    AccountStanding::Waits { reason, until } => (reason, until),
-                    _ => (reason, until),
-                };
-                match self.otherwise(&self.job.integration.policy.no_match, reason, || until.clone()) {
-                    Owed::Nobody(_) => Owed::Nobody("no-match"),
-                    owed => owed,
-                }
-            }
-        }
-    }
-
-    /// What the policy says of a record that leads to nobody.
-    fn otherwise(&self, choice: &NoOwner, reason: &'static str, until: impl Fn() -> String) -> Owed {
-        match choice {
-            NoOwner::Leave | NoOwner::Clear => Owed::Nobody(reason),
-            NoOwner::Hold => Owed::Waits { owner: None, reason, until: until() },
-            NoOwner::Fallback(typed) => match self.accounts.find(typed) {
-                Some(owner) => self.accounts.owed(&owner, None),
-                None => {
-                    Owed::Waits { owner: None, reason: "unknown-fallback", until: format!("the fall-back `{typed}` is one known user") }
-                }
+            // Where an account would be made but for something in the way, that is what is waited for.
+            AccountStanding::Waits { reason, until } => match self.accounts.standing(person, true) {
+                waits @ AccountStanding::Waits { .. } => waits,
+                _ => AccountStanding::Waits { reason, until },
             },
-        }
+            standing => standing,
+        };
+        self.accounts.owed_by(person, &standing, &self.job.integration.policy.no_match)
     }
 
-    fn wait(&mut self, reason: &str, person: &str, until: &str, records: u64) {
-        let known = self.waiting.entry((reason.to_owned(), person.to_owned())).or_insert_with(|| (0, until.to_owned()));
-        known.0 += records;
-    }
-
-    /// Cases that are told once with a count, not once per record.
-    fn conclude(&mut self, draft: &mut Draft<'_>) {
-        for ((reason, person), (records, until)) in &self.waiting {
-            let told = match records {
-                0 => format!("an account waits until {until}"),
-                1 => format!("1 activity waits until {until}"),
-                _ => format!("{records} activities wait until {until}"),
-            };
-            draft.case(NewCase { reason: reason.clone(), subject: person.clone(), message: told, mend: self.mend(reason, person) });
-        }
-        for (reason, (records, first)) in &self.let_go {
-            draft.case(NewCase {
-                reason: "let-go".to_owned(),
-                subject: reason.clone(),
-                message: format!("activities were let go, not sent: {records} ({reason}); the first was {first}"),
-                mend: "nothing is sent of them until they change again; `replay = true` and a longer `hold_days` keep them".to_owned(),
-            });
-        }
-        for (reason, (records, names)) in &self.nobody {
-            let (what, mend) = match *reason {
-                "no-owner" => ("belong to a queue or to no one, and are nobody's", "give them an owner in the source, or set `no_owner`"),
-                "skipped" => ("belong to people who were picked to be skipped", "unpick them: rightful users skip --undo"),
-                _ => ("belong to people who lead to nobody, and `no_match` leaves them", "map them: rightful users map"),
-            };
-            let more = if *records > names.len() as u64 { " and others" } else { "" };
-            draft.case(NewCase {
-                reason: (*reason).to_owned(),
-                subject: "activities".to_owned(),
-                message: format!("{records} {what} ({}{more})", names.join(", ")),
-                mend: mend.to_owned(),
-            });
-        }
-        if self.unseen > 0 {
-            draft.case(NewCase {
-                reason: "owner-unseen".to_owned(),
-                subject: "activities".to_owned(),
-                message: format!("{} do not show their owner", self.unseen),
-                mend: "give the source connection's user the right to see owners".to_owned(),
-            });
-        }
-        draft.conclude();
-    }
-
-    fn mend(&self, reason: &str, person: &str) -> String {
-        let name = self.job.name();
-        match reason {
-            "unmapped-owner" => match self.activity.people {
-                PeopleMode::Manual => format!("map the person: rightful users map {person} USER -i {name}"),
-                _ => format!("pick the person: rightful users create {person}, or map: rightful users map {person} USER -i {name}"),
-            },
-            "email-shared" | "email-taken" | "disputed-owner" => format!("say who it is: rightful users map {person} USER -i {name}"),
-            "no-email" | "incomplete-user" | "source-inactive" | "unknown-owner" => {
-                "mend the user in the source, or map the person: rightful users map".to_owned()
+    /// What is credited of kinds that no workflow looks at any more is told: nothing visits it.
+    async fn left_behind(&mut self) -> Result<()> {
+        for (kind, credits) in self.job.store().credit_counts(self.job.name()).await? {
+            if self.layout.objects.iter().all(|object| object.image.kind != kind) {
+                self.waiting.left_behind(kind, credits);
             }
-            "no-owner" => "give the records an owner in the source, or set `no_owner`".to_owned(),
-            "unknown-fallback" => "correct the fall-back in the configuration".to_owned(),
-            "no-licence" => "add licences in the target, or free some; then correct `licences` or import the users' file".to_owned(),
-            other => self.accounts.mend(other).unwrap_or("open it in the target, then import the users' file").to_owned(),
         }
+        Ok(())
     }
 }
 
@@ -740,41 +613,4 @@ struct At<'a> {
     target: RecordId,
     before: Option<&'a Credit>,
     person: Option<RecordId>,
-}
-
-/// What was sent of one source kind, ascending by source record.
-struct Credits<'a> {
-    job: &'a Job,
-    object: &'a ObjectLayout,
-    waiting: VecDeque<Credit>,
-    after: Option<(RecordId, RecordId)>,
-    ended: bool,
-}
-
-impl<'a> Credits<'a> {
-    fn of(job: &'a Job, object: &'a ObjectLayout) -> Self {
-        Self { job, object, waiting: VecDeque::new(), after: None, ended: false }
-    }
-
-    async fn peek(&mut self) -> Result<Option<&Credit>> {
-        if self.waiting.is_empty() && !self.ended {
-            let credits = self.job.store().credits(self.job.name(), &self.object.image.kind, self.after.take(), CHUNK).await?;
-            self.ended = credits.len() < CHUNK;
-            self.after = credits.last().map(|credit| (credit.source.clone(), credit.target.clone()));
-            self.waiting = credits.into();
-        }
-        Ok(self.waiting.front())
-    }
-
-    fn take(&mut self) -> Credit {
-        self.waiting.pop_front().expect("the caller looked at the front")
-    }
-
-    async fn of_record(&mut self, id: &RecordId) -> Result<Vec<Credit>> {
-        let mut found = Vec::new();
-        while self.peek().await?.is_some_and(|credit| credit.source == *id) {
-            found.push(self.take());
-        }
-        Ok(found)
-    }
 }

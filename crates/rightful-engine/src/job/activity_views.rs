@@ -9,16 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::Ports;
 use super::people_views::Crew;
 use crate::{
-    AccountStanding, Accounts, Credit, CreditState, Entry, EntryFilter, EntryState, Figure, From, Hold, NamedOwner, NoOwner, Owed,
-    Workflow, named_owner, value_of,
+    AccountStanding, Accounts, Credit, CreditState, Entry, EntryFilter, EntryState, Figure, Hold, NamedOwner, Owed, Workflow, named_owner,
 };
 
 /// Lines of the ledger that are shown of one figure.
 const ENTRIES: usize = 10;
-/// An id that is shown without its check: a report shows 15 characters of Salesforce's 18.
-const SHORT_ID: usize = 15;
-/// Holds fetched at once.
-const CHUNK: usize = 1_000;
+/// What is typed is looked for as the beginning of an id where it has so many characters: reports may leave the last ones away.
+const BEGINNING: usize = 12;
+/// Rows looked through for it: about a second's worth.
+const LOOKED_AT: usize = 200_000;
+/// Figures of one record at most.
+const FIGURES: usize = 1_000;
 
 /// Why a record's activities stand as they do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,12 @@ impl FigureLine {
                     values.join(", ")
                 ));
             }
+            Some(credit) if credit.state == CreditState::Unsure => told.push(format!(
+                "{}: sent to {} on {}, and the answer was lost: the next run sends it again, or takes it back.",
+                self.workflow,
+                owner(credit),
+                moment(credit.at)
+            )),
             Some(credit) => {
                 told.push(format!("{}: this state was let go on {}; it is sent once it changes.", self.workflow, moment(credit.at)))
             }
@@ -157,17 +164,19 @@ impl Crew {
         for object in objects {
             let image = store.image(&object.image).await?;
             let mut row = store.rows(image.id, &[RecordId::new(id)]).await?.into_iter().next();
-            if row.is_none() && id.chars().count() == SHORT_ID {
+            if row.is_none() && id.chars().count() >= BEGINNING {
                 row = self.begun(ports, image.id, id).await?;
             }
             let record = row.as_ref().map_or_else(|| RecordId::new(id), |row| row.record.id.clone());
             let after = (record.clone(), RecordId::new(""));
-            let mut credits = store.credits(&self.integration.name, &object.image.kind, Some(after), CHUNK).await?;
+            let mut credits = store.credits(&self.integration.name, &object.image.kind, Some(after), FIGURES).await?;
             credits.retain(|credit| credit.source == record);
             if row.is_none() && credits.is_empty() {
                 continue;
             }
-            let holds = self.holds_of(ports, &record).await?;
+            let figures = self.workflows().filter(|workflow| workflow.object == object.image.kind).flat_map(|workflow| &workflow.figures);
+            let targets: Vec<RecordId> = figures.map(|figure| figure_id(record.as_str(), &figure.name)).collect();
+            let holds = store.holds_of(&self.integration.name, &self.layout.target.kind, &targets).await?;
             let accounts = self.accounts(ports).await?;
             let mut figures = Vec::new();
             for workflow in self.workflows().filter(|workflow| workflow.object == object.image.kind) {
@@ -185,7 +194,7 @@ impl Crew {
                     figures.push(FigureLine {
                         workflow: format!("{} - {}", workflow.name, figure.name),
                         satisfied,
-                        link: credit.as_ref().and_then(|credit| linked(&accounts, &credit.owner)),
+                        link: credit.as_ref().and_then(|credit| accounts.link_told_of(&credit.owner)),
                         owner: credit.as_ref().and_then(|credit| accounts.known(&credit.owner)).map(crate::KnownPerson::name),
                         credit,
                         hold: holds.iter().find(|hold| hold.hold.target == target).cloned(),
@@ -211,25 +220,19 @@ impl Crew {
     /// The one row whose id begins so.
     async fn begun(&self, ports: &Ports, image: crate::ImageId, begin: &str) -> Result<Option<crate::Row>> {
         let mut rows = ports.store.ordered(image);
-        let mut found = None;
-        while let Some(chunk) = rows.next().await {
-            for row in chunk?.into_iter().filter(|row| row.record.id.as_str().starts_with(begin)) {
+        let (mut found, mut looked_at) = (None, 0);
+        while looked_at < LOOKED_AT
+            && let Some(chunk) = rows.next().await
+        {
+            let chunk = chunk?;
+            looked_at += chunk.len();
+            for row in chunk.into_iter().filter(|row| row.record.id.as_str().starts_with(begin)) {
                 if found.replace(row).is_some() {
                     return Ok(None);
                 }
             }
         }
         Ok(found)
-    }
-
-    async fn holds_of(&self, ports: &Ports, record: &RecordId) -> Result<Vec<Hold>> {
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let holds = ports.store.holds(Some(&self.integration.name), after, CHUNK).await?;
-            let Some(last) = holds.last() else { return Ok(found) };
-            after = Some(last.id);
-            found.extend(holds.into_iter().filter(|hold| hold.hold.carry.as_ref().is_some_and(|held| held.carry.record == *record)));
-        }
     }
 
     /// The workflows, as they are switched.
@@ -292,76 +295,32 @@ impl Crew {
         before: Option<&Credit>,
     ) -> Tried {
         let policy = &self.integration.policy;
-        let mut line = line;
-        let (person, made) = match named_owner(record, fields, &figure.owner) {
+        let (person, standing) = match named_owner(record, fields, &figure.owner) {
             NamedOwner::Unseen => return Tried { verdict: "owner-unseen".to_owned(), ..line },
-            NamedOwner::Nobody => return self.otherwise(accounts, line, &policy.no_owner, "no-owner"),
-            NamedOwner::Person(person) => (RecordId::new(person), accounts.standing(&RecordId::new(person), true)),
+            NamedOwner::Nobody => (None, None),
+            NamedOwner::Person(person) => (Some(RecordId::new(person)), Some(accounts.standing(&RecordId::new(person), true))),
         };
-        line.owner = Some(accounts.named(&person));
-        let owed = match made {
-            AccountStanding::Linked { owner } | AccountStanding::Found { owner, .. } => accounts.owed(&owner, None),
-            AccountStanding::Account { was, .. } => {
-                line.verdict = "would-make-account".to_owned();
-                accounts.owed(person.as_str(), was.as_ref())
-            }
-            AccountStanding::Skipped => return Tried { reason: Some("skipped".to_owned()), ..line },
-            AccountStanding::Waits { reason, until } => {
-                let line = self.otherwise(accounts, line, &policy.no_match, reason);
-                return Tried { reason: line.reason.map(|reason| format!("{reason}: until {until}")), ..line };
-            }
+        let owed = match (&person, &standing) {
+            (Some(person), Some(standing)) => accounts.owed_by(person, standing, &policy.no_match),
+            _ => accounts.otherwise(&policy.no_owner, "no-owner", "it has an owner who is a person"),
         };
+        let line = Tried { owner: person.as_ref().map(|person| accounts.named(person)), ..line };
         let (owner, waits) = match owed {
             Owed::To(owner) => (owner, None),
             Owed::Gated { owner, reason, until } => (owner, Some(format!("{reason}: until {until}"))),
-            Owed::Waits { .. } | Owed::Nobody(_) | Owed::Unseen => return line,
-        };
-        line.values = values(accounts, figure, record, fields, &owner, &person);
-        let so = before.is_some_and(|before| before.owner == owner && before.values == line.values);
-        line.verdict = match (&waits, line.verdict.as_str()) {
-            (_, "would-make-account") => "would-make-account",
-            (None, _) if so => "credited-so",
-            (None, _) => "would-send",
-            (Some(_), _) => "would-hold",
-        }
-        .to_owned();
-        line.reason = waits;
-        line
-    }
-
-    fn otherwise(&self, accounts: &Accounts<'_>, line: Tried, choice: &NoOwner, reason: &str) -> Tried {
-        let reason = Some(reason.to_owned());
-        match choice {
-            NoOwner::Hold => Tried { verdict: "would-hold".to_owned(), reason, ..line },
-            NoOwner::Fallback(user) if accounts.find(user).is_some() => {
-                Tried { verdict: "would-send".to_owned(), owner: Some(user.clone()), reason, ..line }
+            Owed::Waits { reason, until, .. } => {
+                return Tried { verdict: "would-hold".to_owned(), reason: Some(format!("{reason}: until {until}")), ..line };
             }
-            NoOwner::Leave | NoOwner::Clear | NoOwner::Fallback(_) => Tried { reason, ..line },
-        }
+            Owed::Nobody(reason) => return Tried { reason: Some(reason.to_owned()), ..line },
+            Owed::Unseen => return Tried { verdict: "owner-unseen".to_owned(), ..line },
+        };
+        let values = accounts.figure_values(figure, record, fields, &owner, person.as_ref());
+        let verdict = match (&standing, &waits) {
+            (Some(AccountStanding::Account { .. }), _) => "would-make-account",
+            (_, None) if before.is_some_and(|before| before.owner == owner && before.values == values) => "credited-so",
+            (_, None) => "would-send",
+            (_, Some(_)) => "would-hold",
+        };
+        Tried { verdict: verdict.to_owned(), reason: waits, values, ..line }
     }
-}
-
-/// Who the source person behind an account is, and how that is known.
-fn linked(accounts: &Accounts<'_>, owner: &str) -> Option<String> {
-    let link = accounts.link(accounts.person_of(owner)?)?;
-    let compared = link.by_value.as_ref().map_or_else(String::new, |value| format!(" {value}"));
-    let by = format!("by {} on {}: {}", link.by.author, link.by.at.format("%Y-%m-%d"), link.by.reason);
-    Some(format!("{} is that user: {}{compared}, {by}", accounts.named(&link.person), link.evidence.as_str()))
-}
-
-/// What would be sent of a figure.
-fn values(
-    accounts: &Accounts<'_>,
-    figure: &Figure,
-    record: &Record,
-    fields: &[FieldName],
-    owner: &str,
-    person: &RecordId,
-) -> Vec<(FieldName, Value)> {
-    let value = |from: &From| match from {
-        From::Field(field) => value_of(record, fields, field).clone(),
-        From::Fixed(value) => value.clone(),
-        From::Email => accounts.credited_email(owner, person).map_or(Value::Null, Value::Text),
-    };
-    figure.set.iter().map(|(field, from)| (field.clone(), value(from))).filter(|(_, value)| *value != Value::Null).collect()
 }

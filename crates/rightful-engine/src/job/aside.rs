@@ -96,14 +96,21 @@ impl Few {
         }
     }
 
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The first few names, and whether there are more.
+    pub fn names(&self) -> String {
+        let more = if self.count > self.names.len() as u64 { " and others" } else { "" };
+        format!("{}{more}", self.names.join(", "))
+    }
+
     fn case(&self, reason: &str, subject: &str, what: &str, mend: &str) -> Option<NewCase> {
         (self.count > 0).then(|| NewCase {
             reason: reason.to_owned(),
             subject: subject.to_owned(),
-            message: {
-                let more = if self.count > self.names.len() as u64 { " and others" } else { "" };
-                format!("{} of this sort: {what}, left as it is ({}{more})", counted(self.count, "record"), self.names.join(", "))
-            },
+            message: format!("{} of this sort: {what}, left as it is ({})", counted(self.count, "record"), self.names()),
             mend: mend.to_owned(),
         })
     }

@@ -32,11 +32,9 @@ impl Earlier {
     }
 }
 
-impl Earlier {
-    /// Source records at the last run whose source was believed.
-    pub fn records(&self) -> Option<u64> {
-        self.last.as_ref().map(|counts| counts.source_records)
-    }
+/// Source records at the last run whose source was believed.
+pub(crate) async fn records_before(store: &dyn Store, integration: &str) -> Result<Option<u64>> {
+    Ok(last_believed(store, integration).await?.map(|counts| counts.source_records))
 }
 
 async fn has_written(store: &dyn Store, integration: &str) -> Result<bool> {

@@ -8,7 +8,7 @@ use rightful_core::{Connector, Exchange, Instant, Kind, KindSpec, Result, Role};
 use super::lease::Releases;
 use super::{Event, Integration, Layout, Ports, RunOptions};
 use crate::carried::carried;
-use crate::{Carried, Digest, EXCHANGES_OF_RUN, Entry, Fence, ImageId, ImageSpec, PlanId, RunId, Store};
+use crate::{Carried, Digest, EXCHANGES_OF_RUN, Entry, Fence, ImageId, ImageSpec, Plan, PlanId, RunId, Store};
 
 /// One run under its lease. Cheap to clone: steps own what they use.
 #[derive(Clone, Debug)]
@@ -62,6 +62,11 @@ impl Job {
     /// The digest that saved plans are bound to.
     pub fn policy_digest(&self) -> Digest {
         self.integration.policy.digest()
+    }
+
+    /// A plan of this run, about to be written.
+    pub fn draft_plan(&self, table_version: i64) -> Plan {
+        Plan::drafting(self.name(), self.now(), self.policy_digest(), table_version)
     }
 
     /// The run works on this plan from now on.

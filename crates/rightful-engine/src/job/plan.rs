@@ -17,8 +17,8 @@ use super::moves::Moves;
 use super::pairs::Pairs;
 use super::{Event, counted};
 use crate::{
-    Action, Authorship, Change, Decision, Digest, Facts, ImageId, Joined, Link, NewCase, NewHold, PeopleIndex, Plan, PlanCounts, PlanId,
-    PlanState, Refusal, Row, SourceRow, Stream, Verdict, Why, ambiguous, decide, is_planned, refusals, source_only, target_only,
+    Action, Authorship, Change, Decision, Digest, Facts, ImageId, Joined, NewCase, NewHold, PeopleIndex, Plan, PlanCounts, PlanId, Refusal,
+    Row, SourceRow, Stream, Verdict, Why, ambiguous, decide, is_planned, refusals, source_only, target_only,
 };
 
 /// A finished plan.
@@ -31,9 +31,6 @@ pub(crate) struct Planned {
     pub counts: PlanCounts,
     pub refusals: Vec<Refusal>,
     pub notes: Vec<String>,
-    /// Links that were found, to be saved before the first write.
-    #[serde(default)]
-    pub links: Vec<Link>,
 }
 
 /// What a plan is made from.
@@ -66,20 +63,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
     let mut standing = standing(&job, &people).await?;
     let (table_version, leads) = (standing.version, job.integration.policy.owner_role().map(|_| standing.leads()));
     let earlier = Earlier::of(store, job.name()).await?;
-    let plan = Plan {
-        id: PlanId(0),
-        integration: job.name().to_owned(),
-        created: job.now(),
-        policy: job.policy_digest(),
-        table_version,
-        only: sources.only.clone(),
-        undoes: None,
-        state: PlanState::Drafting,
-        counts: PlanCounts::default(),
-        refusals: Vec::new(),
-        passed: None,
-        run: None,
-    };
+    let plan = Plan { only: sources.only.clone(), ..job.draft_plan(table_version) };
     let plan = store.begin_plan(&job.fence, &plan).await?;
     job.adopt_plan(plan);
     job.failpoint("after-begin-plan");
@@ -126,7 +110,7 @@ pub(crate) async fn make_plan(job: Job, sources: Sources) -> Result<Planned> {
         codes.sort_unstable();
         store.put_code_counts(&job.fence, &codes).await?;
     }
-    Ok(Planned { plan, table_version, leads, counts, refusals, notes, links: Vec::new() })
+    Ok(Planned { plan, table_version, leads, counts, refusals, notes })
 }
 
 struct Planner<'a> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rightful_core::{Connector, Error, ErrorKind, Kind, Result};
 use tracing::Instrument as _;
 
-use super::activity::{found_links, plan_activity, plan_team};
 use super::apply::{apply_slice, told};
 use super::context::Job;
+use super::crediting::{apply_credits, effective, full_activity, read_activity, release};
 use super::journal::Journaled;
 use super::lease::{LEASE, Releases, Renewal, give_back};
 use super::plan::{Planned, Sources, make_plan, people_index, standing};
@@ -16,8 +16,8 @@ use super::settle::settle_leftovers;
 use super::undo::{begin_undo, plan_undo};
 use super::{CutOff, Event, Integration, JobError, Layout, Ports, RunOptions, RunReport, counted};
 use crate::{
-    AUTOMATIC, Authorship, Digest, EntryFilter, EntryId, EntryState, Fence, ImageSpec, Leased, Link, Linked, PeopleMode, PlanId, PlanState,
-    Refusal, Run, RunCounts, RunId, RunOutcome, RunTask, Steps, Store, is_blocked, step, workflow_switch,
+    Authorship, Digest, EntryState, Fence, ImageSpec, Leased, Linked, PlanId, PlanState, Refusal, Run, RunCounts, RunId, RunOutcome,
+    RunTask, Steps, is_blocked, step,
 };
 
 /// The version of the job's body. A run goes on only under the body it began with: the names and results of its steps belong together.
@@ -132,15 +132,15 @@ async fn plan_of(job: &Job) -> Result<Option<PlanId>> {
 }
 
 /// How a body ended, before its counts.
-struct Ended {
-    outcome: RunOutcome,
-    plan: Option<PlanId>,
-    counts: RunCounts,
-    refusals: Vec<Refusal>,
-    stale_plan: bool,
+pub(super) struct Ended {
+    pub outcome: RunOutcome,
+    pub plan: Option<PlanId>,
+    pub counts: RunCounts,
+    pub refusals: Vec<Refusal>,
+    pub stale_plan: bool,
     /// Writing was stopped for good, not by one record.
-    stopped: bool,
-    notes: Vec<String>,
+    pub stopped: bool,
+    pub notes: Vec<String>,
 }
 
 impl Ended {
@@ -157,7 +157,7 @@ impl Ended {
     }
 
     /// Something was left unread or unwritten: never `done`.
-    fn is_partial(&mut self) {
+    pub fn is_partial(&mut self) {
         if matches!(self.outcome, RunOutcome::Done | RunOutcome::DoneWithHolds) {
             self.outcome = RunOutcome::Partial;
         }
@@ -236,8 +236,8 @@ async fn body(job: &Job, steps: &dyn Steps, task: &RunTask, ended: &mut Ended) -
         ended.notes.push(format!("{} that an earlier run left open: settled by reading back", counted(settled, "write")));
     }
     match task {
-        RunTask::Full if job.layout.activity.is_some() => full_activity(job, steps, true, ended).await,
-        RunTask::Plan { .. } if job.layout.activity.is_some() => full_activity(job, steps, false, ended).await,
+        RunTask::Full if job.layout.activity.is_some() => full_activity(job, steps, None, true, ended).await,
+        RunTask::Plan { only } if job.layout.activity.is_some() => full_activity(job, steps, only.clone(), false, ended).await,
         RunTask::Full => full(job, steps, None, true, ended).await,
         RunTask::Plan { only } => full(job, steps, only.clone(), false, ended).await,
         RunTask::Apply { plan } => saved(job, steps, *plan, ended).await,
@@ -365,18 +365,18 @@ async fn save_links(job: &Job, planned: Digest) -> Result<bool> {
 }
 
 /// Was the last plan refused because the source seemed to have lost its records? Then only a full read can show that they are back.
-async fn is_doubted(job: &Job) -> Result<bool> {
+pub(super) async fn is_doubted(job: &Job) -> Result<bool> {
     let last = job.store().plans(job.name(), 1).await?;
     Ok(last.first().is_some_and(|plan| plan.refusals.iter().any(|refusal| !refusal.may_pass)))
 }
 
 /// The two sides, by name.
-struct SideOf(&'static str, fn(&Ports) -> Arc<dyn Connector>);
+pub(super) struct SideOf(&'static str, fn(&Ports) -> Arc<dyn Connector>);
 
-const SOURCE: SideOf = SideOf("source", |ports| ports.source.clone());
+pub(super) const SOURCE: SideOf = SideOf("source", |ports| ports.source.clone());
 const TARGET: SideOf = SideOf("target", |ports| ports.target.clone());
 
-async fn read(job: &Job, steps: &dyn Steps, name: &str, side: SideOf, spec: &ImageSpec, full: bool) -> Result<ReadDone> {
+pub(super) async fn read(job: &Job, steps: &dyn Steps, name: &str, side: SideOf, spec: &ImageSpec, full: bool) -> Result<ReadDone> {
     let (job, spec) = (job.clone(), spec.clone());
     let connector = side.1(&job.ports);
     step(steps, name, move || read_image(job, side.0, connector, spec, full)).await
@@ -449,12 +449,7 @@ async fn saved(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) ->
     if job.layout.activity.is_some() {
         read_activity(job, steps, ended).await?;
         ended.counts.planned = check.changes;
-        let found = {
-            let job = job.clone();
-            step(steps, "found-links", move || found_links(job)).await?
-        };
-        put_found_links(job, steps, found).await?;
-        return write(job, steps, plan, ended).await;
+        return apply_credits(job, steps, plan, ended).await;
     }
     let source = read(job, steps, "read-source", SOURCE, &job.layout.source, false).await?;
     ended.counts.source_rows = source.rows;
@@ -545,166 +540,6 @@ async fn check_plan(job: &Job, number: PlanId) -> Result<Checked> {
     Ok(checked)
 }
 
-/// The integration as it is switched: workflows on and off, and accounts that are made by themselves.
-///
-/// # Errors
-/// As the store.
-pub async fn effective(store: &dyn Store, integration: &Integration) -> Result<Integration> {
-    let mut effective = integration.clone();
-    if let Some(activity) = &mut effective.policy.activity {
-        for switch in store.switches(&integration.name).await? {
-            if switch.name == AUTOMATIC && !switch.on && activity.people == PeopleMode::Automatic {
-                activity.people = PeopleMode::OnDemand;
-            }
-            for workflow in activity.workflows.iter_mut().filter(|workflow| workflow_switch(&workflow.name) == switch.name) {
-                workflow.active = switch.on;
-            }
-        }
-    }
-    Ok(effective)
-}
-
-/// Reads the source's people and every kind that a workflow looks at. Is all of it known?
-async fn read_activity(job: &Job, steps: &dyn Steps, ended: &mut Ended) -> Result<Known> {
-    let Some(activity) = &job.layout.activity else { return Ok(Known { complete: false, blind: true }) };
-    let doubted = {
-        let job = job.clone();
-        step(steps, "doubts", move || async move { is_doubted(&job).await }).await?
-    };
-    let mut known = Known { complete: true, blind: false };
-    let mut reads = vec![("read-source-people".to_owned(), &job.layout.source)];
-    reads.extend(activity.objects.iter().map(|object| (format!("read-source-{}", object.image.kind), &object.image)));
-    for (name, image) in reads {
-        let done = read(job, steps, &name, SOURCE, image, doubted).await?;
-        ended.counts.source_rows += done.rows;
-        known.complete &= done.complete;
-        known.blind |= done.never_complete;
-        ended.notes.extend(done.notes);
-    }
-    if !known.complete {
-        ended.is_partial();
-    }
-    Ok(known)
-}
-
-/// How much is known of a source.
-struct Known {
-    /// Nothing is missing.
-    complete: bool,
-    /// There never was a complete read of something.
-    blind: bool,
-}
-
-/// Reads the source, plans what is to be credited, and applies it where asked to.
-async fn full_activity(job: &Job, steps: &dyn Steps, apply: bool, ended: &mut Ended) -> Result<()> {
-    let known = read_activity(job, steps, ended).await?;
-    if known.blind {
-        ended.is_partial();
-        ended.notes.push("nothing was planned: there is no complete read of the source to stand on; run again".to_owned());
-        return Ok(());
-    }
-    credit_known(job, steps, known.complete, apply, ended).await
-}
-
-/// Plans from what is stored, and applies it where asked to.
-async fn credit_known(job: &Job, steps: &dyn Steps, complete: bool, apply: bool, ended: &mut Ended) -> Result<()> {
-    let planned = {
-        let job = job.clone();
-        step(steps, "plan-1", move || plan_activity(job, complete)).await?
-    };
-    job.adopt_plan(planned.plan);
-    ended.notes.extend(planned.notes.clone());
-    ended.counts.holds = planned.counts.holds;
-    ended.counts.planned += planned.counts.changes();
-    if !planned.refusals.is_empty() {
-        ended.refusals = planned.refusals;
-        ended.outcome = RunOutcome::Refused;
-        return Ok(());
-    }
-    if !apply {
-        return Ok(());
-    }
-    put_found_links(job, steps, planned.links).await?;
-    write_named(job, steps, planned.plan, "apply", ended).await
-}
-
-/// Saves links that were found, before anything is credited through them.
-async fn put_found_links(job: &Job, steps: &dyn Steps, links: Vec<Link>) -> Result<()> {
-    if links.is_empty() {
-        return Ok(());
-    }
-    let job = job.clone();
-    step(steps, "links", move || async move {
-        let made = job.store().put_links(&job.fence, &links).await?;
-        Ok(made.iter().filter(|made| **made == Linked::Made).count())
-    })
-    .await
-    .map(drop)
-}
-
-/// Plans and applies from what is known already, without reading; first puts a person on a team, where one is named.
-async fn release(job: &Job, steps: &dyn Steps, team: Option<(&String, &String)>, ended: &mut Ended) -> Result<()> {
-    super::activity::activity(job)?;
-    if let Some((person, team)) = team {
-        let planned = {
-            let (job, person, team) = (job.clone(), person.clone(), team.clone());
-            step(steps, "plan-team", move || plan_team(job, person, team)).await?
-        };
-        job.adopt_plan(planned.plan);
-        ended.counts.planned += planned.counts.changes();
-        write_named(job, steps, planned.plan, "apply-team", ended).await?;
-        if ended.stopped {
-            return Ok(());
-        }
-        {
-            let job = job.clone();
-            step(steps, "end-team", move || async move {
-                job.store().set_plan_state(&job.fence, planned.plan, PlanState::Applied, None, Some(job.run)).await
-            })
-            .await?;
-        }
-        // What was refused stays a case: planning again would look for it in vain and close it.
-        let refused = {
-            let job = job.clone();
-            step(steps, "refused-team", move || async move { refusals_of(&job).await }).await?
-        };
-        if !refused.is_empty() {
-            ended.notes.extend(refused.iter().map(|why| format!("the team was not taken: {why}")));
-            ended.is_partial();
-            return Ok(());
-        }
-    }
-    let known = {
-        let job = job.clone();
-        step(steps, "known", move || async move { is_known(&job).await }).await?
-    };
-    if !known {
-        ended.notes.push("nothing was released: the source was never read wholly; run the integration first".to_owned());
-        ended.is_partial();
-        return Ok(());
-    }
-    credit_known(job, steps, true, true, ended).await
-}
-
-/// What the vendor said to those writes of this run that it refused.
-async fn refusals_of(job: &Job) -> Result<Vec<String>> {
-    let filter =
-        EntryFilter { run: Some(job.run), states: vec![EntryState::NotDone], after: Some(EntryId(0)), limit: 10, ..EntryFilter::default() };
-    let entries = job.store().entries(&filter).await?;
-    Ok(entries.into_iter().map(|entry| entry.note.unwrap_or_else(|| entry.name.clone())).collect())
-}
-
-/// Was everything of the source read wholly once?
-async fn is_known(job: &Job) -> Result<bool> {
-    let objects = job.layout.activity.iter().flat_map(|activity| &activity.objects).map(|object| &object.image);
-    for spec in objects.chain(std::iter::once(&job.layout.source)) {
-        if job.store().image(spec).await?.complete_at.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// Undoes a run.
 async fn undo(job: &Job, steps: &dyn Steps, undone: RunId, ended: &mut Ended) -> Result<()> {
     let kinds: Vec<Kind> = {
@@ -739,7 +574,7 @@ async fn write(job: &Job, steps: &dyn Steps, plan: PlanId, ended: &mut Ended) ->
 }
 
 /// The same under steps of this name: a run may apply more than one plan.
-async fn write_named(job: &Job, steps: &dyn Steps, plan: PlanId, name: &str, ended: &mut Ended) -> Result<()> {
+pub(super) async fn write_named(job: &Job, steps: &dyn Steps, plan: PlanId, name: &str, ended: &mut Ended) -> Result<()> {
     {
         let job = job.clone();
         step(steps, &format!("begin-{name}"), move || async move {

@@ -186,10 +186,12 @@ async fn moved_carried(job: &Job, changes: &[&Change]) -> Result<HashSet<i64>> {
     let targets: Vec<RecordId> = changes.iter().map(|change| change.target.clone()).collect();
     let credits = store.credits_by_target(&policy.target.connection, &targets).await?;
     let credits: HashMap<RecordId, Digest> = credits.into_iter().map(|credit| (credit.target.clone(), credit.digest())).collect();
-    let links = store.links(&policy.source.connection, &policy.target.connection).await?;
+    let people: Vec<RecordId> = changes.iter().filter_map(|change| change.carry.as_ref()?.person.clone()).collect();
+    let links = store.links_of(&policy.source.connection, &policy.target.connection, &distinct(people)).await?;
     let links: HashMap<RecordId, String> = links.into_iter().map(|link| (link.person, link.owner)).collect();
     let gates = policy.activity.as_ref().map(|policy| picked_gates(policy, &activity.gates)).unwrap_or_default();
-    let known = if gates.is_empty() { Vec::new() } else { store.known_people(&policy.target.connection, &activity.people).await? };
+    let owners = changes.iter().flat_map(|change| &change.owners.to).map(RecordId::new).collect();
+    let known = store.known_people_of(&policy.target.connection, &activity.people, &distinct(owners)).await?;
     let known: HashMap<&str, &KnownPerson> = known.iter().map(|known| (known.id.as_str(), known)).collect();
     let is_open = |owner: &String| closed_gate(&gates, known.get(owner.as_str()).copied()).is_none();
     let stands = |change: &Change| {
@@ -205,6 +207,12 @@ async fn moved_carried(job: &Job, changes: &[&Change]) -> Result<HashSet<i64>> {
         source && sent && linked && open
     };
     Ok(changes.iter().filter(|change| !stands(change)).map(|change| change.number).collect())
+}
+
+fn distinct(mut ids: Vec<RecordId>) -> Vec<RecordId> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// Records by id, through the vendor's strongest read.

@@ -7,8 +7,8 @@ use super::context::Job;
 use super::draft::Draft;
 use super::plan::people_index;
 use crate::{
-    Authorship, Credit, Entry, EntryFilter, EntryState, Inverse, KnownPerson, Owed, PeopleIndex, Plan, PlanCounts, PlanId, PlanState, Row,
-    RunId, blocked_credit, inverse, inverse_carried, same_set, sorted, targets,
+    Authorship, Credit, Entry, EntryFilter, EntryState, Inverse, KnownPerson, Owed, PeopleIndex, Plan, PlanCounts, PlanId, Row, RunId,
+    blocked_credit, inverse, inverse_carried, same_set, sorted, targets,
 };
 
 /// The plan of an undo.
@@ -78,20 +78,7 @@ async fn written(job: &Job, run: RunId, after: Option<crate::EntryId>) -> Result
 pub(crate) async fn plan_undo(job: Job, undone: RunId) -> Result<UndoPlanned> {
     let store = job.store();
     let table_version = store.code_table(job.name()).await?.version;
-    let plan = Plan {
-        id: PlanId(0),
-        integration: job.name().to_owned(),
-        created: job.now(),
-        policy: job.policy_digest(),
-        table_version,
-        only: None,
-        undoes: Some(undone),
-        state: PlanState::Drafting,
-        counts: PlanCounts::default(),
-        refusals: Vec::new(),
-        passed: None,
-        run: None,
-    };
+    let plan = Plan { undoes: Some(undone), ..job.draft_plan(table_version) };
     let plan = store.begin_plan(&job.fence, &plan).await?;
     job.adopt_plan(plan);
     job.failpoint("after-begin-plan");

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use futures::StreamExt;
-use rightful_core::{Error, ErrorKind, Instant, Kind, Owner, RecordId, Result, State, nearest};
+use rightful_core::{Error, ErrorKind, Instant, Key, Kind, Owner, RecordId, Result, State, nearest};
 use serde::{Deserialize, Serialize};
 
 use super::basis::basis_to_look;
 use super::facts::facts;
 use super::{Integration, Layout, Ports};
 use crate::{
-    Accounts, Authorship, Entry, EntryFilter, Explanation, Human, Humans, Named, OwnerLine, PeopleIndex, Pick, Picked, Present, Problem,
-    Resolution, Row, Situation, SourceLine, Store, TargetPerson, Verdict, decide, resolve, same_set,
+    Accounts, Authorship, Entry, EntryFilter, Explanation, Human, Humans, KnownPerson, Named, OwnerLine, PeopleIndex, Pick, Picked,
+    Present, Problem, Resolution, Row, Situation, SourceLine, Store, TargetPerson, Verdict, decide, resolve, same_set,
 };
 
 /// Who stands behind a code in the source.
@@ -147,19 +147,24 @@ pub(crate) async fn accounts_with<'a>(
     Ok(Accounts::new(activity, &policy.rules, &credited.gates, &layout.source.fields, people, links, picks, known))
 }
 
+/// People who are only known of, indexed as those are who can be read.
+pub(crate) fn index_of_known<'a>(known: impl IntoIterator<Item = &'a KnownPerson>) -> PeopleIndex {
+    PeopleIndex::new(known.into_iter().map(|known| TargetPerson {
+        owner: known.id.to_string(),
+        name: known.name(),
+        user_name: None,
+        emails: known.email().map(str::to_owned).into_iter().collect(),
+        keys: vec![Key::new("id", known.id.as_str())],
+        active: known.text("status").is_none_or(|status| status == "active"),
+        service: false,
+    }))
+}
+
 /// The target's people, indexed.
 pub(crate) async fn people_index(store: &dyn Store, layout: &Layout) -> Result<PeopleIndex> {
     if let Some(activity) = &layout.activity {
         let known = store.known_people(&layout.target.connection, &activity.people).await?;
-        return Ok(PeopleIndex::new(known.iter().map(|known| TargetPerson {
-            owner: known.id.to_string(),
-            name: known.name(),
-            user_name: None,
-            emails: known.email().map(str::to_owned).into_iter().collect(),
-            keys: vec![rightful_core::Key::new("id", known.id.as_str())],
-            active: known.text("status").is_none_or(|status| status == "active"),
-            service: false,
-        })));
+        return Ok(index_of_known(&known));
     }
     let image = store.image(&layout.people).await?;
     let mut rows = store.ordered(image.id);

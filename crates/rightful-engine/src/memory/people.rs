@@ -8,7 +8,7 @@ use rightful_core::{ConnectionName, FieldName, Instant, Kind, RecordId, Result};
 use super::MemoryStore;
 use crate::{
     Authorship, Consequence, Credit, Fact, Fence, Hold, HoldId, ImageId, KnownPerson, Link, Linked, NewFacts, PeopleStore, Pick, Row,
-    Switch,
+    Store, Switch,
 };
 
 /// A person of a connection that cannot be read, and one of their fields.
@@ -99,6 +99,12 @@ impl PeopleStore for MemoryStore {
         Ok(state.people.links.values().filter(|link| link.source == *source && link.target == *target).cloned().collect())
     }
 
+    async fn links_of(&self, source: &ConnectionName, target: &ConnectionName, people: &[RecordId]) -> Result<Vec<Link>> {
+        let mut links = self.links(source, target).await?;
+        links.retain(|link| people.contains(&link.person));
+        Ok(links)
+    }
+
     async fn link(&self, link: &Link, replace: bool) -> Result<Linked> {
         Ok(self.state().people.link(link, replace))
     }
@@ -154,6 +160,12 @@ impl PeopleStore for MemoryStore {
         Ok(people)
     }
 
+    async fn known_people_of(&self, connection: &ConnectionName, kind: &Kind, people: &[RecordId]) -> Result<Vec<KnownPerson>> {
+        let mut known = self.known_people(connection, kind).await?;
+        known.retain(|known| people.contains(&known.id));
+        Ok(known)
+    }
+
     async fn put_facts(&self, connection: &ConnectionName, kind: &Kind, facts: &[NewFacts], _by: &Authorship) -> Result<u64> {
         let mut state = self.state();
         Ok(facts.iter().filter(|new| state.people.put_facts(connection, kind, new)).count() as u64)
@@ -193,6 +205,12 @@ impl PeopleStore for MemoryStore {
 
     async fn gone_rows(&self, image: ImageId, after: Option<RecordId>, limit: usize) -> Result<Vec<Row>> {
         Ok(self.state().image(image)?.gone_rows(after.as_ref(), limit))
+    }
+
+    async fn holds_of(&self, integration: &str, kind: &Kind, targets: &[RecordId]) -> Result<Vec<Hold>> {
+        let mut holds = self.holds(Some(integration), None, usize::MAX).await?;
+        holds.retain(|hold| hold.hold.kind == *kind && targets.contains(&hold.hold.target));
+        Ok(holds)
     }
 
     async fn holds_since(&self, integration: &str, before: Instant, limit: usize) -> Result<Vec<(HoldId, Kind, RecordId)>> {

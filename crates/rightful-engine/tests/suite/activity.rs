@@ -230,3 +230,79 @@ async fn ss_24_a_deactivated_owners_new_activity_waits_and_old_records_stay() {
     office.release().await;
     assert_eq!(office.taken(), ["record d2#won u1"]);
 }
+
+/// What a step remembers is small, however many people a file shows.
+#[tokio::test]
+async fn thousands_of_mappings_become_links_in_one_run() {
+    let office = Office::new(PeopleMode::Manual);
+    let people: Vec<(String, String)> = (0..2_000).map(|number| (format!("u{number:04}"), format!("u{number:04}@example.com"))).collect();
+    for (id, email) in &people {
+        office.user(id, email, true);
+    }
+    let team = [("team.key", Value::text("OSLO"))];
+    let rows: Vec<_> = people.iter().map(|(id, email)| (Some(id.as_str()), email.as_str(), &team[..])).collect();
+    office.file(&rows).await;
+    office.deal("d1", Some("u1999"), "won", 10);
+    let report = office.run().await;
+    assert_eq!((report.outcome, office.taken()), (RunOutcome::Done, strings(&["record d1#won u1999"])), "{:?}", report.notes);
+    assert_eq!(office.store.links(&"crm".into(), &"desk".into()).await.unwrap().len(), 2_000);
+}
+
+#[tokio::test]
+async fn a_link_by_e_mail_address_is_made_only_for_whom_a_record_asks() {
+    let office = Office::new(PeopleMode::Automatic);
+    for (id, email) in [("u1", "ann@example.com"), ("u2", "bob@example.com")] {
+        office.user(id, email, true);
+    }
+    let team = [("team.key", Value::text("OSLO"))];
+    office.file(&[(Some("k1"), "ann@example.com", &team), (Some("k2"), "bob@example.com", &team)]).await;
+    office.deal("d1", Some("u1"), "won", 10);
+    office.run().await;
+    assert_eq!(office.taken(), ["record d1#won k1"]);
+    let links = office.store.links(&"crm".into(), &"desk".into()).await.unwrap();
+    assert_eq!(links.iter().map(|link| link.person.as_str()).collect::<Vec<_>>(), ["u1"]);
+}
+
+#[tokio::test]
+async fn a_pilot_plans_one_record_one_figure_or_one_owner_and_closes_nothing() {
+    let office = Office::new(PeopleMode::All);
+    for (id, email) in [("u1", "ann@example.com"), ("u2", "bob@example.com")] {
+        office.user(id, email, true);
+    }
+    office.run().await;
+    office.on_team("u1", "OSLO").await;
+    office.deal("d1", Some("u1"), "won", 10);
+    office.deal("d2", Some("u1"), "won", 20);
+    office.deal("d3", Some("u2"), "won", 30);
+    office.user("u3", "cy@example.com", true);
+    for (only, expected) in [
+        ("d1", strings(&["d1#won"])),
+        ("d2#won", strings(&["d2#won"])),
+        ("u1", strings(&["d1#won", "d2#won"])),
+        ("u3", strings(&["u3"])),
+        ("d9", vec![]),
+    ] {
+        let report = office.job(RunTask::Plan { only: Some(only.into()) }, RunOptions::default()).await.unwrap();
+        let changes = office.store.changes(report.plan.unwrap(), 0, 10).await.unwrap();
+        assert_eq!(changes.iter().map(|change| change.target.to_string()).collect::<Vec<_>>(), expected, "{only}");
+        assert_eq!(report.notes.iter().any(|note| note.contains("`d9`")), only == "d9", "{:?}", report.notes);
+    }
+    office.run().await;
+    assert_eq!(office.holds().await, ["d3#won no-team"]);
+    office.job(RunTask::Plan { only: Some("d1".into()) }, RunOptions::default()).await.unwrap();
+    assert_eq!(office.holds().await, ["d3#won no-team"], "a pilot looks at one thing and closes nothing else");
+}
+
+#[tokio::test]
+async fn what_is_credited_of_a_kind_that_no_workflow_names_any_more_is_told() {
+    let mut office = Office::new(PeopleMode::All);
+    office.user("u1", "ann@example.com", true);
+    office.deal("d1", Some("u1"), "won", 10);
+    office.run().await;
+    office.on_team("u1", "OSLO").await;
+    office.run().await;
+    office.activity().workflows.clear();
+    office.run().await;
+    assert_eq!(office.cases().await, ["left-behind deal"]);
+    assert_eq!(office.desk.inside().records.len(), 1);
+}

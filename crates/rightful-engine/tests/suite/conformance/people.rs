@@ -455,3 +455,32 @@ async fn a_row_has_changed_when_it_differs_from_its_first_reading() {
     let chunk = futures::StreamExt::next(&mut rows).await.unwrap().unwrap();
     assert_eq!(chunk.iter().map(|row| row.changed).collect::<Vec<_>>(), [true, false, true]);
 }
+
+#[tokio::test]
+async fn people_and_holds_are_found_by_whom_they_are_of() {
+    let bench = Bench::new().await;
+    let store = &bench.store;
+    for (person, owner) in [("p1", "u1"), ("p2", "u2"), ("p3", "u3")] {
+        store.link(&link(person, owner), false).await.unwrap();
+    }
+    let links = store.links_of(&CRM, &GAME, &["p3".into(), "p1".into(), "p9".into()]).await.unwrap();
+    assert_eq!(links, [link("p1", "u1"), link("p3", "u3")]);
+    assert!(store.links_of(&GAME, &CRM, &["p1".into()]).await.unwrap().is_empty());
+    assert!(store.links_of(&CRM, &GAME, &[]).await.unwrap().is_empty());
+
+    let by = author("ann", 1);
+    let people = ["u1", "u2"]
+        .map(|id| facts(id, vec![fact("team", Value::text("North"), How::Stated, 1), fact("email", Value::text(id), How::Stated, 1)]));
+    store.put_facts(&GAME, &USER, &people, &by).await.unwrap();
+    let known = store.known_people_of(&GAME, &USER, &["u2".into(), "u7".into()]).await.unwrap();
+    assert_eq!(known.iter().map(|known| (known.id.as_str(), known.facts.len())).collect::<Vec<_>>(), [("u2", 2)]);
+    assert!(store.known_people_of(&CRM, &USER, &["u2".into()]).await.unwrap().is_empty());
+
+    let plan = bench.begin_plan().await;
+    store.add_to_plan(&bench.fence, plan, &[], &[hold("t1"), hold("t2"), hold("t3")], &[], minute(1)).await.unwrap();
+    let kind: Kind = "customer".into();
+    let holds = store.holds_of(INTEGRATION, &kind, &["t3".into(), "t1".into(), "t9".into()]).await.unwrap();
+    assert_eq!(holds.iter().map(|hold| hold.hold.target.as_str()).collect::<Vec<_>>(), ["t1", "t3"]);
+    assert!(store.holds_of("other", &kind, &["t1".into()]).await.unwrap().is_empty());
+    assert!(store.holds_of(INTEGRATION, &DEAL, &["t1".into()]).await.unwrap().is_empty());
+}
