@@ -102,6 +102,7 @@ routes! {
     post "/integrations/{integration}/accounts/import" Over(KeepPeople) => pages::accounts::import;
     get "/integrations/{integration}/accounts/{account}" Over(See) => pages::accounts::one;
     post "/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => pages::accounts::team;
+    post "/integrations/{integration}/accounts/{account}/team/send" Over(KeepPeople) => pages::accounts::send_team;
     get "/integrations/{integration}/links" Over(See) => pages::links::list;
     post "/integrations/{integration}/links/remove" Over(KeepPeople) => pages::links::removed;
     get "/integrations/{integration}/workflows" Over(See) => pages::workflows::list;
@@ -184,6 +185,7 @@ routes! {
     put "/api/v1/integrations/{integration}/accounts.csv" Over(KeepPeople) => api::people::import;
     get "/api/v1/integrations/{integration}/accounts/{account}/history" Over(See) => api::people::history;
     put "/api/v1/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => api::people::team;
+    post "/api/v1/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => api::people::send_team;
     get "/api/v1/integrations/{integration}/links" Over(See) => api::people::links;
     delete "/api/v1/integrations/{integration}/links/{person}" Over(KeepPeople) => api::people::unlink;
     get "/api/v1/integrations/{integration}/workflows" Over(See) => api::switches::workflows;

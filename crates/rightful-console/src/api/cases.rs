@@ -11,7 +11,6 @@ use rightful_engine::{self as engine, CaseFilter, CaseId, CreditState, FigureLin
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::integrations::by;
 use super::paging::{Page, Paging, Part};
 use super::read::Asked;
 use super::runs::{Item, item};
@@ -20,6 +19,7 @@ use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
 use crate::operations::holds::drop_one;
+use crate::operations::signed;
 use crate::operations::why::{Reasons, reasons};
 use crate::pages::runs::people;
 use crate::pages::scope::Scope;
@@ -207,7 +207,7 @@ pub async fn drop_hold(
     Extension(who): Extension<Who>,
     Asked(asked): Asked<Dropping>,
 ) -> Result<StatusCode, Problem> {
-    let by = by(&console, &who, asked.reason.as_deref().unwrap_or("dropped"))?;
+    let by = signed(&console, &who, asked.reason.as_deref().unwrap_or("dropped"))?;
     drop_one(&console, &name, &hold, &by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

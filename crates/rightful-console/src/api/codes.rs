@@ -14,7 +14,6 @@ use rightful_engine::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::integrations::by;
 use super::paging::{Page, Paging, Part};
 use super::read::{Asked, Body};
 use super::words::{By, Refusal};
@@ -22,6 +21,7 @@ use super::{Told, said, wrong};
 use crate::access::Who;
 use crate::operations::Wrong;
 use crate::operations::codes::{Became, moved, save};
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::{Console, Deployed};
 
@@ -343,7 +343,7 @@ pub async fn put(
     Extension(who): Extension<Who>,
     Body(body): Body<Edits>,
 ) -> Told<SavedTable> {
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     let (deployed, ports) = seen(&console, &name).await?;
     let table = console.store.code_table(&name).await?;
     let people = known_people(&ports, &deployed.integration).await?;
@@ -606,7 +606,7 @@ pub async fn revert(
     Extension(who): Extension<Who>,
     Body(body): Body<Revert>,
 ) -> Told<SavedTable> {
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     let wanted = console.store.code_rows_at(&name, body.version).await?;
     let present: Vec<engine::CodeRow> = console.store.code_table(&name).await?.rows.into_iter().map(|known| known.row).collect();
     said(saved(&console, &name, body.expected, &revert_edits(&present, &wanted), &by).await?)
@@ -637,10 +637,6 @@ pub async fn users(State(console): State<Arc<Console>>, Path(name): Path<String>
     let part = Part::<String>::of("users", asked.limit, asked.cursor.as_deref())?;
     let (deployed, ports) = seen(&console, &name).await?;
     let people = known_people(&ports, &deployed.integration).await?.unwrap_or_default();
-    let mut found: Vec<&engine::TargetPerson> = people.people().iter().collect();
-    found.sort_by(|one, other| one.owner.cmp(&other.owner));
-    found.retain(|person| part.from.as_ref().is_none_or(|from| person.owner > *from));
-    found.truncate(part.fetch());
     let user = |person: &engine::TargetPerson| User {
         owner: person.owner.clone(),
         user_name: person.user_name.clone(),
@@ -649,7 +645,7 @@ pub async fn users(State(console): State<Arc<Console>>, Path(name): Path<String>
         active: person.active,
         service: person.service,
     };
-    said(part.page(found, |person| person.owner.clone(), user))
+    said(part.page_of(people.people().iter().collect(), |person| person.owner.clone(), user))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::{audit, cases, codes, connections, health, integrations, members, metrics, people, plans, runs, switches, table, tokens};
 use crate::routes::{Needs, ROUTES};
 
-/// A problem (RFC 9457). Besides what is listed it may carry what the operation says: `version`, `revision`, `run`, `wrong`, `verdicts`, `near`.
+/// A problem (RFC 9457). Besides what is listed it may carry what the operation says: `version`, `revision`, `run`, `wrong`, `verdicts`, `near`, `teams`.
 #[derive(Debug, serde::Serialize, ToSchema)]
 #[schema(as = Problem)]
 struct ProblemDetails {
@@ -68,6 +68,7 @@ struct ProblemDetails {
         people::import,
         people::history,
         people::team,
+        people::send_team,
         people::links,
         people::unlink,
         switches::workflows,

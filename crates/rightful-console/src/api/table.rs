@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::codes::SavedTable;
-use super::integrations::by;
 use super::read::{Asked, Text};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
 use crate::operations::codes::{Became, moved, save};
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::told::without_commands;
 
@@ -118,7 +118,7 @@ pub async fn import(
     Asked(asked): Asked<Importing>,
     Text(text): Text,
 ) -> Told<SavedTable> {
-    let by = by(&console, &who, &asked.reason)?;
+    let by = signed(&console, &who, &asked.reason)?;
     let (rows, verdicts) = read(&console, &name, &text).await?;
     let bad: Vec<serde_json::Value> = verdicts
         .iter()

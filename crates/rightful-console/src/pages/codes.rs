@@ -10,15 +10,15 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
 use rightful_engine::{
-    Authorship, Choice, CodeEdit, CodeFilter, CodeQuery, CodeRow, Denied, Likeness, Named, PageLine, Right, Situation, Typed, TypedUser,
-    code_page, known_people, preview, typed_edit,
+    Choice, CodeEdit, CodeFilter, CodeQuery, CodeRow, Denied, Likeness, Named, PageLine, Right, Situation, Typed, TypedUser, code_page,
+    known_people, preview, typed_edit,
 };
 
 use super::actions::Actions;
 use super::integrations::{Standing, standing};
 use super::previewed::{PREVIEWED, Previewed};
 use super::table::version_of;
-use super::{Frame, SAY_WHY, Section, Shown, page_with, segment, to};
+use super::{Frame, Section, Shown, page_with, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations;
@@ -385,13 +385,14 @@ pub async fn save(
         draft.preview = Some(Previewed::of(preview(&ports, &deployed.integration, &draft.edits, PREVIEWED).await?, console.now()));
         return show(&console, &name, &who, &session, shows, draft).await;
     }
-    if draft.reason.is_empty() {
-        draft.wrong = Some(SAY_WHY.to_owned());
-        draft.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
-        return show(&console, &name, &who, &session, shows, draft).await;
-    }
+    let by = match operations::signed(&console, &who, &draft.reason) {
+        Ok(by) => by,
+        Err(no_reason) => {
+            (draft.wrong, draft.status) = (Some(no_reason.to_string()), Some(StatusCode::UNPROCESSABLE_ENTITY));
+            return show(&console, &name, &who, &session, shows, draft).await;
+        }
+    };
     let expected = version_of(&fields)?;
-    let by = Authorship { author: who.actor(), reason: draft.reason.clone(), at: console.now() };
     match operations::codes::save(&console, &name, expected, &draft.edits, &by).await? {
         Became::New(version) => {
             let next = deployed.next_due.map(|at| format!(" ({})", moment(at, console.now()).away)).unwrap_or_default();

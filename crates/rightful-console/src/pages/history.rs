@@ -12,11 +12,12 @@ use rightful_engine::{Authorship, CodeRow, Effect, Right, TableVersion, differen
 
 use super::previewed::{PREVIEWED, Previewed};
 use super::table::version_of;
-use super::{Frame, SAY_WHY, Section, Shown, page, page_with, segment, to};
+use super::{Frame, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::codes::{Became, save};
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment};
 
@@ -193,12 +194,12 @@ pub async fn revert(
     Extension(fields): Extension<Fields>,
 ) -> Shown {
     let reason = fields.text("reason").trim().to_owned();
-    if reason.is_empty() {
-        return revert_page(&console, (name, version), &who, &session, reason, Some(SAY_WHY.to_owned())).await;
-    }
+    let by = match signed(&console, &who, &reason) {
+        Ok(by) => Authorship { reason: format!("back to version {version}: {}", by.reason), ..by },
+        Err(no_reason) => return revert_page(&console, (name, version), &who, &session, reason, Some(no_reason.to_string())).await,
+    };
     let expected = version_of(&fields)?;
     let (_, present, wanted) = sides(&console, &name, version).await?;
-    let by = Authorship { author: who.actor(), reason: format!("back to version {version}: {reason}"), at: console.now() };
     match save(&console, &name, expected, &revert_edits(&present, &wanted), &by).await? {
         Became::Same(_) => to(&session, &format!("{}/history", base(&name)), true, "The table says that already; nothing was saved.").await,
         Became::New(saved) => {
