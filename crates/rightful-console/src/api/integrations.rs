@@ -17,7 +17,7 @@ use super::read::{Asked, Body};
 use super::words::{By, Counts, MaybeReason, Outcome, Reason};
 use super::{Told, said};
 use crate::access::Who;
-use crate::operations::runs::{Asked as AskedFor, Begun as Began, begin};
+use crate::operations::runs::{Begun as Began, RunAsked, begin};
 use crate::operations::signed;
 use crate::pages::integrations::standing;
 use crate::pages::segment;
@@ -279,7 +279,7 @@ pub async fn plan(
 
 /// Starts a task and says which run it became.
 pub async fn started(console: &Console, who: &Who, integration: &str, task: RunTask) -> Result<Response, Problem> {
-    begun(integration, begin(console, who, integration, AskedFor::of(task)).await?)
+    begun(integration, begin(console, who, integration, RunAsked::of(task)).await?)
 }
 
 /// A run that began, as an answer; or which one is in the way.

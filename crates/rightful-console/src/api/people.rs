@@ -21,7 +21,7 @@ use crate::Console;
 use crate::access::Who;
 use crate::operations::accounts::{judge, onto_team};
 use crate::operations::people::{Choice, Credited, Reviewed, Wanted, happens, review, save};
-use crate::operations::runs::{Asked as AskedFor, begin};
+use crate::operations::runs::{RunAsked, begin};
 use crate::operations::signed;
 use crate::problem::Problem;
 use crate::told::without_commands;
@@ -428,7 +428,7 @@ pub async fn send_team(
     let by = signed(&console, &who, &body.reason)?;
     let credited = Credited::of(&console, &name).await?;
     let task = onto_team(&console, &credited, &account, body.team.trim()).await?;
-    begun(&name, begin(&console, &who, &name, AskedFor { reason: Some(by.reason), ..AskedFor::of(task) }).await?)
+    begun(&name, begin(&console, &who, &name, RunAsked { reason: Some(by.reason), ..RunAsked::of(task) }).await?)
 }
 
 /// What is thought of a row of a file of accounts.

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use rightful_core::Instant;
 use rightful_engine::{Authorship, Kept, Plan, PlanId, Review, Right, RunTask, effective, review};
 
-use super::runs::{Asked, Begun, begin};
+use super::runs::{Begun, RunAsked, begin};
 use super::{NoReason, signed};
 use crate::access::Who;
 use crate::problem::Problem;
@@ -101,7 +101,7 @@ pub async fn approve(console: &Console, who: &Who, deployed: &Deployed, id: Plan
     match now.review {
         Review::Second { until, .. } => Ok(Approved::Waits(until)),
         Review::Granted { over_cap } => Ok(Approved::Begun(
-            begin(console, who, &deployed.integration.name, Asked { over_cap, ..Asked::of(RunTask::Apply { plan: id }) }).await?,
+            begin(console, who, &deployed.integration.name, RunAsked { over_cap, ..RunAsked::of(RunTask::Apply { plan: id }) }).await?,
         )),
         _ => Err(conflict(format!("{id} moved on while you looked at it"), "look at it again")),
     }

@@ -19,7 +19,7 @@ pub enum Begun {
 
 /// A task that somebody asks for.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct RunAsked {
     /// What to do.
     pub task: RunTask,
     /// Lets its plan over its caps: who, and why.
@@ -28,7 +28,7 @@ pub struct Asked {
     pub reason: Option<String>,
 }
 
-impl Asked {
+impl RunAsked {
     /// A task that speaks for itself.
     pub fn of(task: RunTask) -> Self {
         Self { task, over_cap: None, reason: None }
@@ -39,8 +39,8 @@ impl Asked {
 ///
 /// # Errors
 /// Why it could not begin: the integration is paused, a connection cannot be used.
-pub async fn begin(console: &Console, who: &Who, integration: &str, asked: Asked) -> Result<Begun> {
-    let Asked { task, over_cap, reason } = asked;
+pub async fn begin(console: &Console, who: &Who, integration: &str, asked: RunAsked) -> Result<Begun> {
+    let RunAsked { task, over_cap, reason } = asked;
     // Noted before it begins: whatever it does then has somebody's name.
     let mut detail = json!({ "task": words::task(&task) });
     if let Some(reason) = reason {

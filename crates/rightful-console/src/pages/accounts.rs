@@ -20,7 +20,7 @@ use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::accounts::{Judged, RowVerdict, judge, onto_team, people_file, team_keys};
 use crate::operations::people::{Credited, account_told, field_told};
-use crate::operations::runs::{Asked, begin};
+use crate::operations::runs::{RunAsked, begin};
 use crate::operations::{signed, told};
 use crate::problem::Problem;
 use crate::told::{counted, number};
@@ -228,7 +228,7 @@ pub async fn send_team(
     let team = fields.text("team").trim();
     match onto_team(&console, &credited, &account, team).await {
         Ok(task) => {
-            let begun = begin(&console, &who, &name, Asked { reason: Some(by.reason), ..Asked::of(task) }).await;
+            let begun = begin(&console, &who, &name, RunAsked { reason: Some(by.reason), ..RunAsked::of(task) }).await;
             let told = format!("The run began: it puts {} on team {team}, then credits what waited for that.", shown.told);
             to_run(&session, &name, begun, &told).await
         }

@@ -13,7 +13,7 @@ use super::runs::{run_of, run_path};
 use super::{Frame, Section, Shown, page, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
-use crate::operations::runs::{Asked, Begun, begin};
+use crate::operations::runs::{Begun, RunAsked, begin};
 use crate::operations::{self, signed};
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment, number};
@@ -70,7 +70,7 @@ pub async fn to_run(session: &Session, integration: &str, begun: Result<Begun>, 
 
 /// `POST /integrations/{integration}/run`
 pub async fn run(State(console): State<Arc<Console>>, Path(name): Path<String>, Extension(who): Extension<Who>, session: Session) -> Shown {
-    let begun = begin(&console, &who, &name, Asked::of(RunTask::Full)).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Full)).await;
     to_run(&session, &name, begun, "The run began.").await
 }
 
@@ -81,7 +81,7 @@ pub async fn plan(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    let begun = begin(&console, &who, &name, Asked::of(RunTask::Plan { only: None })).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Plan { only: None })).await;
     to_run(&session, &name, begun, "Planning began; nothing will be written.").await
 }
 
@@ -201,6 +201,6 @@ pub async fn undo(
     session: Session,
 ) -> Shown {
     let (run, ..) = undoable(&console, &name, &run).await?;
-    let begun = begin(&console, &who, &name, Asked::of(RunTask::Undo { run: run.id })).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Undo { run: run.id })).await;
     to_run(&session, &name, begun, &format!("Undoing {} began; the integration is paused.", run.id)).await
 }

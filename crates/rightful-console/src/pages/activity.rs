@@ -16,7 +16,7 @@ use super::{Frame, Section, Shown, page, page_with, to};
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::people::{Credited, mode_told};
-use crate::operations::runs::{Asked, begin};
+use crate::operations::runs::{RunAsked, begin};
 use crate::operations::signed;
 use crate::operations::switches::{Automatic, Switched, automatic, switch_automatic};
 use crate::problem::Problem;
@@ -129,6 +129,6 @@ pub async fn send_ready(
     session: Session,
 ) -> Shown {
     let _credits = Credited::of(&console, &name).await?;
-    let begun = begin(&console, &who, &name, Asked::of(RunTask::Release)).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Release)).await;
     to_run(&session, &name, begun, "The run began: it sends what is ready, without reading anything anew.").await
 }
