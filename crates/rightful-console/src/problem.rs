@@ -69,10 +69,11 @@ impl Problem {
 
     /// What happened and how to mend it, for a page that goes on.
     pub fn told(&self) -> String {
-        match &self.hint {
-            Some(hint) => format!("{}; {hint}.", self.message),
-            None => format!("{}.", self.message),
-        }
+        let told = match &self.hint {
+            Some(hint) => format!("{}; {hint}", self.message),
+            None => self.message.clone(),
+        };
+        if told.ends_with(['.', '?']) { told } else { told + "." }
     }
 
     /// The short name of its type, for programs.

@@ -12,7 +12,7 @@ use rightful_engine::{AccountLine, Fact, PeopleMode, PeopleQuery, PersonStanding
 
 use super::place::{May, Place};
 use super::scope::{PAGE, query};
-use super::{Frame, Section, Shown, page, page_with, to};
+use super::{Frame, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
@@ -96,13 +96,14 @@ struct Line {
     /// What is waited for, or what the next run does.
     told: Option<String>,
     picked: Option<&'static str>,
-    account: Option<String>,
+    /// Its page, and what it is called.
+    account: Option<(String, String)>,
     facts: Vec<FactLine>,
     suggestions: Vec<String>,
     may_pick: bool,
 }
 
-fn line(standing: PersonStanding, now: Instant) -> Line {
+fn line(standing: PersonStanding, base: &str, now: Instant) -> Line {
     let told = match standing.standing.as_str() {
         "linked" => standing.until.as_ref().map(|until| format!("waits until {}", without_commands(until))),
         "waits" if standing.picked.is_none() && standing.reason.as_deref() == Some("unmapped-owner") => None,
@@ -116,7 +117,7 @@ fn line(standing: PersonStanding, now: Instant) -> Line {
             Picked::Create => "picked for an account",
             Picked::Skip => "picked to be skipped",
         }),
-        account: standing.account.as_ref().map(account_told),
+        account: standing.account.as_ref().map(|account| (format!("{base}/accounts/{}", segment(&account.typed)), account_told(account))),
         facts: standing.account.as_ref().map(|account| facts(&account.facts, now)).unwrap_or_default(),
         suggestions: if standing.standing == "account" { Vec::new() } else { standing.suggestions.iter().map(account_told).collect() },
         may_pick: standing.standing != "linked",
@@ -195,9 +196,9 @@ async fn users_page(
     let pending = if picks.is_empty() { 0 } else { everyone.people.iter().filter(waits).count() };
     let empty = if found.people.is_empty() { Some(why_empty(console, &credited, found.read, everyone.total).await?) } else { None };
     let next = found.people.last().filter(|_| found.more).map(|last| shows.with(&[("after", last.person.as_str())]));
+    let place = Place::of(&credited.deployed, "/users");
     Ok(UsersPage {
         frame: Frame::of(&format!("Users of {name}"), Section::Integrations, who, session).await,
-        place: Place::of(&credited.deployed, "/users"),
         may: May::of(who, Right::KeepPeople, name),
         may_run: who.access().over(Right::Run, name, false).is_ok(),
         mode: credited.mode(),
@@ -210,7 +211,8 @@ async fn users_page(
         all_href: shows.with(&[("after", &shows.after), ("tick", "page")]),
         none_href: shows.with(&[("after", &shows.after)]),
         all_ticked: shows.tick == "page",
-        lines: found.people.into_iter().map(|standing| line(standing, now)).collect(),
+        lines: found.people.into_iter().map(|standing| line(standing, &place.base, now)).collect(),
+        place,
         mapping,
         shows,
     })

@@ -151,7 +151,7 @@ async fn ss_3_ss_5_ss_9_ss_17_users_are_picked_reviewed_created_mapped_and_skipp
     ida.fill("reason", "placed in the product").await;
     ida.press("State the team").await;
     ida.sees("is on team BERGEN-FIELD").await;
-    ida.look("account").await;
+    ida.look("account-team").await;
     ida.go(&format!("{BASE}/holds")).await;
     run(&ida, "Try now").await;
     ida.sees("credited").await;
