@@ -270,6 +270,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     kinds: || objects::standard(Name::known("AccountNumber")).iter().map(|object| object.spec(COLLECTION)).collect(),
     open_kinds: Some(OpenKinds { setting: OBJECTS.key, spec: objects::named_spec }),
     people_file: None,
+    teams: None,
     connect: |settings, secrets, context| Ok(Arc::new(SalesforceConnector::connect(settings, secrets, context)?)),
 };
 

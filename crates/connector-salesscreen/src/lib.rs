@@ -17,13 +17,12 @@ pub mod sim;
 mod wire;
 mod write;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rightful_core::{
     BaseUrl, Client, Context, Descriptor, Error, ErrorKind, FieldName, FieldSpec, GateSpec, HeaderKeys, HeaderName, KeyName, KindSpec,
-    Opens, PeopleFile, Result, RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, VendorId, Verb,
+    Opens, PeopleFile, Result, RetryPolicy, RoleSpec, Secrets, Setting, SettingType, Settings, Settle, TeamKeys, VendorId, Verb,
 };
 
 pub use connector::SalesScreenConnector;
@@ -208,6 +207,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     kinds: || kinds(&Reach { batch: 100, removal: true, more_values: true, record_team: true }),
     open_kinds: None,
     people_file: Some(PeopleFile { columns: &export::COLUMNS, read: export::people }),
+    teams: Some(teams),
     connect: |settings, secrets, context| Ok(Arc::new(SalesScreenConnector::connect(settings, secrets, context)?)),
 };
 
@@ -322,15 +322,17 @@ fn remove_path(settings: &Settings) -> Result<Vec<String>> {
         .hint("name the path below the base address, for example Record/Remove"))
 }
 
-fn team_keys(settings: &Settings) -> Result<BTreeSet<String>> {
+fn teams(settings: &Settings) -> Result<TeamKeys> {
     let text = settings.text(&TEAM_KEYS)?;
-    Ok(text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned).collect())
+    Ok(TeamKeys {
+        listed: text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned).collect(),
+        others: settings.bool(&ALLOW_TEAM_CREATION)?,
+    })
 }
 
 fn rules(settings: &Settings) -> Result<Rules> {
     Ok(Rules {
-        team_keys: team_keys(settings)?,
-        allow_team_creation: settings.bool(&ALLOW_TEAM_CREATION)?,
+        teams: teams(settings)?,
         figure_ids: settings.bool(&FIGURE_IDS)?,
         user_object: settings.text(&RECORD_USER)? == "object",
         record_team: match settings.text(&RECORD_TEAM)?.as_str() {

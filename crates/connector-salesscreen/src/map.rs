@@ -1,8 +1,6 @@
 //! From our writes to SalesScreen's bodies; what cannot be sent is refused here, before any request.
 
-use std::collections::BTreeSet;
-
-use rightful_core::{Error, ErrorKind, FieldChange, Kind, Result, Role, Value, Write, figure_parts, nearest};
+use rightful_core::{Error, ErrorKind, FieldChange, Kind, Result, Role, TeamKeys, Value, Write, figure_parts, nearest};
 use serde_json::value::RawValue;
 
 use crate::wire;
@@ -31,10 +29,8 @@ pub enum TeamPlace {
 /// How one connection spells what is unconfirmed, and what it may send.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Team keys an administrator copied from the product.
-    pub team_keys: BTreeSet<String>,
-    /// May a team key be sent that is not among them? The product makes a team of it.
-    pub allow_team_creation: bool,
+    /// Team keys an administrator copied from the product. Of any other one the product makes a team.
+    pub teams: TeamKeys,
     /// Must a record's id name its figure?
     pub figure_ids: bool,
     /// Is a record's user an object with id and e-mail (else a flat `userId`)?
@@ -112,10 +108,10 @@ fn allowed(key: &str, rules: &Rules) -> Result<()> {
     if key.is_empty() {
         return Err(missing("team.key"));
     }
-    if rules.allow_team_creation || rules.team_keys.contains(key) {
+    if rules.teams.allow(key) {
         return Ok(());
     }
-    let hint = match nearest(key, rules.team_keys.iter().map(String::as_str)) {
+    let hint = match nearest(key, rules.teams.listed.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`? else add the key to `team_keys`, as Settings, Mappings shows it"),
         None => "add the key to `team_keys`, as Settings, Mappings shows it, or set `allow_team_creation = true`".to_owned(),
     };
@@ -231,8 +227,7 @@ mod tests {
 
     fn rules() -> Rules {
         Rules {
-            team_keys: ["OSLO-FIELD".to_owned()].into(),
-            allow_team_creation: false,
+            teams: TeamKeys { listed: ["OSLO-FIELD".to_owned()].into(), others: false },
             figure_ids: true,
             user_object: true,
             record_team: TeamPlace::None,
@@ -357,7 +352,7 @@ mod tests {
         let written = write("7", None, &values);
         let hint = user("7", &written, &rules()).unwrap_err().mend().map(str::to_owned).unwrap();
         assert!(hint.starts_with("did you mean `OSLO-FIELD`?"), "{hint}");
-        let open = Rules { allow_team_creation: true, ..rules() };
+        let open = Rules { teams: TeamKeys { others: true, ..TeamKeys::default() }, ..rules() };
         assert_eq!(user("7", &written, &open).unwrap().team.unwrap().key, "OSLO-FEILD");
     }
 

@@ -85,7 +85,7 @@ fn unreadable(kind: &Kind) -> Finding {
 
 fn teams(writer: &Writer) -> Finding {
     let rules = &writer.rules;
-    if rules.allow_team_creation {
+    if rules.teams.others {
         return Finding::of(
             Verdict::Advice,
             "teams",
@@ -93,7 +93,7 @@ fn teams(writer: &Writer) -> Finding {
             "list the keys under Settings, Mappings in `team_keys` and set `allow_team_creation = false`",
         );
     }
-    if rules.team_keys.is_empty() {
+    if rules.teams.listed.is_empty() {
         return Finding::of(
             Verdict::Advice,
             "teams",
@@ -101,7 +101,7 @@ fn teams(writer: &Writer) -> Finding {
             "copy the keys from Settings, Mappings into `team_keys`, or put people on teams in SalesScreen",
         );
     }
-    let keys: Vec<&str> = rules.team_keys.iter().map(String::as_str).collect();
+    let keys: Vec<&str> = rules.teams.listed.iter().map(String::as_str).collect();
     Finding::pass("teams", format!("team keys that may be sent: {}", keys.join(", ")))
 }
 

@@ -103,6 +103,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     kinds: || kinds(100),
     open_kinds: None,
     people_file: None,
+    teams: None,
     connect: |settings, secrets, context| Ok(Arc::new(SkynamoConnector::connect(settings, secrets, context)?)),
 };
 

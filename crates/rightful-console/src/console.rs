@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use rightful_core::{Error, ErrorKind, Instant, Result};
-use rightful_engine::{AccessStore, AuditLog, ConnectionStore, ReviewStore, Store, WatchStore, goes_by_code_table};
+use rightful_engine::{AccessStore, AuditLog, ConnectionStore, ReviewStore, Store, WatchStore};
 use tokio::sync::Semaphore;
 
 use crate::access::Attempts;
-use crate::problem::Problem;
 use crate::requests::Counts;
 use crate::{Deployed, Deployment};
 
@@ -56,14 +54,6 @@ impl Console {
     pub(crate) fn deployed(&self, name: &str) -> Result<Deployed> {
         self.deployment.integrations().into_iter().find(|deployed| deployed.integration.name == name).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("there is no integration `{name}`")).hint("see which there are: Integrations")
-        })
-    }
-
-    /// Nothing, where the integration has a code table; else the request cannot be meant for it.
-    pub(crate) fn has_code_table(&self, name: &str) -> Result<(), Problem> {
-        goes_by_code_table(&self.deployed(name)?.integration).map_err(|error| {
-            let problem = Problem::new(StatusCode::CONFLICT, error.message());
-            problem.hint(crate::told::without_commands(error.mend().unwrap_or_default()))
         })
     }
 }

@@ -9,11 +9,10 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_login::AuthSession;
-use rightful_engine::Right;
 
 use crate::access::{Backend, Who, secret_digest};
 use crate::fields::{FORM_KEY, Fields};
-use crate::operations::people::has_code_table;
+use crate::operations::codes::has_code_table;
 use crate::problem::Problem;
 use crate::routes::{Needs, ROUTES};
 use crate::sessions::form_key;
@@ -125,7 +124,7 @@ async fn may(console: &Console, needs: Needs, who: &Who, name: &str) -> Result<(
     match needs {
         Needs::Nothing | Needs::SignedIn => Ok(()),
         Needs::Anywhere(right) => Ok(who.access().anywhere(right)?),
-        Needs::Over(right) => {
+        Needs::Over(right) | Needs::OverCodes(right) => {
             // Whoever may not know of it gets the same answer as for one that is not there.
             if !who.access().covers(name) {
                 return Err(Problem::not_found("such integration"));
@@ -133,7 +132,7 @@ async fn may(console: &Console, needs: Needs, who: &Who, name: &str) -> Result<(
             let deployed = console.deployed(name).map_err(|_| Problem::not_found("such integration"))?;
             let editable = console.store.integration(name).await?.editable;
             who.access().over(right, name, editable)?;
-            if matches!(right, Right::EditCodes | Right::SetEditable) && !has_code_table(&deployed.integration.policy) {
+            if needs == Needs::OverCodes(right) && !has_code_table(&deployed.integration.policy) {
                 return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` has no code table"))
                     .hint("people of this integration are found by links: see its pages"));
             }

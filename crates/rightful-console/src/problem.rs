@@ -67,6 +67,15 @@ impl Problem {
             .hint("send less at once")
     }
 
+    /// What happened and how to mend it, for a page that goes on.
+    pub fn told(&self) -> String {
+        let told = match &self.hint {
+            Some(hint) => format!("{}; {hint}", self.message),
+            None => self.message.clone(),
+        };
+        if told.ends_with(['.', '?']) { told } else { told + "." }
+    }
+
     /// The short name of its type, for programs.
     fn word(&self) -> &'static str {
         match self.status.as_u16() {

@@ -33,6 +33,8 @@ pub enum Needs {
     Anywhere(Right),
     /// A right over the integration that the path names.
     Over(Right),
+    /// A right over its code table, which it has to have.
+    OverCodes(Right),
 }
 
 /// A route.
@@ -67,7 +69,7 @@ const fn method_name(name: &'static str) -> &'static str {
     }
 }
 
-use Needs::{Anywhere, Nothing, Over, SignedIn};
+use Needs::{Anywhere, Nothing, Over, OverCodes, SignedIn};
 use Right::{Administer, Approve, Audit, Connect, EditCodes, KeepPeople, Run, See, SetEditable, Switch};
 
 routes! {
@@ -83,14 +85,14 @@ routes! {
 
     get "/integrations" SignedIn => pages::integrations::list;
     get "/integrations/{integration}" Over(See) => pages::codes::page;
-    post "/integrations/{integration}/codes" Over(EditCodes) => pages::codes::save;
-    get "/integrations/{integration}/codes.csv" Over(See) => pages::table::export;
-    get "/integrations/{integration}/import" Over(EditCodes) => pages::table::import_form;
-    post "/integrations/{integration}/import" Over(EditCodes) => pages::table::import;
-    get "/integrations/{integration}/history" Over(See) => pages::history::history;
-    get "/integrations/{integration}/history/{version}/revert" Over(EditCodes) => pages::history::revert_form;
-    post "/integrations/{integration}/history/{version}/revert" Over(EditCodes) => pages::history::revert;
-    post "/integrations/{integration}/editable" Over(SetEditable) => pages::table::editable;
+    post "/integrations/{integration}/codes" OverCodes(EditCodes) => pages::codes::save;
+    get "/integrations/{integration}/codes.csv" OverCodes(See) => pages::table::export;
+    get "/integrations/{integration}/import" OverCodes(EditCodes) => pages::table::import_form;
+    post "/integrations/{integration}/import" OverCodes(EditCodes) => pages::table::import;
+    get "/integrations/{integration}/history" OverCodes(See) => pages::history::history;
+    get "/integrations/{integration}/history/{version}/revert" OverCodes(EditCodes) => pages::history::revert_form;
+    post "/integrations/{integration}/history/{version}/revert" OverCodes(EditCodes) => pages::history::revert;
+    post "/integrations/{integration}/editable" OverCodes(SetEditable) => pages::table::editable;
 
     get "/integrations/{integration}/users" Over(See) => pages::people::list;
     post "/integrations/{integration}/users/picks" Over(KeepPeople) => pages::people::picks;
@@ -100,6 +102,7 @@ routes! {
     post "/integrations/{integration}/accounts/import" Over(KeepPeople) => pages::accounts::import;
     get "/integrations/{integration}/accounts/{account}" Over(See) => pages::accounts::one;
     post "/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => pages::accounts::team;
+    post "/integrations/{integration}/accounts/{account}/team/send" Over(KeepPeople) => pages::accounts::send_team;
     get "/integrations/{integration}/links" Over(See) => pages::links::list;
     post "/integrations/{integration}/links/remove" Over(KeepPeople) => pages::links::removed;
     get "/integrations/{integration}/workflows" Over(See) => pages::workflows::list;
@@ -163,16 +166,16 @@ routes! {
     post "/api/v1/integrations/{integration}/pause" Over(Run) => api::integrations::pause;
     post "/api/v1/integrations/{integration}/resume" Over(Run) => api::integrations::resume;
     post "/api/v1/integrations/{integration}/release" Over(Run) => api::integrations::release;
-    put "/api/v1/integrations/{integration}/editable" Over(SetEditable) => api::integrations::editable;
-    get "/api/v1/integrations/{integration}/codes" Over(See) => api::codes::list;
-    put "/api/v1/integrations/{integration}/codes" Over(EditCodes) => api::codes::put;
-    post "/api/v1/integrations/{integration}/codes/preview" Over(EditCodes) => api::codes::preview;
-    get "/api/v1/integrations/{integration}/codes/versions" Over(See) => api::codes::versions;
-    get "/api/v1/integrations/{integration}/codes/diff" Over(See) => api::codes::diff;
-    post "/api/v1/integrations/{integration}/codes/revert" Over(EditCodes) => api::codes::revert;
-    get "/api/v1/integrations/{integration}/codes.csv" Over(See) => api::table::export;
-    put "/api/v1/integrations/{integration}/codes.csv" Over(EditCodes) => api::table::import;
-    post "/api/v1/integrations/{integration}/codes/verdicts" Over(EditCodes) => api::table::verdicts;
+    put "/api/v1/integrations/{integration}/editable" OverCodes(SetEditable) => api::integrations::editable;
+    get "/api/v1/integrations/{integration}/codes" OverCodes(See) => api::codes::list;
+    put "/api/v1/integrations/{integration}/codes" OverCodes(EditCodes) => api::codes::put;
+    post "/api/v1/integrations/{integration}/codes/preview" OverCodes(EditCodes) => api::codes::preview;
+    get "/api/v1/integrations/{integration}/codes/versions" OverCodes(See) => api::codes::versions;
+    get "/api/v1/integrations/{integration}/codes/diff" OverCodes(See) => api::codes::diff;
+    post "/api/v1/integrations/{integration}/codes/revert" OverCodes(EditCodes) => api::codes::revert;
+    get "/api/v1/integrations/{integration}/codes.csv" OverCodes(See) => api::table::export;
+    put "/api/v1/integrations/{integration}/codes.csv" OverCodes(EditCodes) => api::table::import;
+    post "/api/v1/integrations/{integration}/codes/verdicts" OverCodes(EditCodes) => api::table::verdicts;
     get "/api/v1/integrations/{integration}/users" Over(See) => api::codes::users;
     get "/api/v1/integrations/{integration}/people" Over(See) => api::people::list;
     post "/api/v1/integrations/{integration}/people/review" Over(KeepPeople) => api::people::reviewed;
@@ -182,6 +185,7 @@ routes! {
     put "/api/v1/integrations/{integration}/accounts.csv" Over(KeepPeople) => api::people::import;
     get "/api/v1/integrations/{integration}/accounts/{account}/history" Over(See) => api::people::history;
     put "/api/v1/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => api::people::team;
+    post "/api/v1/integrations/{integration}/accounts/{account}/team" Over(KeepPeople) => api::people::send_team;
     get "/api/v1/integrations/{integration}/links" Over(See) => api::people::links;
     delete "/api/v1/integrations/{integration}/links/{person}" Over(KeepPeople) => api::people::unlink;
     get "/api/v1/integrations/{integration}/workflows" Over(See) => api::switches::workflows;

@@ -1,5 +1,6 @@
 //! What a vendor's connector states about itself before anything is configured.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct Descriptor {
     pub open_kinds: Option<OpenKinds>,
     /// The file in which an administrator gives its people, where they cannot be read.
     pub people_file: Option<PeopleFile>,
+    /// Which team keys may be sent with its people. `None`: it knows no teams.
+    pub teams: Option<fn(&Settings) -> Result<TeamKeys>>,
     /// Checks settings and makes a connector. Sends nothing.
     pub connect: fn(&Settings, &Secrets, Context) -> Result<Arc<dyn Connector>>,
 }
@@ -42,6 +45,22 @@ pub struct OpenKinds {
     pub setting: &'static str,
     /// What can be done with one entry of the list; `None` where the entry cannot be a kind, which `connect` refuses by name.
     pub spec: fn(&str) -> Option<KindSpec>,
+}
+
+/// Team keys that may be sent with people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeamKeys {
+    /// Those that the settings list.
+    pub listed: BTreeSet<String>,
+    /// May others be sent besides?
+    pub others: bool,
+}
+
+impl TeamKeys {
+    /// May this one be sent?
+    pub fn allow(&self, key: &str) -> bool {
+        self.others || self.listed.contains(key)
+    }
 }
 
 impl Descriptor {
@@ -151,6 +170,7 @@ mod tests {
             web_sign_in: None,
             kinds: || vec![KindSpec::read_only(Kind::fixed("user"))],
             people_file: None,
+            teams: None,
             open_kinds: Some(OpenKinds {
                 setting: "objects",
                 spec: |entry| entry.ends_with("__c").then(|| KindSpec::read_only(Kind::new(entry))),

@@ -1,25 +1,26 @@
-//! What waits for a person or for something to be ready, and why a record belongs to whom it does.
+//! What waits for a person or for something to be ready, and why a record stands as it does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use rightful_core::{Error, ErrorKind};
-use rightful_engine::{self as engine, CaseFilter, CaseId, HoldId, near_records};
+use rightful_engine::{self as engine, CaseFilter, CaseId, CreditState, FigureLine, HoldId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::integrations::by;
 use super::paging::{Page, Paging, Part};
 use super::read::Asked;
 use super::runs::{Item, item};
-use super::words::{Names, Owner, Why};
+use super::words::{Names, Owner, Why, texts};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
 use crate::operations::holds::drop_one;
+use crate::operations::signed;
+use crate::operations::why::{Reasons, reasons};
 use crate::pages::runs::people;
 use crate::pages::scope::Scope;
 use crate::problem::Problem;
@@ -206,7 +207,7 @@ pub async fn drop_hold(
     Extension(who): Extension<Who>,
     Asked(asked): Asked<Dropping>,
 ) -> Result<StatusCode, Problem> {
-    let by = by(&console, &who, asked.reason.as_deref().unwrap_or("dropped"))?;
+    let by = signed(&console, &who, asked.reason.as_deref().unwrap_or("dropped"))?;
     drop_one(&console, &name, &hold, &by).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -216,7 +217,7 @@ pub async fn drop_hold(
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Its pairing key, or its id in the target.
+    /// Its pairing key, or its id in the target; of an activity, its id in the source.
     pub record: String,
 }
 
@@ -241,7 +242,8 @@ pub struct Present {
     pub verdict: String,
     /// Whom it would belong to, where it would change.
     pub would_be: Vec<Owner>,
-    /// The code table's version; null where owners lead on through links.
+    /// The code table's version; `null`: owners lead on through links.
+    #[schema(required)]
     pub table_version: Option<i64>,
 }
 
@@ -274,36 +276,135 @@ pub struct Explanation {
     pub told: Vec<String>,
 }
 
-/// Explains why a record belongs to its users.
+/// What is credited of a record.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CreditedRecord {
+    /// The integration.
+    pub integration: String,
+    /// The record's id in the source.
+    pub record: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Is it in the source, as last read?
+    pub there: bool,
+    /// What workflows say of it.
+    pub figures: Vec<CreditedFigure>,
+    /// All of it in sentences.
+    pub told: Vec<String>,
+}
+
+/// One figure of a record.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CreditedFigure {
+    /// The record in the target.
+    pub target: String,
+    /// The workflow and its figure.
+    pub workflow: String,
+    /// Does the record satisfy the workflow, as last read?
+    pub satisfied: bool,
+    /// What the target holds, as far as we sent it; `null`: nothing.
+    #[schema(required)]
+    pub credit: Option<Credit>,
+    /// What waits.
+    #[schema(required)]
+    pub hold: Option<Hold>,
+    /// The newest of what was written of it, newest first.
+    pub written: Vec<Item>,
+}
+
+/// What was sent of a figure.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Credit {
+    /// `sent`, `unsure` (the answer was lost) or `let-go`: this state is not sent.
+    pub state: String,
+    /// To whom.
+    pub owner: Owner,
+    /// Why they are the source record's owner, in words.
+    #[schema(required)]
+    pub link: Option<String>,
+    /// What, as text.
+    pub values: BTreeMap<String, String>,
+    /// Since when.
+    pub at: DateTime<Utc>,
+}
+
+fn figure(line: FigureLine, names: &Names) -> CreditedFigure {
+    let FigureLine { target, workflow, satisfied, credit, owner, link, hold, entries } = line;
+    CreditedFigure {
+        target: target.to_string(),
+        workflow,
+        satisfied,
+        credit: credit.map(|credit| Credit {
+            state: match credit.state {
+                CreditState::Sent => "sent",
+                CreditState::Unsure => "unsure",
+                CreditState::LetGo => "let-go",
+            }
+            .to_owned(),
+            owner: Owner { name: owner.unwrap_or_else(|| credit.owner.clone()), owner: credit.owner },
+            link,
+            values: texts(credit.values),
+            at: credit.at,
+        }),
+        hold: hold.map(Hold::from),
+        written: entries.into_iter().map(|entry| item(entry, names)).collect(),
+    }
+}
+
+/// Why a record stands as it does: of an integration that keeps owners right, or of one that credits activities.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Explained {
+    /// Why a record of the target belongs to its users.
+    Owners(Explanation),
+    /// What is credited of a record of the source.
+    Credits(CreditedRecord),
+}
+
+/// Explains why a record belongs to its users, or what is credited of it.
 ///
-/// Where there is no such record, `near` lists some that may be meant.
+/// Where the integration credits activities, the record is one of the source. Where there is no such record, `near` lists some that may be meant.
 #[utoipa::path(get, path = "/api/v1/integrations/{integration}/explain", operation_id = "explain", tag = "Cases", params(Record),
-    responses((status = 200, body = Explanation)))]
-pub async fn explain(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Record>) -> Told<Explanation> {
-    const NEAR: usize = 8;
+    responses((status = 200, body = Explained)))]
+pub async fn explain(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Record>) -> Told<Explained> {
     let deployed = console.deployed(&name)?;
-    let ports = console.deployment.ports(&name)?;
     let key = asked.record.trim();
-    let Some(found) = engine::explain(&ports, &deployed.integration, key).await? else {
-        let near = near_records(&ports, &deployed.integration, key, NEAR).await?;
-        let near: Vec<serde_json::Value> = near.into_iter().map(|near| serde_json::json!({ "key": near.key, "name": near.name })).collect();
-        let error = Error::new(ErrorKind::NotFound, format!("no {} `{key}` is known", deployed.integration.policy.target.kind))
-            .hint("give its code or its id as the target spells it; case and leading zeros count");
-        return Err(Problem::from(error).with("near", near));
-    };
-    let told = found.told();
+    let names = Names(people(&console, &deployed.integration).await);
+    match reasons(&console, &deployed, key).await? {
+        Reasons::Owners(found) => said(Explained::Owners(owned(found, &names))),
+        Reasons::Credits(found) => said(Explained::Credits(CreditedRecord {
+            told: found.told().iter().map(|line| without_commands(line)).collect(),
+            integration: found.integration,
+            record: found.record.to_string(),
+            kind: found.kind.to_string(),
+            name: found.name,
+            there: found.there,
+            figures: found.figures.into_iter().map(|line| figure(line, &names)).collect(),
+        })),
+        Reasons::Unknown { kind, vendor, near } => {
+            let near: Vec<_> = near.into_iter().map(|near| serde_json::json!({ "key": near.key, "name": near.name })).collect();
+            Err(Problem::new(StatusCode::NOT_FOUND, format!("no {kind} `{key}` is known"))
+                .hint(format!("give its code or its id as {vendor} spells it; case and leading zeros count"))
+                .with("near", near))
+        }
+    }
+}
+
+fn owned(found: engine::Explanation, names: &Names) -> Explanation {
     let owners = |lines: Vec<engine::OwnerLine>| -> Vec<Owner> {
         lines.into_iter().map(|line| Owner { owner: line.owner, name: line.name }).collect()
     };
-    let names = Names(people(&console, &deployed.integration).await);
-    said(Explanation {
+    Explanation {
+        told: found.told(),
         integration: found.integration,
         key: found.key,
         target: found.target.to_string(),
         name: found.name,
         owners: found.owners.map(owners),
         as_written: found.as_written,
-        written: found.entries.into_iter().map(|entry| item(entry, &names)).collect(),
+        written: found.entries.into_iter().map(|entry| item(entry, names)).collect(),
         source: found.source.map(|source| SourceRecord {
             id: source.id.to_string(),
             name: source.name,
@@ -315,6 +416,5 @@ pub async fn explain(State(console): State<Arc<Console>>, Path(name): Path<Strin
             would_be: owners(present.would_be),
             table_version: present.table_version,
         }),
-        told,
-    })
+    }
 }

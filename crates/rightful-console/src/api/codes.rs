@@ -14,7 +14,6 @@ use rightful_engine::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::integrations::by;
 use super::paging::{Page, Paging, Part};
 use super::read::{Asked, Body};
 use super::words::{By, Refusal};
@@ -22,6 +21,7 @@ use super::{Told, said, wrong};
 use crate::access::Who;
 use crate::operations::Wrong;
 use crate::operations::codes::{Became, moved, save};
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::{Console, Deployed};
 
@@ -216,7 +216,6 @@ pub struct CodesAsked {
 #[utoipa::path(get, path = "/api/v1/integrations/{integration}/codes", operation_id = "listCodes", tag = "Codes", params(CodesAsked),
     responses((status = 200, body = Codes)))]
 pub async fn list(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<CodesAsked>) -> Told<Codes> {
-    console.has_code_table(&name)?;
     let part = Part::<String>::of("codes", asked.limit, asked.cursor.as_deref())?;
     let (deployed, ports) = seen(&console, &name).await?;
     let query = CodeQuery {
@@ -344,8 +343,7 @@ pub async fn put(
     Extension(who): Extension<Who>,
     Body(body): Body<Edits>,
 ) -> Told<SavedTable> {
-    console.has_code_table(&name)?;
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     let (deployed, ports) = seen(&console, &name).await?;
     let table = console.store.code_table(&name).await?;
     let people = known_people(&ports, &deployed.integration).await?;
@@ -425,7 +423,6 @@ pub struct Preview {
 #[utoipa::path(post, path = "/api/v1/integrations/{integration}/codes/preview", operation_id = "previewCodes", tag = "Codes",
     request_body = Draft, responses((status = 200, body = Preview)))]
 pub async fn preview(State(console): State<Arc<Console>>, Path(name): Path<String>, Body(body): Body<Draft>) -> Told<Preview> {
-    console.has_code_table(&name)?;
     let shown = body.records.unwrap_or(50);
     if shown > 200 {
         return Err(Problem::from(
@@ -529,7 +526,6 @@ pub async fn versions(
     Path(name): Path<String>,
     Asked(asked): Asked<Paging>,
 ) -> Told<Page<TableVersion>> {
-    console.has_code_table(&name)?;
     let part = Part::<i64>::of("versions", asked.limit, asked.cursor.as_deref())?;
     let effects = console.store.effects(&name, EFFECTS).await?;
     let found = console.store.code_versions_before(&name, part.from, part.fetch()).await?;
@@ -573,7 +569,6 @@ pub struct Difference {
 #[utoipa::path(get, path = "/api/v1/integrations/{integration}/codes/diff", operation_id = "diffCodes", tag = "Codes", params(Between),
     responses((status = 200, body = Difference)))]
 pub async fn diff(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Between>) -> Told<Difference> {
-    console.has_code_table(&name)?;
     let to = match asked.to {
         Some(to) => to,
         None => console.store.code_table(&name).await?.version,
@@ -611,8 +606,7 @@ pub async fn revert(
     Extension(who): Extension<Who>,
     Body(body): Body<Revert>,
 ) -> Told<SavedTable> {
-    console.has_code_table(&name)?;
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     let wanted = console.store.code_rows_at(&name, body.version).await?;
     let present: Vec<engine::CodeRow> = console.store.code_table(&name).await?.rows.into_iter().map(|known| known.row).collect();
     said(saved(&console, &name, body.expected, &revert_edits(&present, &wanted), &by).await?)
@@ -643,10 +637,6 @@ pub async fn users(State(console): State<Arc<Console>>, Path(name): Path<String>
     let part = Part::<String>::of("users", asked.limit, asked.cursor.as_deref())?;
     let (deployed, ports) = seen(&console, &name).await?;
     let people = known_people(&ports, &deployed.integration).await?.unwrap_or_default();
-    let mut found: Vec<&engine::TargetPerson> = people.people().iter().collect();
-    found.sort_by(|one, other| one.owner.cmp(&other.owner));
-    found.retain(|person| part.from.as_ref().is_none_or(|from| person.owner > *from));
-    found.truncate(part.fetch());
     let user = |person: &engine::TargetPerson| User {
         owner: person.owner.clone(),
         user_name: person.user_name.clone(),
@@ -655,7 +645,7 @@ pub async fn users(State(console): State<Arc<Console>>, Path(name): Path<String>
         active: person.active,
         service: person.service,
     };
-    said(part.page(found, |person| person.owner.clone(), user))
+    said(part.page_of(people.people().iter().collect(), |person| person.owner.clone(), user))
 }
 
 #[cfg(test)]

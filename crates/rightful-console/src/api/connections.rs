@@ -90,11 +90,7 @@ impl From<crate::DeployedConnection> for Connection {
     responses((status = 200, body = Page<Connection>)))]
 pub async fn list(State(console): State<Arc<Console>>, Asked(asked): Asked<Paging>) -> Told<Page<Connection>> {
     let part = Part::<String>::of("connections", asked.limit, asked.cursor.as_deref())?;
-    let mut found = console.deployment.connections();
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    found.retain(|connection| part.from.as_ref().is_none_or(|from| connection.name.as_str() > from.as_str()));
-    found.truncate(part.fetch());
-    said(part.page(found, |connection| connection.name.to_string(), Connection::from))
+    said(part.page_of(console.deployment.connections(), |connection| connection.name.to_string(), Connection::from))
 }
 
 /// Tells how one connection stands.
@@ -380,10 +376,6 @@ fn setting(descriptor: &core::Descriptor, setting: &core::Setting) -> VendorSett
     responses((status = 200, body = Page<Vendor>)))]
 pub async fn vendors(State(console): State<Arc<Console>>, Asked(asked): Asked<Paging>) -> Told<Page<Vendor>> {
     let part = Part::<String>::of("vendors", asked.limit, asked.cursor.as_deref())?;
-    let mut found = console.deployment.vendors();
-    found.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
-    found.retain(|vendor| part.from.as_ref().is_none_or(|from| vendor.id.as_str() > from.as_str()));
-    found.truncate(part.fetch());
     let told = |vendor: &'static core::Descriptor| Vendor {
         id: vendor.id.to_string(),
         name: vendor.name.to_owned(),
@@ -391,5 +383,5 @@ pub async fn vendors(State(console): State<Arc<Console>>, Asked(asked): Asked<Pa
         sign_in: vendor.sign_in.to_owned(),
         settings: vendor.settings.iter().map(|one| setting(vendor, one)).collect(),
     };
-    said(part.page(found, |vendor| vendor.id.to_string(), told))
+    said(part.page_of(console.deployment.vendors(), |vendor| vendor.id.to_string(), told))
 }

@@ -12,7 +12,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::{audit, cases, codes, connections, health, integrations, members, metrics, people, plans, runs, switches, table, tokens};
 use crate::routes::{Needs, ROUTES};
 
-/// A problem (RFC 9457). Besides what is listed it may carry what the operation says: `version`, `revision`, `run`, `wrong`, `verdicts`, `near`.
+/// A problem (RFC 9457). Besides what is listed it may carry what the operation says: `version`, `revision`, `run`, `wrong`, `verdicts`, `near`, `teams`.
 #[derive(Debug, serde::Serialize, ToSchema)]
 #[schema(as = Problem)]
 struct ProblemDetails {
@@ -68,6 +68,7 @@ struct ProblemDetails {
         people::import,
         people::history,
         people::team,
+        people::send_team,
         people::links,
         people::unlink,
         switches::workflows,
@@ -210,7 +211,7 @@ fn told(needs: Needs) -> (String, bool) {
         Needs::SignedIn => ("Takes any token; shows what is in its scope.".to_owned(), false),
         Needs::Anywhere(right) if right.is_global() => (word(right), false),
         Needs::Anywhere(right) => (format!("{}.", word(right)), false),
-        Needs::Over(right) => {
+        Needs::Over(right) | Needs::OverCodes(right) => {
             let editable = if right == rightful_engine::Right::EditCodes {
                 "; an account manager's where the table is editable by account managers"
             } else {
@@ -319,10 +320,10 @@ mod tests {
             let takes = match route.needs {
                 Needs::Nothing => "no token".to_owned(),
                 Needs::SignedIn => "any token".to_owned(),
-                Needs::Anywhere(right) | Needs::Over(right) if right.is_global() => {
+                Needs::Anywhere(right) | Needs::Over(right) | Needs::OverCodes(right) if right.is_global() => {
                     format!("`{}`, for all integrations", right.least().as_str())
                 }
-                Needs::Anywhere(right) | Needs::Over(right) => format!("`{}`", right.least().as_str()),
+                Needs::Anywhere(right) | Needs::Over(right) | Needs::OverCodes(right) => format!("`{}`", right.least().as_str()),
             };
             let summary = operation["summary"].as_str().unwrap();
             let summary = summary.split_once(". ").map_or(summary, |(first, _)| first).trim_end_matches('.');

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
-use rightful_engine::{Authorship, RunTask};
+use rightful_engine::RunTask;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -17,7 +17,8 @@ use super::read::{Asked, Body};
 use super::words::{By, Counts, MaybeReason, Outcome, Reason};
 use super::{Told, said};
 use crate::access::Who;
-use crate::operations::runs::{Begun as Began, begin};
+use crate::operations::runs::{Begun as Began, RunAsked, begin};
+use crate::operations::signed;
 use crate::pages::integrations::standing;
 use crate::pages::segment;
 use crate::problem::Problem;
@@ -140,10 +141,7 @@ pub async fn list(
     let part = Part::<String>::of("integrations", asked.limit, asked.cursor.as_deref())?;
     let mut deployed = console.deployment.integrations();
     deployed.retain(|deployed| who.access().covers(&deployed.integration.name));
-    deployed.sort_by(|one, other| one.integration.name.cmp(&other.integration.name));
-    deployed.retain(|deployed| part.from.as_ref().is_none_or(|from| deployed.integration.name > *from));
-    deployed.truncate(part.fetch());
-    let Page { items, next } = part.page(deployed, |deployed| deployed.integration.name.clone(), |deployed| deployed);
+    let Page { items, next } = part.page_of(deployed, |deployed| deployed.integration.name.clone(), |deployed| deployed);
     let mut told_all = Vec::with_capacity(items.len());
     for deployed in items {
         told_all.push(told(&console, deployed).await?);
@@ -169,7 +167,7 @@ pub async fn pause(
     Extension(who): Extension<Who>,
     Body(body): Body<Reason>,
 ) -> Told<Integration> {
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     if console.store.integration(&name).await?.paused.is_none() {
         console.store.pause(&name, true, &by).await?;
     }
@@ -186,7 +184,7 @@ pub async fn resume(
     Body(body): Body<MaybeReason>,
 ) -> Told<Integration> {
     if console.store.integration(&name).await?.paused.is_some() {
-        console.store.pause(&name, false, &by(&console, &who, body.reason.as_deref().unwrap_or("resumed"))?).await?;
+        console.store.pause(&name, false, &signed(&console, &who, body.reason.as_deref().unwrap_or("resumed"))?).await?;
         console.deployment.wake();
     }
     said(told(&console, console.deployed(&name)?).await?)
@@ -202,7 +200,7 @@ pub async fn release(
     Body(body): Body<MaybeReason>,
 ) -> Told<Integration> {
     if console.store.watched(&name).await?.quarantine.is_some() {
-        console.store.release_quarantine(&name, &by(&console, &who, body.reason.as_deref().unwrap_or("released"))?).await?;
+        console.store.release_quarantine(&name, &signed(&console, &who, body.reason.as_deref().unwrap_or("released"))?).await?;
         console.deployment.wake();
     }
     said(told(&console, console.deployed(&name)?).await?)
@@ -225,9 +223,8 @@ pub async fn editable(
     Extension(who): Extension<Who>,
     Body(body): Body<Editable>,
 ) -> Told<Integration> {
-    console.has_code_table(&name)?;
     let reason = if body.editable { "made editable by account managers" } else { "no longer editable by account managers" };
-    console.store.set_editable(&name, body.editable, &by(&console, &who, reason)?).await?;
+    console.store.set_editable(&name, body.editable, &signed(&console, &who, reason)?).await?;
     said(told(&console, console.deployed(&name)?).await?)
 }
 
@@ -282,7 +279,7 @@ pub async fn plan(
 
 /// Starts a task and says which run it became.
 pub async fn started(console: &Console, who: &Who, integration: &str, task: RunTask) -> Result<Response, Problem> {
-    begun(integration, begin(console, who, integration, task, None).await?)
+    begun(integration, begin(console, who, integration, RunAsked::of(task)).await?)
 }
 
 /// A run that began, as an answer; or which one is in the way.
@@ -296,18 +293,4 @@ pub fn begun(integration: &str, began: Began) -> Result<Response, Problem> {
             .hint("ask again when it has ended")
             .with("run", run.map_or(Value::Null, |run| run.0.into()))),
     }
-}
-
-/// Whoever asks, with a reason that says something.
-///
-/// # Errors
-/// Invalid where the reason is empty.
-pub fn by(console: &Console, who: &Who, reason: &str) -> Result<Authorship, Problem> {
-    let reason = reason.trim();
-    if reason.is_empty() {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the reason is empty")
-            .hint("say why, in a few words: whoever looks at this later will want to know")
-            .with("field", "reason"));
-    }
-    Ok(Authorship { author: who.actor(), reason: reason.to_owned(), at: console.now() })
 }

@@ -90,11 +90,7 @@ impl From<engine::Member> for Member {
     responses((status = 200, body = Page<Member>)))]
 pub async fn list(State(console): State<Arc<Console>>, Asked(asked): Asked<Paging>) -> Told<Page<Member>> {
     let part = Part::<i64>::of("members", asked.limit, asked.cursor.as_deref())?;
-    let mut found = console.store.members().await?;
-    found.sort_by_key(|member| member.id);
-    found.retain(|member| part.from.is_none_or(|from| member.id.0 > from));
-    found.truncate(part.fetch());
-    said(part.page(found, |member| member.id.0.to_string(), Member::from))
+    said(part.page_of(console.store.members().await?, |member| member.id.0, Member::from))
 }
 
 async fn found(console: &Console, id: &str) -> Result<engine::Member, Problem> {

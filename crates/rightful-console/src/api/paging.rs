@@ -76,6 +76,17 @@ impl<P> Part<P> {
         self.limit + 1
     }
 
+    /// The page of a list that is there as a whole; it comes in the order of what `at` says of each row.
+    pub fn page_of<R, T>(&self, mut rows: Vec<R>, at: impl Fn(&R) -> P, told: impl FnMut(R) -> T) -> Page<T>
+    where
+        P: Ord + ToString,
+    {
+        rows.retain(|row| self.from.as_ref().is_none_or(|from| at(row) > *from));
+        rows.sort_by_key(&at);
+        rows.truncate(self.fetch());
+        self.page(rows, |row| at(row).to_string(), told)
+    }
+
     /// The page that rows make which were fetched so. `position` says where a row is in the list.
     pub fn page<R, T>(&self, mut rows: Vec<R>, position: impl Fn(&R) -> String, told: impl FnMut(R) -> T) -> Page<T> {
         let more = rows.len() > self.limit;
@@ -115,8 +126,7 @@ mod tests {
         let (mut from, mut seen) = (None, Vec::new());
         loop {
             let part = Part::<i64>::of("numbers", Some(2), from.as_deref()).unwrap();
-            let fetched = rows.iter().copied().filter(|row| part.from.is_none_or(|from| *row > from)).take(part.fetch()).collect();
-            let page = part.page(fetched, i64::to_string, |row| row);
+            let page = part.page_of(rows.iter().rev().copied().collect(), |row| *row, |row| row);
             assert!((1..=2).contains(&page.items.len()));
             seen.extend(page.items);
             from = page.next;

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use rightful_core::RecordId;
 use rightful_engine::{self as engine, Crew, PeopleQuery, Picked};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::integrations::by;
+use super::integrations::{Begun, begun};
 use super::paging::{Page, Paging, Part};
 use super::read::{Asked, Body, Text};
 use super::words::By;
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
-use crate::operations::accounts::judge;
+use crate::operations::accounts::{judge, onto_team};
 use crate::operations::people::{Choice, Credited, Reviewed, Wanted, happens, review, save};
+use crate::operations::runs::{RunAsked, begin};
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::told::without_commands;
 
@@ -310,7 +313,7 @@ pub async fn picks(
     Extension(who): Extension<Who>,
     Body(body): Body<PicksSaved>,
 ) -> Told<PicksDone> {
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     let credited = Credited::of(&console, &name).await?;
     let reviewed = review(&credited, wanted(body.picks)).await?;
     let listed = || -> serde_json::Value {
@@ -337,10 +340,7 @@ pub async fn picks(
 pub async fn accounts(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Paging>) -> Told<Page<Account>> {
     let part = Part::<String>::of("accounts", asked.limit, asked.cursor.as_deref())?;
     let credited = Credited::of(&console, &name).await?;
-    let mut known = credited.crew.known(&credited.ports).await?;
-    known.retain(|account| part.from.as_ref().is_none_or(|from| account.typed > *from));
-    known.truncate(part.fetch());
-    said(part.page(known, |account| account.typed.clone(), Account::from))
+    said(part.page_of(credited.crew.known(&credited.ports).await?, |account| account.typed.clone(), Account::from))
 }
 
 /// Which field.
@@ -396,11 +396,39 @@ pub async fn team(
     Extension(who): Extension<Who>,
     Body(body): Body<Placed>,
 ) -> Told<Account> {
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     let credited = Credited::of(&console, &name).await?;
     let team = body.team.as_deref().map(str::trim).filter(|team| !team.is_empty());
     credited.crew.place(&credited.ports, &account, team, &by).await?;
     said(account_of(&credited.crew, &credited, &account).await?)
+}
+
+/// A team that somebody shall be put on.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OntoTeam {
+    /// The team's key: one that the connection's settings let through.
+    pub team: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Starts a run that puts somebody on a team in the target, then credits what waited for that.
+///
+/// A key that may not be sent is refused before anything is begun; `teams` lists those that may.
+#[utoipa::path(post, path = "/api/v1/integrations/{integration}/accounts/{account}/team", operation_id = "sendTeam", tag = "People",
+    request_body = OntoTeam,
+    responses((status = 202, body = Begun), (status = 409, description = "Another run is under way, or the integration is paused.")))]
+pub async fn send_team(
+    State(console): State<Arc<Console>>,
+    Path((name, account)): Path<(String, String)>,
+    Extension(who): Extension<Who>,
+    Body(body): Body<OntoTeam>,
+) -> Result<Response, Problem> {
+    let by = signed(&console, &who, &body.reason)?;
+    let credited = Credited::of(&console, &name).await?;
+    let task = onto_team(&console, &credited, &account, body.team.trim()).await?;
+    begun(&name, begin(&console, &who, &name, RunAsked { reason: Some(by.reason), ..RunAsked::of(task) }).await?)
 }
 
 /// What is thought of a row of a file of accounts.
@@ -491,7 +519,7 @@ pub async fn import(
     Asked(asked): Asked<Taking>,
     Text(text): Text,
 ) -> Told<Taken> {
-    let by = by(&console, &who, &asked.reason)?;
+    let by = signed(&console, &who, &asked.reason)?;
     let credited = Credited::of(&console, &name).await?;
     let judged = judge(&console, &credited, &text).await?;
     let bad = judged.bad();
@@ -544,10 +572,8 @@ impl From<crate::operations::links::NamedLink> for Link {
     responses((status = 200, body = Page<Link>)))]
 pub async fn links(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Paging>) -> Told<Page<Link>> {
     let part = Part::<String>::of("links", asked.limit, asked.cursor.as_deref())?;
-    let mut found = crate::operations::links::links(&console, &console.deployed(&name)?).await?;
-    found.retain(|named| part.from.as_ref().is_none_or(|from| named.link.person.as_str() > from.as_str()));
-    found.truncate(part.fetch());
-    said(part.page(found, |named| named.link.person.to_string(), Link::from))
+    let found = crate::operations::links::links(&console, &console.deployed(&name)?).await?;
+    said(part.page_of(found, |named| named.link.person.to_string(), Link::from))
 }
 
 /// Which link is taken away, and why.
@@ -570,7 +596,7 @@ pub async fn unlink(
     Extension(who): Extension<Who>,
     Asked(asked): Asked<Unlinking>,
 ) -> Result<StatusCode, Problem> {
-    let by = by(&console, &who, &asked.reason)?;
+    let by = signed(&console, &who, &asked.reason)?;
     crate::operations::links::remove(&console, &console.deployed(&name)?, &person, &asked.account, &by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -217,6 +217,8 @@ pub async fn one(State(console): State<Arc<Console>>, Path((name, run)): Path<(S
 /// What a run wrote, or tried to, to one record.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Item {
+    /// The run that wrote it.
+    pub run: i64,
     /// The number of the change in the plan.
     pub change: i64,
     /// The plan.
@@ -257,6 +259,7 @@ pub struct Item {
 /// An entry of the ledger as an item.
 pub fn item(entry: Entry, names: &Names) -> Item {
     Item {
+        run: entry.run.0,
         change: entry.change,
         plan: entry.plan.0,
         kind: entry.kind.to_string(),

@@ -9,7 +9,7 @@ use rightful_engine::{self as engine, RunTask, workflow_switch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::integrations::{Begun, Nothing, by, started};
+use super::integrations::{Begun, Nothing, started};
 use super::paging::{Page, Paging, Part};
 use super::read::{Asked, Body};
 use super::words::By;
@@ -17,6 +17,7 @@ use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
 use crate::operations::people::Credited;
+use crate::operations::signed;
 use crate::operations::switches::{automatic, switch_automatic, switch_workflow};
 use crate::pages::workflows::{condition_told, figure_told, triggers_told};
 use crate::problem::Problem;
@@ -78,7 +79,7 @@ pub async fn set_automatic(
     Extension(who): Extension<Who>,
     Body(body): Body<Switching>,
 ) -> Told<Automatic> {
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     switch_automatic(&console, &Credited::of(&console, &name).await?, body.on, &by).await?;
     said(automatic_of(&console, &name).await?)
 }
@@ -124,11 +125,7 @@ async fn workflows_of(console: &Console, name: &str) -> Result<Vec<Workflow>, Pr
     responses((status = 200, body = Page<Workflow>)))]
 pub async fn workflows(State(console): State<Arc<Console>>, Path(name): Path<String>, Asked(asked): Asked<Paging>) -> Told<Page<Workflow>> {
     let part = Part::<String>::of("workflows", asked.limit, asked.cursor.as_deref())?;
-    let mut found = workflows_of(&console, &name).await?;
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    found.retain(|workflow| part.from.as_ref().is_none_or(|from| workflow.name > *from));
-    found.truncate(part.fetch());
-    said(part.page(found, |workflow| workflow.name.clone(), |workflow| workflow))
+    said(part.page_of(workflows_of(&console, &name).await?, |workflow| workflow.name.clone(), |workflow| workflow))
 }
 
 /// Enables or disables a workflow. Switching to what stands changes nothing.
@@ -140,7 +137,7 @@ pub async fn set_workflow(
     Extension(who): Extension<Who>,
     Body(body): Body<Switching>,
 ) -> Told<Workflow> {
-    let by = by(&console, &who, &body.reason)?;
+    let by = signed(&console, &who, &body.reason)?;
     switch_workflow(&console, &Credited::of(&console, &name).await?, &workflow, body.on, &by).await?;
     let found = workflows_of(&console, &name).await?.into_iter().find(|found| found.name == workflow);
     said(found.ok_or_else(|| Problem::not_found("such workflow"))?)

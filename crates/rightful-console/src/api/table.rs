@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::codes::SavedTable;
-use super::integrations::by;
 use super::read::{Asked, Text};
 use super::{Told, said};
 use crate::Console;
 use crate::access::Who;
 use crate::operations::codes::{Became, moved, save};
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::told::without_commands;
 
@@ -31,7 +31,6 @@ const VERSION: &str = "x-table-version";
 #[utoipa::path(get, path = "/api/v1/integrations/{integration}/codes.csv", operation_id = "exportCodes", tag = "Codes",
     responses((status = 200, content_type = "text/csv", body = String, headers(("X-Table-Version" = i64, description = "The table's version.")))))]
 pub async fn export(State(console): State<Arc<Console>>, Path(name): Path<String>) -> Result<Response, Problem> {
-    console.has_code_table(&name)?;
     let table = console.store.code_table(&name).await?;
     let rows: Vec<CodeRow> = table.rows.into_iter().map(|known| known.row).collect();
     let headers = [(header::CONTENT_TYPE.as_str(), "text/csv; charset=utf-8".to_owned()), (VERSION, table.version.to_string())];
@@ -82,7 +81,6 @@ async fn read(console: &Console, name: &str, text: &str) -> Result<(Vec<FileRow>
 #[utoipa::path(post, path = "/api/v1/integrations/{integration}/codes/verdicts", operation_id = "judgeCodes", tag = "Codes",
     request_body(content = String, content_type = "text/csv"), responses((status = 200, body = Verdicts)))]
 pub async fn verdicts(State(console): State<Arc<Console>>, Path(name): Path<String>, Text(text): Text) -> Told<Verdicts> {
-    console.has_code_table(&name)?;
     let (_, verdicts) = read(&console, &name, &text).await?;
     let good = verdicts.iter().filter(|verdict| verdict.good).count();
     said(Verdicts { good, bad: verdicts.len() - good, rows: verdicts.into_iter().map(Verdict::from).collect() })
@@ -120,8 +118,7 @@ pub async fn import(
     Asked(asked): Asked<Importing>,
     Text(text): Text,
 ) -> Told<SavedTable> {
-    console.has_code_table(&name)?;
-    let by = by(&console, &who, &asked.reason)?;
+    let by = signed(&console, &who, &asked.reason)?;
     let (rows, verdicts) = read(&console, &name, &text).await?;
     let bad: Vec<serde_json::Value> = verdicts
         .iter()

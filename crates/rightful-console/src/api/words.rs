@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use rightful_core::{FieldName, Value};
 use rightful_engine as engine;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -228,6 +229,11 @@ impl From<engine::Why> for Why {
     }
 }
 
+/// Values by their fields, as text.
+pub fn texts(values: Vec<(FieldName, Value)>) -> BTreeMap<String, String> {
+    values.into_iter().map(|(field, value)| (field.to_string(), value.to_string())).collect()
+}
+
 /// What is carried over into a record of the target that is made by us.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Carried {
@@ -249,9 +255,6 @@ pub struct Carried {
 
 impl From<engine::Carry> for Carried {
     fn from(carry: engine::Carry) -> Self {
-        let all = |values: Vec<(rightful_core::FieldName, rightful_core::Value)>| {
-            values.into_iter().map(|(field, value)| (field.to_string(), value.to_string())).collect()
-        };
         Self {
             means: match carry.means {
                 engine::Means::Upsert => "upsert",
@@ -261,8 +264,8 @@ impl From<engine::Carry> for Carried {
             .to_owned(),
             from: carry.from.to_string(),
             record: carry.record.to_string(),
-            values: all(carry.values),
-            before: carry.before.map(all),
+            values: texts(carry.values),
+            before: carry.before.map(texts),
             evidence: carry.evidence.map(|evidence| evidence.as_str().to_owned()),
         }
     }

@@ -1,12 +1,12 @@
-//! What is known of a target's accounts: a file that an administrator brings, with a verdict for each row and what differs.
+//! What is known of a target's accounts, and what is sent of it: an administrator's file with a verdict for each row, and teams.
 
 use axum::http::StatusCode;
-use rightful_core::{FieldName, PeopleFile, PersonRow, PersonVerdict, Settings, Value};
-use rightful_engine::AccountLine;
+use rightful_core::{ConnectionName, FieldName, PeopleFile, PersonRow, PersonVerdict, Settings, TeamKeys, Value, nearest};
+use rightful_engine::{AccountLine, KnownPerson, RunTask};
 
 use super::people::{Credited, field_told, value_told};
-use crate::Console;
 use crate::problem::Problem;
+use crate::{Console, DeployedConnection, Endpoint};
 
 /// What is thought of one row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +51,64 @@ impl Judged {
 /// # Errors
 /// Invalid where its vendor has no such file.
 pub fn people_file(console: &Console, credited: &Credited) -> Result<(PeopleFile, Settings), Problem> {
-    let target = &credited.deployed.target;
-    let connection = console.deployment.connections().into_iter().find(|known| known.name == target.connection);
-    connection.and_then(|known| Some((known.descriptor.people_file?, known.settings))).ok_or_else(|| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("users of {} are not given by a file", target.vendor))
+    target(console, credited).and_then(|known| Some((known.descriptor.people_file?, known.settings))).ok_or_else(|| {
+        invalid(format!("users of {} are not given by a file", credited.deployed.target.vendor))
             .hint("what is known of them is what was sent and stated")
     })
+}
+
+fn target(console: &Console, credited: &Credited) -> Option<DeployedConnection> {
+    console.deployment.connections().into_iter().find(|known| known.name == credited.deployed.target.connection)
+}
+
+fn invalid(message: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+}
+
+/// The team keys that may be sent for an account.
+///
+/// # Errors
+/// Invalid where none can be: the target takes no team, its settings list none, or the account is known by its e-mail address alone.
+pub fn team_keys(console: &Console, credited: &Credited, account: &KnownPerson) -> Result<TeamKeys, Problem> {
+    let Endpoint { connection, vendor } = &credited.deployed.target;
+    let deployed = target(console, credited);
+    let Some((teams, settings)) = deployed.and_then(|known| Some((known.descriptor.teams?, known.settings))) else {
+        return Err(invalid(format!("{vendor} takes no team of its users")).hint("put them on a team there, then state it"));
+    };
+    if account.is_unmapped() {
+        return Err(invalid(format!("{} is known by the e-mail address only", account.name()))
+            .hint("map a user to the account first; or put them on the team there, then state it"));
+    }
+    let keys = teams(&settings)?;
+    if keys.listed.is_empty() && !keys.others {
+        return Err(invalid(format!("the settings of connection {connection} list no team key that may be sent"))
+            .hint("list the keys there; or put people on teams there, then state it"));
+    }
+    Ok(keys)
+}
+
+/// The task that puts an account on a team, then credits what waited for that.
+///
+/// # Errors
+/// Not found where nobody answers to `account`; as [`team_keys`]; invalid where that key may not be sent.
+pub async fn onto_team(console: &Console, credited: &Credited, account: &str, key: &str) -> Result<RunTask, Problem> {
+    let accounts = credited.crew.accounts(&credited.ports).await?;
+    let known = credited.crew.account(&accounts, account)?;
+    may_be_sent(&team_keys(console, credited, known)?, key, &credited.deployed.target.connection)?;
+    Ok(RunTask::Team { person: known.id.to_string(), team: key.to_owned() })
+}
+
+fn may_be_sent(keys: &TeamKeys, key: &str, connection: &ConnectionName) -> Result<(), Problem> {
+    if !key.is_empty() && keys.allow(key) {
+        return Ok(());
+    }
+    let listed: Vec<&str> = keys.listed.iter().map(String::as_str).collect();
+    let (message, hint) = match nearest(key, listed.iter().copied()) {
+        _ if key.is_empty() => ("no team was chosen".to_owned(), "give its key".to_owned()),
+        Some(near) => (format!("team key `{key}` may not be sent"), format!("did you mean `{near}`?")),
+        None => (format!("team key `{key}` may not be sent"), format!("list it in the settings of connection {connection} first")),
+    };
+    Err(invalid(message).hint(hint).with("field", "team").with("teams", listed))
 }
 
 /// Judges every row, and tells what differs. Nothing is saved.
@@ -105,6 +157,22 @@ mod tests {
     use rightful_engine::{Fact, How};
 
     use super::*;
+
+    #[test]
+    fn only_keys_that_are_listed_are_sent_unless_all_are() {
+        let keys = |others| TeamKeys { listed: ["OSLO".to_owned(), "BERGEN".to_owned()].into(), others };
+        for (others, key, hint) in [
+            (false, "OSLO", None),
+            (false, "OSLOO", Some("did you mean `OSLO`?")),
+            (false, "x", Some("list it in the settings of connection desk first")),
+            (false, "", Some("give its key")),
+            (true, "x", None),
+            (true, "", Some("give its key")),
+        ] {
+            let refused = may_be_sent(&keys(others), key, &"desk".into()).err();
+            assert_eq!(refused.as_ref().and_then(|problem| problem.hint.as_deref()), hint, "{key:?}, others: {others}");
+        }
+    }
 
     #[test]
     fn what_a_file_changes_is_told() {

@@ -1,11 +1,16 @@
-//! Saving a code table for somebody: a request that is repeated does no harm, and a reason is always given.
+//! Code tables: which integrations have one, and saving it for somebody: a request that is repeated does no harm, and a reason is always given.
 
 use axum::http::StatusCode;
 use rightful_core::Result;
-use rightful_engine::{Authorship, CodeEdit, Saved};
+use rightful_engine::{Authorship, CodeEdit, CodeFrom, Policy, Saved};
 
 use crate::Console;
 use crate::problem::Problem;
+
+/// Does a code table lead from owners to people? Else accounts, links or e-mail addresses do.
+pub fn has_code_table(policy: &Policy) -> bool {
+    policy.activity.is_none() && matches!(policy.code.from, CodeFrom::Field(_))
+}
 
 /// What became of saving a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

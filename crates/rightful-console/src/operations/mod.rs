@@ -11,10 +11,49 @@ pub mod plans;
 pub mod runs;
 pub mod switches;
 pub mod tokens;
+pub mod why;
 
+use std::fmt;
+
+use axum::http::StatusCode;
+use rightful_engine::Authorship;
 use serde_json::{Map, Value as Json, json};
 
+use crate::Console;
+use crate::access::Who;
+use crate::problem::Problem;
 use crate::told::without_commands;
+
+/// Somebody would change something without saying why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoReason;
+
+impl fmt::Display for NoReason {
+    /// As a form says it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Say why, in a few words: whoever looks at this later will want to know.")
+    }
+}
+
+impl From<NoReason> for Problem {
+    fn from(_: NoReason) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "the reason is empty")
+            .hint("say why, in a few words: whoever looks at this later will want to know")
+            .with("field", "reason")
+    }
+}
+
+/// Whoever changes something now, with the reason that they give.
+///
+/// # Errors
+/// Where the reason says nothing.
+pub fn signed(console: &Console, who: &Who, reason: &str) -> Result<Authorship, NoReason> {
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(NoReason);
+    }
+    Ok(Authorship { author: who.actor(), reason: reason.to_owned(), at: console.now() })
+}
 
 /// Something that was typed and cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,7 @@
 
 use axum::http::StatusCode;
 use rightful_core::{RecordId, Result, Value};
-use rightful_engine::{
-    AccountLine, Accounts, Authorship, Crew, Fact, How, Linked, PeopleMode, PersonStanding, Pick, Picked, Policy, Ports,
-};
+use rightful_engine::{AccountLine, Accounts, Authorship, Crew, Fact, How, Linked, PeopleMode, PersonStanding, Pick, Picked, Ports};
 
 use crate::problem::Problem;
 use crate::told::without_commands;
@@ -42,11 +40,6 @@ impl Credited {
     pub fn mode(&self) -> PeopleMode {
         self.crew.integration().policy.activity.as_ref().map(|activity| activity.people).unwrap_or_default()
     }
-}
-
-/// Does a code table lead from owners to people? Else accounts, links or e-mail addresses do.
-pub fn has_code_table(policy: &Policy) -> bool {
-    policy.activity.is_none() && matches!(policy.code.from, rightful_engine::CodeFrom::Field(_))
 }
 
 /// How people get accounts, in words.

@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 use rightful_core::Instant;
 use rightful_engine::{Authorship, Kept, Plan, PlanId, Review, Right, RunTask, effective, review};
 
-use super::runs::{Begun, begin};
+use super::runs::{Begun, RunAsked, begin};
+use super::{NoReason, signed};
 use crate::access::Who;
 use crate::problem::Problem;
 use crate::{Console, Deployed};
@@ -65,17 +66,14 @@ fn conflict(message: String, hint: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, message).hint(hint)
 }
 
-fn by(console: &Console, who: &Who, reason: &str) -> Result<Authorship, Problem> {
-    let reason = reason.trim();
-    if reason.is_empty() {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the reason is empty")
-            .hint("say why, in a few words: whoever looks at this later will want to know"));
-    }
+/// As the person who answers for it: two tokens of one person are no two people.
+fn by(console: &Console, who: &Who, reason: &str) -> Result<Authorship, NoReason> {
+    let signed = signed(console, who, reason)?;
     let reason = match who {
-        Who::Member(..) => reason.to_owned(),
-        Who::Token(token) => format!("{reason} (through token {})", token.name),
+        Who::Member(..) => signed.reason,
+        Who::Token(token) => format!("{} (through token {})", signed.reason, token.name),
     };
-    Ok(Authorship { author: who.person().to_owned(), reason, at: console.now() })
+    Ok(Authorship { author: who.person().to_owned(), reason, ..signed })
 }
 
 /// Approves a plan; the last approval that it needs applies it.
@@ -102,9 +100,9 @@ pub async fn approve(console: &Console, who: &Who, deployed: &Deployed, id: Plan
     };
     match now.review {
         Review::Second { until, .. } => Ok(Approved::Waits(until)),
-        Review::Granted { over_cap } => {
-            Ok(Approved::Begun(begin(console, who, &deployed.integration.name, RunTask::Apply { plan: id }, over_cap).await?))
-        }
+        Review::Granted { over_cap } => Ok(Approved::Begun(
+            begin(console, who, &deployed.integration.name, RunAsked { over_cap, ..RunAsked::of(RunTask::Apply { plan: id }) }).await?,
+        )),
         _ => Err(conflict(format!("{id} moved on while you looked at it"), "look at it again")),
     }
 }

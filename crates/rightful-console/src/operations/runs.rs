@@ -17,14 +17,36 @@ pub enum Begun {
     Busy(Option<RunId>),
 }
 
-/// Starts a task. `over_cap` lets its plan over its caps: who, and why.
+/// A task that somebody asks for.
+#[derive(Clone, Debug)]
+pub struct RunAsked {
+    /// What to do.
+    pub task: RunTask,
+    /// Lets its plan over its caps: who, and why.
+    pub over_cap: Option<(String, String)>,
+    /// Why, where it has to be said.
+    pub reason: Option<String>,
+}
+
+impl RunAsked {
+    /// A task that speaks for itself.
+    pub fn of(task: RunTask) -> Self {
+        Self { task, over_cap: None, reason: None }
+    }
+}
+
+/// Starts a task.
 ///
 /// # Errors
 /// Why it could not begin: the integration is paused, a connection cannot be used.
-pub async fn begin(console: &Console, who: &Who, integration: &str, task: RunTask, over_cap: Option<(String, String)>) -> Result<Begun> {
+pub async fn begin(console: &Console, who: &Who, integration: &str, asked: RunAsked) -> Result<Begun> {
+    let RunAsked { task, over_cap, reason } = asked;
     // Noted before it begins: whatever it does then has somebody's name.
-    let act = Act::new(console.now(), who.actor(), "run.ask", integration).detail(json!({ "task": words::task(&task) }));
-    console.store.append(&act).await?;
+    let mut detail = json!({ "task": words::task(&task) });
+    if let Some(reason) = reason {
+        detail["reason"] = json!(reason);
+    }
+    console.store.append(&Act::new(console.now(), who.actor(), "run.ask", integration).detail(detail)).await?;
     let options = RunOptions { over_cap, author: Some(who.actor()), ..RunOptions::default() };
     match console.deployment.start(integration, task, options).await {
         Ok(run) => Ok(Begun::Run(run)),

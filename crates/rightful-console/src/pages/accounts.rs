@@ -7,18 +7,21 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
+use rightful_core::TeamKeys;
 use rightful_engine::{Authorship, Right};
 
+use super::actions::to_run;
 use super::people::{FactLine, fact_line, facts};
 use super::place::{May, Place};
-use super::scope::{cut, query};
-use super::{Frame, SAY_WHY, Section, Shown, page, page_with, segment, to};
+use super::scope::{fits, page_behind, query};
+use super::{Frame, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
-use crate::operations::accounts::{Judged, RowVerdict, judge, people_file};
+use crate::operations::accounts::{Judged, RowVerdict, judge, onto_team, people_file, team_keys};
 use crate::operations::people::{Credited, account_told, field_told};
-use crate::operations::told;
+use crate::operations::runs::{RunAsked, begin};
+use crate::operations::{signed, told};
 use crate::problem::Problem;
 use crate::told::{counted, number};
 
@@ -67,20 +70,18 @@ pub async fn list(
     let credited = Credited::of(&console, &name).await?;
     let place = Place::of(&credited.deployed, "/accounts");
     let accounts = credited.crew.accounts(&credited.ports).await?;
-    let wanted = shows.q.trim().to_lowercase();
     let mut known = credited.crew.known(&credited.ports).await?;
     known.retain(|account| {
         let texts = [Some(account.name.as_str()), account.email.as_deref(), account.owner.as_deref()];
-        wanted.is_empty() || texts.into_iter().flatten().any(|text| text.to_lowercase().contains(&wanted))
+        fits(&shows.q, texts.into_iter().flatten())
     });
     let total = number(known.len() as u64);
-    known.retain(|account| account.typed.as_str() > shows.after.as_str());
-    let more = cut(&mut known);
+    let next = page_behind(&mut known, Some(&shows.after), |account| account.typed.clone());
     page(&List {
         frame: Frame::of(&format!("Accounts of {name}"), Section::Integrations, &who, &session).await,
         may: May::of(&who, Right::KeepPeople, &name),
         takes_file: people_file(&console, &credited).is_ok(),
-        next: known.last().filter(|_| more).map(|last| query(&[("q", &shows.q), ("after", &last.typed)])),
+        next: next.map(|after| format!("{}/accounts{}", place.base, query(&[("q", &shows.q), ("after", &after)]))),
         lines: known
             .iter()
             .map(|account| Line {
@@ -112,6 +113,10 @@ struct One {
     history: Vec<(String, Vec<FactLine>)>,
     /// The team as it was when the form was shown.
     team: String,
+    /// Team keys that may be sent, and whether others may too.
+    keys: TeamKeys,
+    /// Why none may.
+    no_team: Option<String>,
     typed: String,
     reason: String,
     wrong: Option<String>,
@@ -131,7 +136,13 @@ async fn one_page(console: &Console, name: &str, account: &str, who: &Who, sessi
             history.push((field_told(field).to_owned(), facts.iter().map(|fact| fact_line(fact, now)).collect()));
         }
     }
+    let (keys, no_team) = match team_keys(console, &credited, known) {
+        Ok(keys) => (keys, None),
+        Err(problem) => (TeamKeys::default(), Some(problem.told())),
+    };
     Ok(One {
+        keys,
+        no_team,
         frame: Frame::of(&line.name, Section::Integrations, who, session).await,
         may: May::of(who, Right::KeepPeople, name),
         href: format!("{}/accounts/{}", place.base, segment(&line.typed)),
@@ -158,6 +169,22 @@ pub async fn one(
     page(&one_page(&console, &name, &account, &who, &session).await?)
 }
 
+/// Whoever fills in the form of the team, which must stand on the team as it is.
+fn team_by(console: &Console, who: &Who, shown: &One, fields: &Fields) -> Result<Authorship, (StatusCode, String)> {
+    if shown.team != fields.text("was") {
+        let now = if shown.team.is_empty() { "no team" } else { shown.team.as_str() };
+        let told = format!("Somebody changed the team meanwhile: it is {now} now. Nothing of yours was done; look again, then go on.");
+        return Err((StatusCode::CONFLICT, told));
+    }
+    signed(console, who, fields.text("reason")).map_err(|no_reason| (StatusCode::UNPROCESSABLE_ENTITY, no_reason.to_string()))
+}
+
+fn team_again(mut shown: One, fields: &Fields, (status, wrong): (StatusCode, String)) -> Shown {
+    let of = |field: &str| fields.text(field).trim().to_owned();
+    (shown.typed, shown.reason, shown.wrong) = (of("team"), of("reason"), Some(wrong));
+    page_with(status, &shown)
+}
+
 /// `POST /integrations/{integration}/accounts/{account}/team`: states which team somebody set in the product.
 pub async fn team(
     State(console): State<Arc<Console>>,
@@ -166,27 +193,14 @@ pub async fn team(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    let mut shown = one_page(&console, &name, &account, &who, &session).await?;
-    let team = fields.text("team").trim().to_owned();
-    let reason = fields.text("reason").trim().to_owned();
-    let wrong = if shown.team != fields.text("was") {
-        let now = if shown.team.is_empty() { "no team" } else { shown.team.as_str() };
-        Some((
-            StatusCode::CONFLICT,
-            format!("Somebody changed the team meanwhile: it is {now} now. Nothing of yours was saved; look again, then save."),
-        ))
-    } else if reason.is_empty() {
-        Some((StatusCode::UNPROCESSABLE_ENTITY, SAY_WHY.to_owned()))
-    } else {
-        None
+    let shown = one_page(&console, &name, &account, &who, &session).await?;
+    let by = match team_by(&console, &who, &shown, &fields) {
+        Ok(by) => by,
+        Err(wrong) => return team_again(shown, &fields, wrong),
     };
-    if let Some((status, wrong)) = wrong {
-        (shown.typed, shown.reason, shown.wrong) = (team, reason, Some(wrong));
-        return page_with(status, &shown);
-    }
     let credited = Credited::of(&console, &name).await?;
-    let by = Authorship { author: who.actor(), reason, at: console.now() };
-    let changed = credited.crew.place(&credited.ports, &account, Some(team.as_str()).filter(|team| !team.is_empty()), &by).await?;
+    let team = fields.text("team").trim();
+    let changed = credited.crew.place(&credited.ports, &account, Some(team).filter(|team| !team.is_empty()), &by).await?;
     let told = match (changed, team.is_empty()) {
         (false, _) => "It was known so already; now it is known since today.".to_owned(),
         (true, true) => format!("{} is on no team: what is credited to them waits.", shown.told),
@@ -195,6 +209,32 @@ pub async fn team(
         }
     };
     to(&session, &shown.href, true, told).await
+}
+
+/// `POST /integrations/{integration}/accounts/{account}/team/send`: puts somebody on a team, then credits what waited for that.
+pub async fn send_team(
+    State(console): State<Arc<Console>>,
+    Path((name, account)): Path<(String, String)>,
+    Extension(who): Extension<Who>,
+    session: Session,
+    Extension(fields): Extension<Fields>,
+) -> Shown {
+    let shown = one_page(&console, &name, &account, &who, &session).await?;
+    let by = match team_by(&console, &who, &shown, &fields) {
+        Ok(by) => by,
+        Err(wrong) => return team_again(shown, &fields, wrong),
+    };
+    let credited = Credited::of(&console, &name).await?;
+    let team = fields.text("team").trim();
+    match onto_team(&console, &credited, &account, team).await {
+        Ok(task) => {
+            let begun = begin(&console, &who, &name, RunAsked { reason: Some(by.reason), ..RunAsked::of(task) }).await;
+            let told = format!("The run began: it puts {} on team {team}, then credits what waited for that.", shown.told);
+            to_run(&session, &name, begun, &told).await
+        }
+        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => team_again(shown, &fields, (problem.status, problem.told())),
+        Err(problem) => Err(problem),
+    }
 }
 
 #[derive(Template)]
@@ -266,10 +306,7 @@ pub async fn import(
     let judged: Judged = match judge(&console, &credited, &shown.text).await {
         Ok(judged) => judged,
         Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
-            shown.wrong = Some(match problem.hint {
-                Some(hint) => format!("{}; {hint}", problem.message),
-                None => problem.message,
-            });
+            shown.wrong = Some(problem.told());
             return page_with(problem.status, &shown);
         }
         Err(problem) => return Err(problem),
@@ -283,17 +320,17 @@ pub async fn import(
     if !fields.has("save") {
         return page(&shown);
     }
-    shown.wrong = if !shown.may_save() {
-        Some("Correct the bad rows, or choose to take the good ones alone.".to_owned())
-    } else if shown.reason.is_empty() {
-        Some(SAY_WHY.to_owned())
-    } else {
-        None
+    let by = match signed(&console, &who, &shown.reason) {
+        _ if !shown.may_save() => Err("Correct the bad rows, or choose to take the good ones alone.".to_owned()),
+        by => by.map_err(|no_reason| no_reason.to_string()),
     };
-    if shown.wrong.is_some() {
-        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
-    }
-    let by = Authorship { author: who.actor(), reason: shown.reason.clone(), at: console.now() };
+    let by = match by {
+        Ok(by) => by,
+        Err(wrong) => {
+            shown.wrong = Some(wrong);
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
+        }
+    };
     match credited.crew.import(&credited.ports, &judged.rows, &by).await {
         Ok(differing) => {
             let rows = counted(judged.rows.len() as u64, "row");

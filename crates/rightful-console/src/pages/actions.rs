@@ -13,8 +13,8 @@ use super::runs::{run_of, run_path};
 use super::{Frame, Section, Shown, page, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
-use crate::operations;
-use crate::operations::runs::{Begun, begin};
+use crate::operations::runs::{Begun, RunAsked, begin};
+use crate::operations::{self, signed};
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment, number};
 use crate::{Console, Deployed};
@@ -70,7 +70,7 @@ pub async fn to_run(session: &Session, integration: &str, begun: Result<Begun>, 
 
 /// `POST /integrations/{integration}/run`
 pub async fn run(State(console): State<Arc<Console>>, Path(name): Path<String>, Extension(who): Extension<Who>, session: Session) -> Shown {
-    let begun = begin(&console, &who, &name, RunTask::Full, None).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Full)).await;
     to_run(&session, &name, begun, "The run began.").await
 }
 
@@ -81,12 +81,8 @@ pub async fn plan(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    let begun = begin(&console, &who, &name, RunTask::Plan { only: None }, None).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Plan { only: None })).await;
     to_run(&session, &name, begun, "Planning began; nothing will be written.").await
-}
-
-fn by(console: &Console, who: &Who, reason: String) -> rightful_engine::Authorship {
-    rightful_engine::Authorship { author: who.actor(), reason, at: console.now() }
 }
 
 /// `POST /integrations/{integration}/pause`
@@ -98,7 +94,7 @@ pub async fn pause(
     Extension(fields): Extension<Fields>,
 ) -> Shown {
     let reason = fields.needed("reason", "the reason for the pause")?;
-    console.store.pause(&name, true, &by(&console, &who, reason)).await?;
+    console.store.pause(&name, true, &signed(&console, &who, &reason)?).await?;
     let base = format!("/integrations/{}", segment(&name));
     to(&session, &base, true, "Paused: no run begins until somebody resumes it. A run that is under way goes on to its end.").await
 }
@@ -111,7 +107,7 @@ pub async fn resume(
     session: Session,
 ) -> Shown {
     let was = console.store.integration(&name).await?.paused;
-    console.store.pause(&name, false, &by(&console, &who, "resumed".to_owned())).await?;
+    console.store.pause(&name, false, &signed(&console, &who, "resumed")?).await?;
     console.deployment.wake();
     let told = match was {
         Some(by) => format!("It runs again. It was paused by {}: {}", by.author, by.reason),
@@ -128,7 +124,7 @@ pub async fn release(
     session: Session,
 ) -> Shown {
     let was = console.store.watched(&name).await?.quarantine;
-    console.store.release_quarantine(&name, &by(&console, &who, "released".to_owned())).await?;
+    console.store.release_quarantine(&name, &signed(&console, &who, "released")?).await?;
     console.deployment.wake();
     let told = match was {
         Some(quarantine) => format!("The quarantine is over; its schedule starts it again. It was: {}", quarantine.reason),
@@ -205,6 +201,6 @@ pub async fn undo(
     session: Session,
 ) -> Shown {
     let (run, ..) = undoable(&console, &name, &run).await?;
-    let begun = begin(&console, &who, &name, RunTask::Undo { run: run.id }, None).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Undo { run: run.id })).await;
     to_run(&session, &name, begun, &format!("Undoing {} began; the integration is paused.", run.id)).await
 }

@@ -7,16 +7,17 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_engine::{Authorship, PeopleQuery, Right, RunTask};
+use rightful_engine::{PeopleQuery, Right, RunTask};
 
 use super::actions::{Actions, to_run};
 use super::integrations::{Standing, standing};
 use super::place::{May, Place};
-use super::{Frame, SAY_WHY, Section, Shown, page_with, to};
+use super::{Frame, Section, Shown, page, page_with, to};
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::people::{Credited, mode_told};
-use crate::operations::runs::begin;
+use crate::operations::runs::{RunAsked, begin};
+use crate::operations::signed;
 use crate::operations::switches::{Automatic, Switched, automatic, switch_automatic};
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment, number};
@@ -54,8 +55,7 @@ const COUNTED: usize = 10_000;
 
 /// The page of such an integration: `GET /integrations/{integration}` leads here.
 pub async fn show(console: &Console, name: &str, who: &Who, session: &Session) -> Shown {
-    let shown = activity_page(console, name, who, session).await?;
-    page_with(StatusCode::OK, &shown)
+    page(&activity_page(console, name, who, session).await?)
 }
 
 async fn activity_page(console: &Console, name: &str, who: &Who, session: &Session) -> Result<ActivityPage, Problem> {
@@ -98,12 +98,9 @@ pub async fn switch(
 ) -> Shown {
     let credited = Credited::of(&console, &name).await?;
     let on = fields.text("on") == "yes";
-    let reason = fields.text("reason").trim().to_owned();
-    let wrong = if reason.is_empty() {
-        (StatusCode::UNPROCESSABLE_ENTITY, SAY_WHY.to_owned())
-    } else {
-        let by = Authorship { author: who.actor(), reason: reason.clone(), at: console.now() };
-        match switch_automatic(&console, &credited, on, &by).await {
+    let (status, wrong) = match signed(&console, &who, fields.text("reason")) {
+        Err(no_reason) => (StatusCode::UNPROCESSABLE_ENTITY, no_reason.to_string()),
+        Ok(by) => match switch_automatic(&console, &credited, on, &by).await {
             Ok(switched) => {
                 let word = if on { "on" } else { "off" };
                 let told = match switched {
@@ -115,15 +112,13 @@ pub async fn switch(
                 };
                 return to(&session, &Place::of(&credited.deployed, "").base, switched == Switched::Done, told).await;
             }
-            Err(problem) if problem.status == StatusCode::CONFLICT => {
-                (problem.status, format!("{}: {}.", problem.message, problem.hint.unwrap_or_default()))
-            }
+            Err(problem) if problem.status == StatusCode::CONFLICT => (problem.status, problem.told()),
             Err(problem) => return Err(problem),
-        }
+        },
     };
     let mut shown = activity_page(&console, &name, &who, &session).await?;
-    (shown.reason, shown.wrong) = (reason, Some(wrong.1));
-    page_with(wrong.0, &shown)
+    (shown.reason, shown.wrong) = (fields.text("reason").trim().to_owned(), Some(wrong));
+    page_with(status, &shown)
 }
 
 /// `POST /integrations/{integration}/try`: sends what is ready and makes accounts that were picked, from what is known, without reading.
@@ -134,6 +129,6 @@ pub async fn send_ready(
     session: Session,
 ) -> Shown {
     let _credits = Credited::of(&console, &name).await?;
-    let begun = begin(&console, &who, &name, RunTask::Release, None).await;
+    let begun = begin(&console, &who, &name, RunAsked::of(RunTask::Release)).await;
     to_run(&session, &name, begun, "The run began: it sends what is ready, without reading anything anew.").await
 }

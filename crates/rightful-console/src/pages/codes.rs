@@ -10,15 +10,15 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::Instant;
 use rightful_engine::{
-    Authorship, Choice, CodeEdit, CodeFilter, CodeQuery, CodeRow, Denied, Likeness, Named, PageLine, Right, Situation, Typed, TypedUser,
-    code_page, known_people, preview, typed_edit,
+    Choice, CodeEdit, CodeFilter, CodeQuery, CodeRow, Denied, Likeness, Named, PageLine, Right, Situation, Typed, TypedUser, code_page,
+    known_people, preview, typed_edit,
 };
 
 use super::actions::Actions;
 use super::integrations::{Standing, standing};
 use super::previewed::{PREVIEWED, Previewed};
 use super::table::version_of;
-use super::{Frame, SAY_WHY, Section, Shown, page_with, segment, to};
+use super::{Frame, Section, Shown, page_with, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations;
@@ -116,8 +116,6 @@ struct CodesPage {
     standing: Standing,
     actions: Actions,
     editing: Editing,
-    /// Owners lead on through links: there is no table to show.
-    by_links: bool,
     last_read: Option<Moment>,
     next: Option<Moment>,
     version: i64,
@@ -159,7 +157,7 @@ pub async fn page(
     if policy.activity.is_some() {
         return super::activity::show(&console, &name, &who, &session).await;
     }
-    if !operations::people::has_code_table(&policy) {
+    if !operations::codes::has_code_table(&policy) {
         return super::links::show(&console, &name, &who, &session).await;
     }
     show(&console, &name, &who, &session, shows, Draft::default()).await
@@ -200,7 +198,6 @@ async fn show(console: &Console, name: &str, who: &Who, session: &Session, shows
         version: found.version,
         total: number(found.matches),
         actions: Actions::of(console, who, &deployed).await?,
-        by_links: deployed.integration.policy.owner_role().is_some(),
         standing,
         deployed,
         editing,
@@ -359,7 +356,6 @@ pub async fn save(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let shows = Shows::from_fields(&fields);
     let table = console.store.code_table(&name).await?;
     let deployed = console.deployed(&name)?;
@@ -389,13 +385,14 @@ pub async fn save(
         draft.preview = Some(Previewed::of(preview(&ports, &deployed.integration, &draft.edits, PREVIEWED).await?, console.now()));
         return show(&console, &name, &who, &session, shows, draft).await;
     }
-    if draft.reason.is_empty() {
-        draft.wrong = Some(SAY_WHY.to_owned());
-        draft.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
-        return show(&console, &name, &who, &session, shows, draft).await;
-    }
+    let by = match operations::signed(&console, &who, &draft.reason) {
+        Ok(by) => by,
+        Err(no_reason) => {
+            (draft.wrong, draft.status) = (Some(no_reason.to_string()), Some(StatusCode::UNPROCESSABLE_ENTITY));
+            return show(&console, &name, &who, &session, shows, draft).await;
+        }
+    };
     let expected = version_of(&fields)?;
-    let by = Authorship { author: who.actor(), reason: draft.reason.clone(), at: console.now() };
     match operations::codes::save(&console, &name, expected, &draft.edits, &by).await? {
         Became::New(version) => {
             let next = deployed.next_due.map(|at| format!(" ({})", moment(at, console.now()).away)).unwrap_or_default();

@@ -12,11 +12,12 @@ use rightful_engine::{Authorship, CodeRow, Effect, Right, TableVersion, differen
 
 use super::previewed::{PREVIEWED, Previewed};
 use super::table::version_of;
-use super::{Frame, SAY_WHY, Section, Shown, page, page_with, segment, to};
+use super::{Frame, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::codes::{Became, save};
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment};
 
@@ -86,7 +87,6 @@ pub async fn history(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let now = console.now();
     let effects = console.store.effects(&name, VERSIONS).await?;
     let complete = effects.len() < VERSIONS;
@@ -182,7 +182,6 @@ pub async fn revert_form(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    console.has_code_table(&of.0)?;
     revert_page(&console, of, &who, &session, String::new(), None).await
 }
 
@@ -194,14 +193,13 @@ pub async fn revert(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let reason = fields.text("reason").trim().to_owned();
-    if reason.is_empty() {
-        return revert_page(&console, (name, version), &who, &session, reason, Some(SAY_WHY.to_owned())).await;
-    }
+    let by = match signed(&console, &who, &reason) {
+        Ok(by) => Authorship { reason: format!("back to version {version}: {}", by.reason), ..by },
+        Err(no_reason) => return revert_page(&console, (name, version), &who, &session, reason, Some(no_reason.to_string())).await,
+    };
     let expected = version_of(&fields)?;
     let (_, present, wanted) = sides(&console, &name, version).await?;
-    let by = Authorship { author: who.actor(), reason: format!("back to version {version}: {reason}"), at: console.now() };
     match save(&console, &name, expected, &revert_edits(&present, &wanted), &by).await? {
         Became::Same(_) => to(&session, &format!("{}/history", base(&name)), true, "The table says that already; nothing was saved.").await,
         Became::New(saved) => {

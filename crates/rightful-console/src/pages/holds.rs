@@ -8,16 +8,17 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_engine::{Authorship, Hold, HoldId, Right};
+use rightful_engine::{Hold, HoldId, Right};
 
 use super::place::{May, Place};
-use super::scope::{cursor, cut, query};
-use super::{Frame, SAY_WHY, Section, Shown, page_with, segment, to};
+use super::scope::{cursor, page_behind, query};
+use super::{Frame, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::holds::{LOOKED_AT, drop_one, dropped_told, oldest};
 use crate::operations::people::reason_told;
+use crate::operations::signed;
 use crate::pages::runs::people;
 use crate::problem::Problem;
 use crate::told::{Moment, moment, number, without_commands};
@@ -93,9 +94,7 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     held.iter().for_each(|hold| *counts.entry(hold.hold.reason.clone()).or_default() += 1);
     held.retain(|hold| shows.reason.is_empty() || hold.hold.reason == shows.reason);
-    let after = cursor(&shows.after).unwrap_or(0);
-    held.retain(|hold| hold.id.0 > after);
-    let more = cut(&mut held);
+    let next = page_behind(&mut held, cursor(&shows.after).as_ref(), |hold| hold.id.0);
     let index = people(console, &deployed.integration).await;
     Ok(List {
         frame: Frame::of(&format!("Holds of {name}"), Section::Integrations, who, session).await,
@@ -115,7 +114,7 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
                 word,
             })
             .collect(),
-        next: held.last().filter(|_| more).map(|last| query(&[("reason", &shows.reason), ("after", &last.id.0.to_string())])),
+        next: next.map(|after| format!("{}/holds{}", place.base, query(&[("reason", &shows.reason), ("after", &after.to_string())]))),
         lines: held
             .iter()
             .map(|hold| {
@@ -152,7 +151,7 @@ pub async fn list(
     session: Session,
     Query(shows): Query<Shows>,
 ) -> Shown {
-    page_with(StatusCode::OK, &list_page(&console, &name, &who, &session, &shows).await?)
+    page(&list_page(&console, &name, &who, &session, &shows).await?)
 }
 
 /// `POST /integrations/{integration}/holds/{hold}/drop`: from the page of holds with a reason, from the work list without.
@@ -164,13 +163,14 @@ pub async fn dropped(
     Extension(fields): Extension<Fields>,
 ) -> Shown {
     let here = fields.has("reason");
-    let reason = fields.text("reason").trim();
-    if here && reason.is_empty() {
-        let mut shown = list_page(&console, &name, &who, &session, &Shows::default()).await?;
-        shown.wrong = Some(SAY_WHY.to_owned());
-        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
-    }
-    let by = Authorship { author: who.actor(), reason: if here { reason } else { "dropped" }.to_owned(), at: console.now() };
+    let by = match signed(&console, &who, if here { fields.text("reason") } else { "dropped" }) {
+        Ok(by) => by,
+        Err(no_reason) => {
+            let mut shown = list_page(&console, &name, &who, &session, &Shows::default()).await?;
+            shown.wrong = Some(no_reason.to_string());
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
+        }
+    };
     let told = dropped_told(&drop_one(&console, &name, &hold, &by).await?);
     let back =
         if here { format!("/integrations/{}/holds", segment(&name)) } else { format!("/cases{}#holds", query(&[("integration", &name)])) };

@@ -7,17 +7,18 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_engine::{Authorship, Right};
+use rightful_engine::Right;
 
 use super::actions::Actions;
 use super::place::{May, Place};
-use super::scope::{cut, query};
-use super::{Frame, SAY_WHY, Section, Shown, page_with, to};
+use super::scope::{fits, page_behind, query};
+use super::{Frame, Section, Shown, page, page_with, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
+use crate::operations::codes::has_code_table;
 use crate::operations::links::{evidence_told, links, remove};
-use crate::operations::people::has_code_table;
+use crate::operations::signed;
 use crate::problem::Problem;
 use crate::told::{Moment, moment, number};
 
@@ -62,22 +63,17 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
     let now = console.now();
     let deployed = console.deployed(name)?;
     let first_page = !has_code_table(&deployed.integration.policy) && deployed.integration.policy.activity.is_none();
-    let wanted = shows.q.trim().to_lowercase();
     let mut found = links(console, &deployed).await?;
-    found.retain(|named| {
-        let texts = [named.person.as_str(), named.account.as_str(), named.link.person.as_str(), named.link.owner.as_str()];
-        wanted.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&wanted))
-    });
+    found.retain(|named| fits(&shows.q, [named.person.as_str(), &named.account, named.link.person.as_str(), &named.link.owner]));
     let total = number(found.len() as u64);
-    found.retain(|named| named.link.person.as_str() > shows.after.as_str());
-    let more = cut(&mut found);
+    let next = page_behind(&mut found, Some(&shows.after), |named| named.link.person.to_string());
+    let place = Place::of(&deployed, if first_page { "" } else { "/links" });
     Ok(List {
         frame: Frame::of(&format!("Links of {name}"), Section::Integrations, who, session).await,
-        place: Place::of(&deployed, if first_page { "" } else { "/links" }),
         actions: if first_page { Some(Actions::of(console, who, &deployed).await?) } else { None },
         may: May::of(who, Right::KeepPeople, name),
         adds: deployed.integration.policy.activity.is_some(),
-        next: found.last().filter(|_| more).map(|last| query(&[("q", &shows.q), ("after", last.link.person.as_str())])),
+        next: next.map(|after| format!("{}/links{}", place.base, query(&[("q", &shows.q), ("after", &after)]))),
         lines: found
             .into_iter()
             .map(|named| Line {
@@ -92,6 +88,7 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
                 when: moment(named.link.by.at, now),
             })
             .collect(),
+        place,
         total,
         shows,
         wrong: None,
@@ -100,7 +97,7 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session, 
 
 /// The first page of an integration that leads owners on through links: `GET /integrations/{integration}` leads here.
 pub async fn show(console: &Console, name: &str, who: &Who, session: &Session) -> Shown {
-    page_with(StatusCode::OK, &list_page(console, name, who, session, Shows::default()).await?)
+    page(&list_page(console, name, who, session, Shows::default()).await?)
 }
 
 /// `GET /integrations/{integration}/links`
@@ -111,7 +108,7 @@ pub async fn list(
     session: Session,
     Query(shows): Query<Shows>,
 ) -> Shown {
-    page_with(StatusCode::OK, &list_page(&console, &name, &who, &session, shows).await?)
+    page(&list_page(&console, &name, &who, &session, shows).await?)
 }
 
 /// `POST /integrations/{integration}/links/remove`
@@ -123,12 +120,9 @@ pub async fn removed(
     Extension(fields): Extension<Fields>,
 ) -> Shown {
     let deployed = console.deployed(&name)?;
-    let reason = fields.text("reason").trim().to_owned();
-    let problem = if reason.is_empty() {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, SAY_WHY)
-    } else {
-        let by = Authorship { author: who.actor(), reason, at: console.now() };
-        match remove(&console, &deployed, fields.text("person"), fields.text("owner"), &by).await {
+    let (status, wrong) = match signed(&console, &who, fields.text("reason")) {
+        Err(no_reason) => (StatusCode::UNPROCESSABLE_ENTITY, no_reason.to_string()),
+        Ok(by) => match remove(&console, &deployed, fields.text("person"), fields.text("owner"), &by).await {
             Ok(link) => {
                 let told = format!(
                     "{} is no longer linked to {}. What was credited stays; later records wait for a link.",
@@ -136,13 +130,10 @@ pub async fn removed(
                 );
                 return to(&session, &format!("{}/links", Place::of(&deployed, "").base), true, told).await;
             }
-            Err(problem) => problem,
-        }
+            Err(problem) => (problem.status, problem.told()),
+        },
     };
     let mut shown = list_page(&console, &name, &who, &session, Shows::default()).await?;
-    shown.wrong = Some(match problem.hint {
-        Some(hint) => format!("{}; {hint}.", problem.message),
-        None => problem.message,
-    });
-    page_with(problem.status, &shown)
+    shown.wrong = Some(wrong);
+    page_with(status, &shown)
 }

@@ -40,9 +40,6 @@ use crate::access::Who;
 use crate::assets::{ICON_NAME, SCRIPT_NAME, STYLE_NAME};
 use crate::problem::Problem;
 
-/// What a form without a reason is told.
-const SAY_WHY: &str = "Say why, in a few words: whoever looks at this later will want to know.";
-
 /// How a page ends: shown, or a problem.
 pub type Shown = Result<Response, Problem>;
 

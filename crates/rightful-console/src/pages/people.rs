@@ -7,19 +7,19 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_core::{Instant, RecordId};
-use rightful_engine::{AccountLine, Authorship, Fact, PeopleMode, PeopleQuery, PersonStanding, Picked, Right};
+use rightful_core::{ErrorKind, Instant, RecordId};
+use rightful_engine::{AccountLine, Fact, PeopleMode, PeopleQuery, PersonStanding, Picked, Right};
 
 use super::place::{May, Place};
 use super::scope::{PAGE, query};
-use super::{Frame, SAY_WHY, Section, Shown, page, page_with, to};
+use super::{Frame, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
-use crate::operations;
 use crate::operations::people::{
     Choice, Credited, Reviewed, Wanted, account_told, field_told, happens, how_told, mode_told, review, save, standing_told, value_told,
 };
+use crate::operations::{self, signed};
 use crate::told::{Moment, moment, number, without_commands};
 
 /// People whose picks are counted on the page, at most.
@@ -96,13 +96,14 @@ struct Line {
     /// What is waited for, or what the next run does.
     told: Option<String>,
     picked: Option<&'static str>,
-    account: Option<String>,
+    /// Its page, and what it is called.
+    account: Option<(String, String)>,
     facts: Vec<FactLine>,
     suggestions: Vec<String>,
     may_pick: bool,
 }
 
-fn line(standing: PersonStanding, now: Instant) -> Line {
+fn line(standing: PersonStanding, base: &str, now: Instant) -> Line {
     let told = match standing.standing.as_str() {
         "linked" => standing.until.as_ref().map(|until| format!("waits until {}", without_commands(until))),
         "waits" if standing.picked.is_none() && standing.reason.as_deref() == Some("unmapped-owner") => None,
@@ -116,7 +117,7 @@ fn line(standing: PersonStanding, now: Instant) -> Line {
             Picked::Create => "picked for an account",
             Picked::Skip => "picked to be skipped",
         }),
-        account: standing.account.as_ref().map(account_told),
+        account: standing.account.as_ref().map(|account| (format!("{base}/accounts/{}", segment(&account.typed)), account_told(account))),
         facts: standing.account.as_ref().map(|account| facts(&account.facts, now)).unwrap_or_default(),
         suggestions: if standing.standing == "account" { Vec::new() } else { standing.suggestions.iter().map(account_told).collect() },
         may_pick: standing.standing != "linked",
@@ -195,9 +196,9 @@ async fn users_page(
     let pending = if picks.is_empty() { 0 } else { everyone.people.iter().filter(waits).count() };
     let empty = if found.people.is_empty() { Some(why_empty(console, &credited, found.read, everyone.total).await?) } else { None };
     let next = found.people.last().filter(|_| found.more).map(|last| shows.with(&[("after", last.person.as_str())]));
+    let place = Place::of(&credited.deployed, "/users");
     Ok(UsersPage {
         frame: Frame::of(&format!("Users of {name}"), Section::Integrations, who, session).await,
-        place: Place::of(&credited.deployed, "/users"),
         may: May::of(who, Right::KeepPeople, name),
         may_run: who.access().over(Right::Run, name, false).is_ok(),
         mode: credited.mode(),
@@ -210,7 +211,8 @@ async fn users_page(
         all_href: shows.with(&[("after", &shows.after), ("tick", "page")]),
         none_href: shows.with(&[("after", &shows.after)]),
         all_ticked: shows.tick == "page",
-        lines: found.people.into_iter().map(|standing| line(standing, now)).collect(),
+        lines: found.people.into_iter().map(|standing| line(standing, &place.base, now)).collect(),
+        place,
         mapping,
         shows,
     })
@@ -360,13 +362,14 @@ pub async fn picks(
         (true, false, 1..) => {
             (StatusCode::UNPROCESSABLE_ENTITY, Some("Correct or leave out what cannot be saved. Nothing was saved.".to_owned()))
         }
-        (true, false, 0) if reason.is_empty() => (StatusCode::UNPROCESSABLE_ENTITY, Some(SAY_WHY.to_owned())),
-        (true, false, 0) => {
-            let by = Authorship { author: who.actor(), reason, at: console.now() };
-            let saved = save(&credited, &reviewed, &by).await?;
-            let later = if saved.created > 0 { " Accounts are made at the next run; run now to have them at once." } else { "" };
-            return to(&session, &users, true, format!("Saved: {}.{later}", saved.told())).await;
-        }
+        (true, false, 0) => match signed(&console, &who, &reason) {
+            Err(no_reason) => (StatusCode::UNPROCESSABLE_ENTITY, Some(no_reason.to_string())),
+            Ok(by) => {
+                let saved = save(&credited, &reviewed, &by).await?;
+                let later = if saved.created > 0 { " Accounts are made at the next run; run now to have them at once." } else { "" };
+                return to(&session, &users, true, format!("Saved: {}.{later}", saved.told())).await;
+            }
+        },
     };
     let shown = ReviewPage {
         frame: Frame::of("Review picks", Section::Integrations, &who, &session).await,
@@ -392,14 +395,13 @@ pub async fn map(
     let credited = Credited::of(&console, &name).await?;
     let of = |field: &str| fields.text(field).trim().to_owned();
     let mut mapping = Mapping { person: of("person"), user: of("user"), reason: of("reason"), wrong: None };
-    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-    mapping.wrong = if mapping.person.is_empty() || mapping.user.is_empty() {
-        Some("Give the person's id and the account that is theirs.".to_owned())
-    } else if mapping.reason.is_empty() {
-        Some(SAY_WHY.to_owned())
-    } else {
-        let by = Authorship { author: who.actor(), reason: mapping.reason.clone(), at: console.now() };
-        match credited.crew.map(&credited.ports, &mapping.person, &mapping.user, false, &by).await {
+    let invalid = |told: String| (StatusCode::UNPROCESSABLE_ENTITY, told);
+    let (status, wrong) = match signed(&console, &who, &mapping.reason) {
+        _ if mapping.person.is_empty() || mapping.user.is_empty() => {
+            invalid("Give the person's id and the account that is theirs.".to_owned())
+        }
+        Err(no_reason) => invalid(no_reason.to_string()),
+        Ok(by) => match credited.crew.map(&credited.ports, &mapping.person, &mapping.user, false, &by).await {
             Ok(_) => {
                 let accounts = credited.crew.accounts(&credited.ports).await?;
                 let person = credited.crew.person(&accounts, &mapping.person)?;
@@ -407,18 +409,14 @@ pub async fn map(
                     format!("{} is linked to {}. What waited for that goes out at the next run.", accounts.named(&person.id), mapping.user);
                 return to(&session, &format!("{}/users", Place::of(&credited.deployed, "").base), true, told).await;
             }
-            Err(error) => {
-                if error.kind() == rightful_core::ErrorKind::Conflict {
-                    status = StatusCode::CONFLICT;
-                }
-                // What a command offers, a page offers elsewhere.
-                Some(match status {
-                    StatusCode::CONFLICT => format!("{error}. Remove that link first: see Links."),
-                    _ => format!("{}.", operations::told(&error)),
-                })
+            // What a command offers, a page offers elsewhere.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                (StatusCode::CONFLICT, format!("{error}. Remove that link first: see Links."))
             }
-        }
+            Err(error) => invalid(format!("{}.", operations::told(&error))),
+        },
     };
+    mapping.wrong = Some(wrong);
     let shown = users_page(&console, &name, &who, &session, Shows::default(), mapping).await?;
     page_with(status, &shown)
 }

@@ -17,9 +17,21 @@ pub struct Place {
     pub source: &'static str,
     /// The target's vendor.
     pub target: &'static str,
+    /// What this page is called.
+    pub here: &'static str,
     /// Its pages: address, name, whether it is this one.
     pub tabs: Vec<(String, &'static str, bool)>,
 }
+
+/// Pages of integrations that credit activities; others have some of them.
+const PAGES: [(&str, &str); 6] = [
+    ("", "Overview"),
+    ("/users", "Users"),
+    ("/accounts", "Accounts"),
+    ("/links", "Links"),
+    ("/workflows", "Workflows"),
+    ("/holds", "Holds"),
+];
 
 impl Place {
     /// The page that ends so, such as `/users`.
@@ -27,18 +39,12 @@ impl Place {
         let policy = &deployed.integration.policy;
         let base = format!("/integrations/{}", segment(&deployed.integration.name));
         let pages: &[(&str, &str)] = match (&policy.activity, &policy.code.from) {
-            (Some(_), _) => &[
-                ("", "Overview"),
-                ("/users", "Users"),
-                ("/accounts", "Accounts"),
-                ("/links", "Links"),
-                ("/workflows", "Workflows"),
-                ("/holds", "Holds"),
-            ],
+            (Some(_), _) => &PAGES,
             (None, CodeFrom::Owner(_)) => &[("", "Links"), ("/holds", "Holds")],
             (None, CodeFrom::Field(_)) => &[],
         };
         Self {
+            here: pages.iter().chain(&PAGES).find(|(page, _)| *page == here).map_or("", |(_, name)| name),
             tabs: pages.iter().map(|(page, name)| (format!("{base}{page}"), *name, *page == here)).collect(),
             name: deployed.integration.name.clone(),
             source: deployed.source.vendor,

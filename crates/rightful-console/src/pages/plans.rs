@@ -18,7 +18,7 @@ use super::words::{self, Toned};
 use super::{Frame, Section, Shown, carried, page, page_with, segment, to};
 use crate::access::Who;
 use crate::fields::Fields;
-use crate::operations::people::has_code_table;
+use crate::operations::codes::has_code_table;
 use crate::operations::plans::{Approved, Reviewed, approve, approvers, of, reject, reviewed};
 use crate::problem::Problem;
 use crate::told::{Moment, counted, moment, number};

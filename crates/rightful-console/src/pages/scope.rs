@@ -117,6 +117,19 @@ pub fn cut<T>(rows: &mut Vec<T>) -> bool {
     more
 }
 
+/// Cuts a list that is there as a whole, in the order of its keys, to the page behind `after`: the key at its end where there is another page.
+pub fn page_behind<T, K: PartialOrd>(rows: &mut Vec<T>, after: Option<&K>, key: impl Fn(&T) -> K) -> Option<K> {
+    rows.retain(|row| after.is_none_or(|after| key(row) > *after));
+    let more = cut(rows);
+    rows.last().filter(|_| more).map(key)
+}
+
+/// Does what is searched for stand in one of these texts? Nothing stands in all.
+pub fn fits<'a>(searched: &str, texts: impl IntoIterator<Item = &'a str>) -> bool {
+    let searched = searched.trim().to_lowercase();
+    searched.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(&searched))
+}
+
 /// A number in an address; what is none counts as not given.
 pub fn cursor(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number| *number > 0)
@@ -134,6 +147,28 @@ pub fn query(parts: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_of_a_whole_list_follow_each_other_to_its_end() {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let mut rows: Vec<usize> = (1..=2 * PAGE).collect();
+            after = page_behind(&mut rows, after.as_ref(), |row| *row);
+            assert_eq!(rows.len(), PAGE);
+            seen.extend(rows);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=2 * PAGE).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_search_looks_at_every_text_in_either_case() {
+        for (searched, fitting) in [("", true), (" ANN ", true), ("example", true), ("bob", false)] {
+            assert_eq!(fits(searched, ["Ann", "ann@example.com"]), fitting, "{searched:?}");
+        }
+    }
 
     #[test]
     fn a_query_leads_nowhere_else() {

@@ -9,21 +9,20 @@ use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::{Error, ErrorKind};
 use rightful_engine::table_file::{self, Verdict};
-use rightful_engine::{Authorship, CodeRow, known_people, preview};
+use rightful_engine::{CodeRow, known_people, preview};
 
 use super::previewed::{PREVIEWED, Previewed};
-use super::{Frame, SAY_WHY, Section, Shown, download, page, page_with, segment, to};
+use super::{Frame, Section, Shown, download, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::codes::{Became, save};
-use crate::operations::told;
+use crate::operations::{signed, told};
 use crate::problem::Problem;
 use crate::told::counted;
 
 /// `GET /integrations/{integration}/codes.csv`
 pub async fn export(State(console): State<Arc<Console>>, Path(name): Path<String>) -> Shown {
-    console.has_code_table(&name)?;
     let table = console.store.code_table(&name).await?;
     let rows: Vec<CodeRow> = table.rows.into_iter().map(|row| row.row).collect();
     Ok(download("text/csv; charset=utf-8", &format!("{name}-codes-v{}.csv", table.version), table_file::written(&rows)?))
@@ -61,7 +60,6 @@ pub async fn import_form(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let version = console.store.code_table(&name).await?.version;
     page(&Import {
         frame: Frame::of("Import codes", Section::Integrations, &who, &session).await,
@@ -88,7 +86,6 @@ pub async fn import(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let deployed = console.deployed(&name)?;
     let ports = console.deployment.ports(&name)?;
     // A file, where one was chosen; else what was pasted.
@@ -132,12 +129,14 @@ pub async fn import(
         shown.wrong = Some("Correct the bad rows, or choose to save the good ones alone.".to_owned());
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
     }
-    if shown.reason.is_empty() {
-        shown.wrong = Some(SAY_WHY.to_owned());
-        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
-    }
+    let by = match signed(&console, &who, &shown.reason) {
+        Ok(by) => by,
+        Err(no_reason) => {
+            shown.wrong = Some(no_reason.to_string());
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
+        }
+    };
     let expected = version_of(&fields)?;
-    let by = Authorship { author: who.actor(), reason: shown.reason.clone(), at: console.now() };
     match save(&console, &shown.name, expected, &edits, &by).await? {
         Became::Same(_) => to(&session, &shown.base, true, "The file says what the table says; nothing was saved.").await,
         Became::New(version) => {
@@ -169,11 +168,9 @@ pub async fn editable(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    console.has_code_table(&name)?;
     let editable = fields.text("editable") == "yes";
     let reason = if editable { "made editable by account managers" } else { "no longer editable by account managers" };
-    let by = Authorship { author: who.actor(), reason: reason.to_owned(), at: console.now() };
-    console.store.set_editable(&name, editable, &by).await?;
+    console.store.set_editable(&name, editable, &signed(&console, &who, reason)?).await?;
     let told = if editable { "Account managers may edit this table now." } else { "Only the integration team may edit this table now." };
     to(&session, &format!("/integrations/{}", segment(&name)), true, told).await
 }

@@ -8,18 +8,16 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
-use rightful_engine::{Crew, Entry, Explanation, NearRecord, RecordExplanation, RunId, explain, near_records};
+use rightful_engine::{Entry, Explanation, NearRecord, RecordExplanation, RunId};
 
 use super::runs::{people, run_path};
 use super::scope::{Scope, query};
 use super::words::{self, Toned};
 use super::{Frame, Section, Shown, page_with, segment};
 use crate::access::Who;
+use crate::operations::why::{Reasons, reasons};
 use crate::told::{Moment, moment, without_commands};
 use crate::{Console, Deployed};
-
-/// Near misses shown.
-const NEAR: usize = 8;
 
 /// Which record.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -53,6 +51,7 @@ struct Answer {
     name: String,
     key: String,
     target: String,
+    vendor: &'static str,
     owners: String,
     /// What is odd about the present owners.
     remark: Option<String>,
@@ -85,6 +84,13 @@ async fn credits(console: &Console, deployed: &Deployed, found: &RecordExplanati
     }
 }
 
+/// No such record, and which may be meant.
+struct Misses {
+    kind: String,
+    vendor: &'static str,
+    near: Vec<Miss>,
+}
+
 struct Miss {
     href: String,
     key: String,
@@ -97,11 +103,9 @@ struct WhyPage {
     frame: Frame,
     scope: Scope,
     shows: Shows,
-    kind: String,
-    vendor: String,
     answer: Option<Answer>,
     credits: Option<Credits>,
-    misses: Option<Vec<Miss>>,
+    misses: Option<Misses>,
     wrong: Option<String>,
 }
 
@@ -118,8 +122,6 @@ pub async fn page(
     }
     let mut shown = WhyPage {
         frame: Frame::of("Why", Section::Why, &who, &session).await,
-        kind: "record".to_owned(),
-        vendor: "the target".to_owned(),
         answer: None,
         credits: None,
         misses: None,
@@ -135,33 +137,20 @@ pub async fn page(
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
     }
     let deployed = console.deployed(&shown.shows.integration)?;
-    let ports = console.deployment.ports(&shown.shows.integration)?;
-    shown.kind = deployed.integration.policy.target.kind.to_string();
-    shown.vendor = deployed.target.vendor.to_owned();
-    if deployed.integration.policy.activity.is_some() {
-        // Its target gives nothing back: what stands there is what was sent of a source record.
-        shown.kind = "record".to_owned();
-        shown.vendor = deployed.source.vendor.to_owned();
-        let crew = Crew::of(&ports, &deployed.integration).await?;
-        let Some(found) = crew.explain(&ports, &shown.shows.key).await? else {
-            shown.misses = Some(Vec::new());
+    match reasons(&console, &deployed, &shown.shows.key).await? {
+        Reasons::Owners(explanation) => shown.answer = Some(answer(&explanation, deployed.target.vendor, console.now())),
+        Reasons::Credits(found) => shown.credits = Some(credits(&console, &deployed, &found).await),
+        Reasons::Unknown { kind, vendor, near } => {
+            let miss = |near: NearRecord| Miss {
+                href: query(&[("integration", &shown.shows.integration), ("key", &near.key)]),
+                key: near.key,
+                name: near.name,
+            };
+            shown.misses = Some(Misses { kind, vendor, near: near.into_iter().map(miss).collect() });
             return page_with(StatusCode::NOT_FOUND, &shown);
-        };
-        shown.credits = Some(credits(&console, &deployed, &found).await);
-        return page_with(StatusCode::OK, &shown);
+        }
     }
-    if let Some(explanation) = explain(&ports, &deployed.integration, &shown.shows.key).await? {
-        shown.answer = Some(answer(&explanation, console.now()));
-        return page_with(StatusCode::OK, &shown);
-    }
-    let near = near_records(&ports, &deployed.integration, &shown.shows.key, NEAR).await?;
-    let miss = |near: NearRecord| Miss {
-        href: query(&[("integration", &shown.shows.integration), ("key", &near.key)]),
-        key: near.key,
-        name: near.name,
-    };
-    shown.misses = Some(near.into_iter().map(miss).collect());
-    page_with(StatusCode::NOT_FOUND, &shown)
+    page_with(StatusCode::OK, &shown)
 }
 
 fn labels(names: &BTreeMap<String, String>, owners: &[String]) -> String {
@@ -219,7 +208,7 @@ fn next(present: &rightful_engine::Present) -> String {
     }
 }
 
-fn answer(explanation: &Explanation, now: rightful_core::Instant) -> Answer {
+fn answer(explanation: &Explanation, vendor: &'static str, now: rightful_core::Instant) -> Answer {
     let deciding = explanation.deciding();
     let remark = match (deciding, explanation.as_written, &explanation.owners) {
         (Some(_), Some(true), _) => None,
@@ -237,6 +226,7 @@ fn answer(explanation: &Explanation, now: rightful_core::Instant) -> Answer {
         name: explanation.name.clone(),
         key: explanation.key.clone(),
         target: explanation.target.to_string(),
+        vendor,
         owners: explanation.owners.as_deref().map_or_else(|| "not shown".to_owned(), owners),
         remark,
         deciding: deciding.map(|entry| written(&explanation.names, entry, now)),

@@ -8,14 +8,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum_login::tower_sessions::Session;
 use rightful_core::Value;
-use rightful_engine::{Authorship, CodeFrom, Condition, Figure, From, Right, Test, Triggers, workflow_switch};
+use rightful_engine::{CodeFrom, Condition, Figure, From, Right, Test, Triggers, workflow_switch};
 
 use super::place::{May, Place};
-use super::{Frame, SAY_WHY, Section, Shown, page_with, segment, to};
+use super::{Frame, Section, Shown, page, page_with, segment, to};
 use crate::Console;
 use crate::access::Who;
 use crate::fields::Fields;
 use crate::operations::people::Credited;
+use crate::operations::signed;
 use crate::operations::switches::{Switched, switch_workflow};
 use crate::problem::Problem;
 use crate::told::{Moment, moment};
@@ -71,7 +72,6 @@ struct Line {
     figures: Vec<String>,
     active: bool,
     switched: Option<(String, String, Moment)>,
-    reason: String,
     wrong: Option<String>,
 }
 
@@ -102,7 +102,6 @@ async fn list_page(console: &Console, name: &str, who: &Who, session: &Session) 
                 figures: workflow.figures.iter().map(figure_told).collect(),
                 active: workflow.active,
                 switched: switch.map(|switch| (switch.by.author.clone(), switch.by.reason.clone(), moment(switch.by.at, now))),
-                reason: String::new(),
                 wrong: None,
             }
         })
@@ -122,7 +121,7 @@ pub async fn list(
     Extension(who): Extension<Who>,
     session: Session,
 ) -> Shown {
-    page_with(StatusCode::OK, &list_page(&console, &name, &who, &session).await?)
+    page(&list_page(&console, &name, &who, &session).await?)
 }
 
 /// `POST /integrations/{integration}/workflows/{workflow}`
@@ -133,16 +132,17 @@ pub async fn switch(
     session: Session,
     Extension(fields): Extension<Fields>,
 ) -> Shown {
-    let reason = fields.text("reason").trim().to_owned();
     let on = fields.text("on") == "yes";
-    if reason.is_empty() {
-        let mut shown = list_page(&console, &name, &who, &session).await?;
-        let line = shown.lines.iter_mut().find(|line| line.name == workflow).ok_or_else(|| Problem::not_found("such workflow"))?;
-        line.wrong = Some(SAY_WHY.to_owned());
-        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
-    }
+    let by = match signed(&console, &who, fields.text("reason")) {
+        Ok(by) => by,
+        Err(no_reason) => {
+            let mut shown = list_page(&console, &name, &who, &session).await?;
+            let line = shown.lines.iter_mut().find(|line| line.name == workflow).ok_or_else(|| Problem::not_found("such workflow"))?;
+            line.wrong = Some(no_reason.to_string());
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown);
+        }
+    };
     let credited = Credited::of(&console, &name).await?;
-    let by = Authorship { author: who.actor(), reason, at: console.now() };
     let switched = switch_workflow(&console, &credited, &workflow, on, &by).await?;
     let told = match (switched, on) {
         (Switched::Done, true) => format!("{workflow} writes from the next run on."),

@@ -49,6 +49,7 @@ pub static TOY: Descriptor = Descriptor {
     kinds: Vec::new,
     open_kinds: None,
     people_file: None,
+    teams: None,
     connect: |_, _, _| Err(Error::new(ErrorKind::Unsupported, "a toy")),
 };
 

@@ -76,6 +76,7 @@ macro_rules! descriptors {
             kinds: || kinds(Flaw::$flaw),
             open_kinds: None,
             people_file: None,
+            teams: None,
             connect: |settings, secrets, context| connect(settings, secrets, context, Flaw::$flaw),
         };)+
     };

@@ -31,6 +31,14 @@ async fn mapped(demo: &Demo) -> Vec<String> {
     dump["mappings"].as_array().expect("mappings").iter().map(|mapping| mapping["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The team that the product has somebody of the CRM on.
+async fn team(demo: &Demo, id: &str) -> Json {
+    let dump = demo.dump("salesscreen").await;
+    let rows = |table: &str| dump[table].as_array().expect("a table").clone();
+    let mapping = rows("mappings").into_iter().find(|mapping| mapping["id"] == id).expect("somebody who is mapped");
+    rows("users").into_iter().find(|user| user["number"] == mapping["user"]).expect("a user")["team"].clone()
+}
+
 async fn records(demo: &Demo) -> usize {
     demo.dump("salesscreen").await["records"].as_array().map_or(0, Vec::len)
 }
@@ -143,13 +151,19 @@ async fn ss_3_ss_5_ss_9_ss_17_users_are_picked_reviewed_created_mapped_and_skipp
     ida.fill("reason", "placed in the product").await;
     ida.press("State the team").await;
     ida.sees("is on team BERGEN-FIELD").await;
-    ida.look("account").await;
+    ida.look("account-team").await;
     ida.go(&format!("{BASE}/holds")).await;
     run(&ida, "Try now").await;
     ida.sees("credited").await;
     assert!(records(&demo).await > before, "what waited went out");
     let held = Client::signed_in(&demo, "ida").await.get(&format!("{BASE}/holds?reason=no-team")).await;
     assert!(held.body.contains("Nothing waits"), "{}", held.body);
+    ida.go(&format!("{BASE}/accounts/{one}")).await;
+    ida.sees("Keys that may be sent: BERGEN-FIELD, OSLO-FIELD").await;
+    ida.fill("team", "OSLO-FIELD").await;
+    ida.fill("reason", "moves to Oslo").await;
+    run(&ida, "Put on the team").await;
+    assert_eq!(team(&demo, one).await, "OSLO-FIELD", "what was stated was sent to nobody, what was sent is there");
     ida.go(&format!("{BASE}/links")).await;
     ida.sees("we made the account for this person").await;
     ida.sees("a person said so").await;

@@ -2,7 +2,9 @@
 
 use rightful_core::*;
 use rightful_engine::*;
+use serde_json::json;
 
+use crate::api::Program;
 use crate::stage::Stage;
 use crate::world::CUSTOMER;
 
@@ -50,6 +52,19 @@ async fn a_mistyped_code_is_told_with_those_that_may_be_meant() {
     assert!(page.body.contains("/why?integration=rep-codes&#38;key=C07"), "{}", page.body);
     viewer.get("/why?integration=rep-codes&key=zzzzzzzzzz").await.says(404, &["is known", "case and leading zeros count"]);
     viewer.get("/why?integration=rep-codes&key=%3Cb%3E").await.says(404, &["“<b>”"]);
+}
+
+#[tokio::test]
+async fn a_program_is_told_the_same() {
+    let stage = Stage::with_customers().await;
+    stage.world.run().await;
+    let program = Program::of(&stage, "looker", Access::everywhere(AccessRole::Viewer)).await;
+    let path = "/api/v1/integrations/rep-codes/explain";
+    let found = program.get(&format!("{path}?record=C00"), 200).await;
+    assert_eq!((&found["target"], &found["owners"][0]["name"], &found["as_written"]), (&json!("tC00"), &json!("User one"), &json!(true)));
+    assert_eq!((&found["written"][0]["run"], &found["present"]["verdict"]), (&json!(1), &json!("already-so")), "{found}");
+    let missed = program.get(&format!("{path}?record=c-07"), 404).await;
+    assert_eq!((&missed["title"], &missed["near"][0]["key"]), (&json!("no customer `c-07` is known"), &json!("C07")), "{missed}");
 }
 
 #[tokio::test]

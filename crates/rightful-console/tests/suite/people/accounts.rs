@@ -54,3 +54,45 @@ async fn ss_29_the_history_of_a_team_is_kept_and_a_team_that_moved_meanwhile_is_
     assert!(at("OSLO") < at("BERGEN") && at("BERGEN") < at("none"), "{history}");
     ada.get(&format!("{BASE}/accounts/nobody")).await.says(404, &["no user `nobody` of the target is known"]);
 }
+
+#[tokio::test]
+async fn a_team_that_may_be_sent_is_put_on_and_what_waited_for_it_goes_out_in_the_same_run() {
+    let desk = Desk::with_users(PeopleMode::Automatic).await;
+    desk.office.taken();
+    let mut ada = desk.stage.signed_in("integrator").await;
+    let page = ada.get(&format!("{BASE}/accounts/u1")).await;
+    page.says(200, &["Keys that may be sent: BERGEN, OSLO", "Put on the team", "State the team"]);
+    let sent = |team, was, reason| [("team", team), ("was", was), ("reason", reason)];
+    let path = "/accounts/u1/team/send";
+    desk.post(&mut ada, path, &sent("OSLO", "", " ")).await.says(422, &["Say why, in a few words"]);
+    desk.post(&mut ada, path, &sent("OSLOO", "", "x")).await.says(422, &["team key `OSLOO` may not be sent; did you mean `OSLO`?"]);
+    desk.post(&mut ada, path, &sent("", "", "x")).await.says(422, &["no team was chosen; give its key."]);
+    desk.post(&mut ada, path, &sent("OSLO", "BERGEN", "x")).await.says(409, &["Somebody changed the team meanwhile: it is no team now"]);
+    assert!(desk.office.taken().is_empty() && desk.stage.last_act().await.action != "run.ask", "what is refused begins nothing");
+    let answer = desk.post(&mut ada, path, &sent(" OSLO ", "", "starts on Monday")).await;
+    let act = desk.stage.last_act().await;
+    assert_eq!((act.action.as_str(), act.actor.as_str()), ("run.ask", "integrator"));
+    assert_eq!((&act.detail["task"], &act.detail["reason"]), (&"put u1 on team OSLO".into(), &"starts on Monday".into()));
+    ada.follow(&answer).await.says(200, &["it puts First u1 Last u1 (ann@example.com) on team OSLO, then credits what waited for that"]);
+    let run = desk.stage.store.runs(Some("activity"), 1).await.unwrap()[0].id;
+    desk.stage.ended(run).await;
+    assert_eq!(desk.office.taken(), ["user u1", "record d1#won u1"]);
+    ada.get(&format!("{BASE}/accounts/u1")).await.says(200, &["OSLO", "we sent it"]);
+}
+
+#[tokio::test]
+async fn why_no_team_can_be_sent_for_somebody_is_told_and_a_team_is_stated_still() {
+    let desk = Desk::open(PeopleMode::Manual).await;
+    desk.office.on_team_by_file().await;
+    let mut ada = desk.stage.signed_in("integrator").await;
+    let page = ada.get(&format!("{BASE}/accounts/ann@example.com")).await;
+    page.says(200, &["ann@example.com is known by the e-mail address only; map a user to the account first", "State the team"]);
+    assert!(!page.body.contains("/team/send"), "{}", page.body);
+    let form = [("team", "BERGEN"), ("was", "OSLO"), ("reason", "x")];
+    let sent = desk.post(&mut ada, "/accounts/ann@example.com/team/send", &form).await;
+    sent.says(422, &["is known by the e-mail address only"]);
+    let stated = desk.post(&mut ada, "/accounts/ann@example.com/team", &form).await;
+    ada.follow(&stated).await.says(200, &["is on team BERGEN"]);
+    desk.stage.toy.others.lock().unwrap().clear();
+    ada.get(&format!("{BASE}/accounts/ann@example.com")).await.says(200, &["takes no team of its users"]);
+}

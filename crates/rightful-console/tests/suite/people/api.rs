@@ -56,6 +56,15 @@ async fn a_program_brings_facts_and_switches() {
     let teams: Vec<&str> = history["facts"].as_array().unwrap().iter().map(|fact| fact["value"].as_str().unwrap()).collect();
     assert_eq!(teams, ["OSLO", "BERGEN"]);
     assert_eq!(program.get(&format!("{API}/accounts"), 200).await["items"][0]["person"], "u1");
+    let path = format!("{API}/accounts/u1/team");
+    let refused = program.json("POST", &path, json!({ "team": "OSLOO", "reason": "x" }), 422).await;
+    assert_eq!((&refused["field"], &refused["teams"]), (&json!("team"), &json!(["BERGEN", "OSLO"])), "{refused}");
+    assert_eq!(program.json("POST", &path, json!({ "team": "OSLO", "reason": "" }), 422).await["field"], "reason");
+    program.json("POST", &format!("{API}/accounts/nobody/team"), json!({ "team": "OSLO", "reason": "x" }), 404).await;
+    desk.office.taken();
+    let run = program.json("POST", &path, json!({ "team": "OSLO", "reason": "back again" }), 202).await;
+    desk.stage.ended(RunId(run["run"].as_i64().unwrap())).await;
+    assert_eq!(desk.office.taken()[0], "user u1");
 
     assert_eq!(program.get(&format!("{API}/automatic"), 200).await["on"], true);
     let off = program.json("PUT", &format!("{API}/automatic"), json!({ "on": false, "reason": "x" }), 200).await;
@@ -70,8 +79,30 @@ async fn a_program_brings_facts_and_switches() {
         ("PUT", "workflows/won", json!({ "on": true, "reason": "x" })),
         ("PUT", "people/picks", json!({ "reason": "x", "picks": [] })),
         ("PUT", "accounts/u1/team", json!({ "team": "X", "reason": "x" })),
+        ("POST", "accounts/u1/team", json!({ "team": "OSLO", "reason": "x" })),
         ("POST", "try", json!({})),
     ] {
         viewer.json(method, &format!("{API}/{path}"), body, 403).await;
     }
+}
+
+#[tokio::test]
+async fn a_program_asks_what_is_credited_of_a_record_and_why() {
+    let desk = Desk::with_users(PeopleMode::Automatic).await;
+    let program = Program::of(&desk.stage, "looker", Access::everywhere(AccessRole::Viewer)).await;
+    let path = format!("{API}/explain?record=d1");
+    let waits = program.get(&path, 200).await;
+    assert_eq!((&waits["record"], &waits["kind"], &waits["there"]), (&json!("d1"), &json!("deal"), &json!(true)));
+    let figure = &waits["figures"][0];
+    assert_eq!((&figure["hold"]["reason"], &figure["credit"], &figure["satisfied"]), (&json!("no-team"), &json!(null), &json!(true)));
+    desk.office.on_team("u1", "OSLO").await;
+    desk.office.run().await;
+    let credited = program.get(&path, 200).await;
+    let credit = &credited["figures"][0]["credit"];
+    assert_eq!((&credit["state"], &credit["owner"]["owner"], &credit["values"]["amount"]), (&json!("sent"), &json!("u1"), &json!("10")));
+    assert_eq!(credited["figures"][0]["written"][0]["state"], "done", "{credited}");
+    let told = credited["told"].as_array().unwrap();
+    assert!(told.iter().any(|line| line.as_str().unwrap().contains("credited to First u1 Last u1")), "{credited}");
+    let unknown = program.get(&format!("{API}/explain?record=d9"), 404).await;
+    assert_eq!((&unknown["title"], &unknown["near"]), (&json!("no record `d9` is known"), &json!([])));
 }

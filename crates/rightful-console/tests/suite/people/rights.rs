@@ -7,10 +7,11 @@ use super::office::{BASE, Desk};
 #[tokio::test]
 async fn ss_6_only_the_integration_team_picks_links_and_switches_whatever_is_sent() {
     let desk = Desk::with_users(PeopleMode::Automatic).await;
-    let forms: [(&str, &[(&str, &str)]); 8] = [
+    let forms: [(&str, &[(&str, &str)]); 9] = [
         ("/users/picks", &[("tick", "u2"), ("do", "save")]),
         ("/users/map", &[("person", "u2"), ("user", "u1"), ("reason", "x")]),
         ("/accounts/u1/team", &[("team", "OSLO"), ("was", ""), ("reason", "x")]),
+        ("/accounts/u1/team/send", &[("team", "OSLO"), ("was", ""), ("reason", "x")]),
         ("/accounts/import", &[("text", "email,team_key\nann@example.com,OSLO"), ("save", "1"), ("reason", "x")]),
         ("/links/remove", &[("person", "u1"), ("owner", "u1"), ("reason", "x")]),
         ("/workflows/won", &[("on", "no"), ("reason", "x")]),
