@@ -149,11 +149,7 @@ fn found_link(job: &Job, person: RecordId, owner: String, evidence: LinkEvidence
         target: policy.target.connection.clone(),
         owner,
         evidence,
-        by: Authorship {
-            author: job.run.to_string(),
-            reason: evidence.because(&by_value, ""),
-            at: job.now(),
-        },
+        by: Authorship { author: job.run.to_string(), reason: evidence.because(&by_value, ""), at: job.now() },
         by_value: Some(by_value),
     }
 }
