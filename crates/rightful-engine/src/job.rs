@@ -86,6 +86,8 @@ pub struct RunOptions {
     pub over_cap: Option<(String, String)>,
     /// Who asked for the job, where a person did: recorded with the run, and when an undo pauses the integration.
     pub author: Option<String>,
+    /// Why, where they said so: noted with the change of a [`RunTask::Team`](crate::RunTask::Team).
+    pub reason: Option<String>,
     /// How many pages are on their way, those that wait for the store included; the account's permits bound how many are asked for at once.
     pub width: usize,
     /// Smaller write batches than the vendor allows.
@@ -115,7 +117,7 @@ impl CutOff {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { over_cap: None, author: None, width: 16, batch_limit: None, cut: None, failpoint: None }
+        Self { over_cap: None, author: None, reason: None, width: 16, batch_limit: None, cut: None, failpoint: None }
     }
 }
 

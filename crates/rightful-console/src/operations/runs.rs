@@ -43,11 +43,11 @@ pub async fn begin(console: &Console, who: &Who, integration: &str, asked: RunAs
     let RunAsked { task, over_cap, reason } = asked;
     // Noted before it begins: whatever it does then has somebody's name.
     let mut detail = json!({ "task": words::task(&task) });
-    if let Some(reason) = reason {
-        detail["reason"] = json!(reason);
+    if let Some(reason) = &reason {
+        detail["reason"] = json!(&reason);
     }
     console.store.append(&Act::new(console.now(), who.actor(), "run.ask", integration).detail(detail)).await?;
-    let options = RunOptions { over_cap, author: Some(who.actor()), ..RunOptions::default() };
+    let options = RunOptions { over_cap, author: Some(who.actor()), reason, ..RunOptions::default() };
     match console.deployment.start(integration, task, options).await {
         Ok(run) => Ok(Begun::Run(run)),
         Err(error) if error.kind() == ErrorKind::Conflict => {

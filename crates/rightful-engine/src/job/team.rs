@@ -1,6 +1,6 @@
 //! Plans the one change that puts a person of the target on a team.
 
-use rightful_core::{Error, ErrorKind, FieldName, OwnerChange, Result, Value};
+use rightful_core::{Error, ErrorKind, FieldName, OwnerChange, RecordId, Result, Value};
 
 use super::activity::activity;
 use super::context::Job;
@@ -12,8 +12,8 @@ use crate::{Action, Carry, Change, Digest, Means, Plan, Why};
 pub(crate) async fn plan_team(job: Job, person: String, team: String) -> Result<Planned> {
     let store = job.store();
     let (_, layout) = activity(&job)?;
-    let known = store.known_people(&job.layout.target.connection, &layout.people).await?;
-    let Some(known) = known.into_iter().find(|known| known.id.as_str() == person && !known.is_unmapped()) else {
+    let known = store.known_people_of(&job.layout.target.connection, &layout.people, &[RecordId::new(person.as_str())]).await?;
+    let Some(known) = known.into_iter().find(|known| !known.is_unmapped()) else {
         return Err(Error::new(ErrorKind::NotFound, format!("no account `{person}` is known")).hint("list them: rightful users list"));
     };
     let plan = store.begin_plan(&job.fence, &Plan { only: Some(person.clone()), ..job.draft_plan(0) }).await?;
@@ -29,6 +29,7 @@ pub(crate) async fn plan_team(job: Job, person: String, team: String) -> Result<
         .collect();
     let mut values = before.clone();
     values.push((FieldName::fixed("team.key"), Value::text(team.clone())));
+    let reason = job.options.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     draft.change(Change {
         number: 0,
         action: Action::Account,
@@ -52,7 +53,7 @@ pub(crate) async fn plan_team(job: Job, person: String, team: String) -> Result<
         why: Why {
             rule: "team".to_owned(),
             author: job.options.author.clone(),
-            notes: vec![format!("put on team {team}")],
+            notes: vec![format!("put on team {team}{reason}")],
             ..Why::default()
         },
     });

@@ -109,7 +109,7 @@ impl CrmStage {
     /// # Errors
     /// As the verb.
     pub async fn team(&self, integration: &str, user: &str, key: &str) -> Result<Outcome, Failure> {
-        let report = self.desk(integration).await?.team(user, key, AUTHOR, Arc::new(Silent)).await?;
+        let report = self.desk(integration).await?.team(user, key, AUTHOR, None, Arc::new(Silent)).await?;
         Ok(Outcome::of(report))
     }
 

@@ -7,7 +7,7 @@ use chrono::Utc;
 use rightful_core::{Error, ErrorKind, PersonVerdict};
 use rightful_engine::{
     AUTOMATIC, AccountLine, Activity, Authorship, Crew, Integration, PeopleMode, PeoplePage, PeopleQuery, PersonStanding, Picked, Ports,
-    Progress, RunReport, RunTask, Switch,
+    Progress, RunOptions, RunReport, RunTask, Switch,
 };
 use serde_json::{Value as Json, json};
 
@@ -104,9 +104,17 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// As [`Crew::account`], and as a run.
-    pub async fn team(&self, user: &str, key: &str, by: &str, told: Arc<dyn Progress>) -> Result<RunReport, Failure> {
+    pub async fn team(
+        &self,
+        user: &str,
+        key: &str,
+        by: &str,
+        reason: Option<String>,
+        told: Arc<dyn Progress>,
+    ) -> Result<RunReport, Failure> {
         let task = RunTask::Team { person: self.owner(user).await?, team: key.to_owned() };
-        plans::task(self.composition, self.integration, task, by, told).await
+        let options = RunOptions { author: Some(by.to_owned()), reason, ..RunOptions::default() };
+        plans::job(self.composition, self.integration, task, options, told).await
     }
 
     /// `users team --placed`: states that an account is on a team, or on none.
@@ -229,10 +237,11 @@ pub async fn users(global: &Global, composition: &Composition, integration: &Int
             Ok(Exit::Done)
         }
         UsersVerb::Team { user, key, placed, none, by } => {
+            let given = by.reason.clone();
             let by = signed(&by, "team")?;
             match (key, placed || none) {
                 (Some(key), false) => {
-                    let report = desk.team(&user, &key, &by.author, progress(global.json)).await?;
+                    let report = desk.team(&user, &key, &by.author, given, progress(global.json)).await?;
                     plans::ended(global, composition, integration, &report, None).await?;
                     Ok(Exit::of(&report, false, false))
                 }

@@ -29,7 +29,7 @@ const PLANS: usize = 50;
 ///
 /// # Errors
 /// Where it could not begin, or another living process runs the integration.
-async fn job(
+pub(super) async fn job(
     composition: &Composition,
     integration: &Integration,
     task: RunTask,

@@ -96,9 +96,13 @@ async fn ss_9_sf_11_what_would_be_ignored_waits_and_counts_once() {
     crm.rightful(&["users", "team", NORA, "OSLO-FEILD"]).await.exits(3);
     crm.rightful(&["cases"]).await.exits(0).says(&["refused-write", "did you mean `OSLO-FIELD`?"]);
     assert!(crm.records().is_empty(), "a mistyped key makes no team");
-    let report = crm.rightful(&["users", "team", NORA, "OSLO-FIELD", "--json"]).await.exits(0).json();
+    let report = crm.rightful(&["users", "team", NORA, "OSLO-FIELD", "--reason", "joined Oslo", "--json"]).await.exits(0).json();
     assert_eq!(report["report"]["outcome"], "done", "{report}");
     assert_eq!(crm.users()[NORA].1.as_deref(), Some("OSLO-FIELD"));
+    let plans = crm.rightful(&["plan", "--list", "--json"]).await.exits(0).json();
+    let team = plans.as_array().unwrap().iter().find(|plan| plan["state"] == "applied" && plan["only"] != Json::Null);
+    let team = team.unwrap_or_else(|| panic!("{plans:#}"))["id"].to_string();
+    crm.rightful(&["plan", "--show", &team]).await.exits(0).says(&["put on team OSLO-FIELD: joined Oslo"]);
     assert_eq!(crm.records()[&credited(&deal)], (NORA.into(), "150".into(), true, 1));
     assert!(crm.holds().await.is_empty());
     crm.change(&deal, json!({ "Amount": 175 }));
