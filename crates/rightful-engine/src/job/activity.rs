@@ -363,6 +363,9 @@ impl Planner<'_> {
         let activity = self.activity;
         for workflow in activity.workflows.iter().filter(|workflow| workflow.active && workflow.object == object.image.kind) {
             let satisfied = workflow.is_satisfied(&row.record, &object.image.fields);
+            if !satisfied && sent.is_empty() {
+                continue;
+            }
             for figure in &workflow.figures {
                 let target = figure_id(row.record.id.as_str(), &figure.name);
                 let before = sent.iter().find(|credit| credit.target == target);
