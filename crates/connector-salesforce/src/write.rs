@@ -22,6 +22,9 @@ use crate::read::{Reader, chunks};
 use crate::soql::{Comparison, Condition, Literal, Name, OneOrMore, Query, Select};
 use crate::wire;
 
+/// What Salesforce says of an object or field that the user we are may not see.
+const HIDDEN: [&str; 3] = ["INVALID_TYPE", "INVALID_FIELD", "INSUFFICIENT_ACCESS"];
+
 /// How one connection writes.
 #[derive(Clone, Debug)]
 pub struct Writer {
@@ -105,7 +108,7 @@ impl Writer {
             match self.reader.api.texts("frozen users", Sight::Present, &query, user.as_str()).await {
                 Ok(found) => frozen.extend(found.iter().filter_map(|id| SfId::parse(id))),
                 // The object is not there for who may not manage users.
-                Err(error) if matches!(error.kind(), ErrorKind::Config | ErrorKind::Forbidden | ErrorKind::NotFound) => return Ok(frozen),
+                Err(error) if Refusal::of(&error).is_some_and(|refusal| HIDDEN.contains(&refusal.code.as_str())) => return Ok(frozen),
                 Err(error) => return Err(error),
             }
         }
