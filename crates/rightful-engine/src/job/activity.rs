@@ -49,6 +49,7 @@ pub(crate) async fn plan_activity(job: Job, complete: bool, only: Option<String>
     let store = job.store();
     let (activity, layout) = activity(&job)?;
     let accounts = accounts(&job).await?;
+    let matched = only.as_deref().is_some_and(|only| accounts.person(&RecordId::new(only)).is_some());
     let plan = store.begin_plan(&job.fence, &Plan { only: only.clone(), ..job.draft_plan(0) }).await?;
     job.adopt_plan(plan);
     job.failpoint("after-begin-plan");
@@ -62,7 +63,7 @@ pub(crate) async fn plan_activity(job: Job, complete: bool, only: Option<String>
         accounts,
         complete,
         only: only.as_deref(),
-        matched: false,
+        matched,
         expired: expired.into_iter().map(|(_, _, target)| target).collect(),
         made: HashMap::new(),
         found: HashMap::new(),
@@ -219,14 +220,10 @@ impl Planner<'_> {
         for workflow in self.workflows(object) {
             let Triggers { create, update, delete } = workflow.triggers;
             let fires = if gone { delete } else { create || (update && row.changed) };
-            if !fires
-                || !self.concerns(object, &row.record)
-                || !self.is_young(&row.record)
-                || !workflow.is_satisfied(&row.record, &object.image.fields)
-            {
+            if !fires || !self.is_young(&row.record) || !workflow.is_satisfied(&row.record, &object.image.fields) {
                 continue;
             }
-            for figure in &workflow.figures {
+            for figure in workflow.figures.iter().filter(|figure| self.concerns(object, &row.record, figure, None)) {
                 if let NamedOwner::Person(person) = named_owner(&row.record, &object.image.fields, &figure.owner) {
                     let person = RecordId::new(person);
                     if !asked.contains(&person) && self.accounts.link(&person).is_none() {
@@ -241,13 +238,19 @@ impl Planner<'_> {
         self.activity.workflows.iter().filter(|workflow| workflow.active && workflow.object == object.image.kind)
     }
 
-    /// Is a record what the pilot is about, by its id, by that of one of its figures, or by whom one of them is owed to?
-    fn concerns(&self, object: &ObjectLayout, record: &Record) -> bool {
+    /// Is a figure what the pilot is about: by its record, by itself, or by whom it is owed or credited to?
+    fn concerns(&self, object: &ObjectLayout, record: &Record, figure: &Figure, before: Option<&Credit>) -> bool {
         let Some(only) = self.only else { return true };
         let id = record.id.as_str();
-        let figures = || self.workflows(object).flat_map(|workflow| &workflow.figures);
-        let owed_to = |figure: &Figure| named_owner(record, &object.image.fields, &figure.owner) == NamedOwner::Person(only);
-        id == only || figures().any(|figure| figure_id(id, &figure.name) == *only || owed_to(figure))
+        id == only
+            || figure_id(id, &figure.name) == *only
+            || named_owner(record, &object.image.fields, &figure.owner) == NamedOwner::Person(only)
+            || before.is_some_and(|before| self.concerns_credit(before))
+    }
+
+    /// The same of what was sent.
+    fn concerns_credit(&self, credit: &Credit) -> bool {
+        self.only.is_none_or(|only| credit.source == *only || credit.target == *only || credit.owner == only)
     }
 
     fn is_young(&self, record: &Record) -> bool {
@@ -356,19 +359,20 @@ impl Planner<'_> {
     }
 
     fn row(&mut self, object: &ObjectLayout, row: &Row, sent: &[Credit], draft: &mut Draft<'_>) {
-        if !self.concerns(object, &row.record) {
-            return;
-        }
-        self.matched = true;
+        self.matched |= self.only.is_some_and(|only| row.record.id == *only);
         let activity = self.activity;
         for workflow in activity.workflows.iter().filter(|workflow| workflow.active && workflow.object == object.image.kind) {
             let satisfied = workflow.is_satisfied(&row.record, &object.image.fields);
-            if !satisfied && sent.is_empty() {
+            if !satisfied && sent.is_empty() && self.only.is_none() {
                 continue;
             }
             for figure in &workflow.figures {
                 let target = figure_id(row.record.id.as_str(), &figure.name);
                 let before = sent.iter().find(|credit| credit.target == target);
+                if !self.concerns(object, &row.record, figure, before) {
+                    continue;
+                }
+                self.matched = true;
                 if !satisfied && before.is_none() {
                     continue;
                 }
@@ -395,7 +399,8 @@ impl Planner<'_> {
                 self.decided(decided, at, draft);
             }
         }
-        let leftover: Vec<&Credit> = sent.iter().filter(|credit| !self.is_yielded(object, credit)).collect();
+        let leftover: Vec<&Credit> =
+            sent.iter().filter(|credit| self.concerns_credit(credit) && !self.is_yielded(object, credit)).collect();
         for credit in leftover {
             self.remove(object, credit, &row.record.name, "no-figure", draft);
         }
@@ -462,8 +467,11 @@ impl Planner<'_> {
 
     /// What was sent of a record that is not there any more.
     fn gone(&mut self, object: &ObjectLayout, before: Credit, draft: &mut Draft<'_>) {
-        let concerns = self.only.is_none_or(|only| before.source == *only || before.target == *only || before.owner == only);
-        if !self.complete || !concerns {
+        if !self.concerns_credit(&before) {
+            return;
+        }
+        self.matched = true;
+        if !self.complete {
             return;
         }
         let figure = figure_parts(before.target.as_str()).map(|(_, figure)| figure).unwrap_or_default();

@@ -265,7 +265,7 @@ async fn a_link_by_e_mail_address_is_made_only_for_whom_a_record_asks() {
 
 #[tokio::test]
 async fn a_pilot_plans_one_record_one_figure_or_one_owner_and_closes_nothing() {
-    let office = Office::new(PeopleMode::All);
+    let mut office = Office::new(PeopleMode::All);
     for (id, email) in [("u1", "ann@example.com"), ("u2", "bob@example.com")] {
         office.user(id, email, true);
     }
@@ -285,10 +285,18 @@ async fn a_pilot_plans_one_record_one_figure_or_one_owner_and_closes_nothing() {
         let report = office.job(RunTask::Plan { only: Some(only.into()) }, RunOptions::default()).await.unwrap();
         let changes = office.store.changes(report.plan.unwrap(), 0, 10).await.unwrap();
         assert_eq!(changes.iter().map(|change| change.target.to_string()).collect::<Vec<_>>(), expected, "{only}");
-        assert_eq!(report.notes.iter().any(|note| note.contains("`d9`")), only == "d9", "{:?}", report.notes);
+        assert_eq!(report.notes.iter().any(|note| note.contains("is known")), only == "d9", "{only}: {:?}", report.notes);
     }
     office.run().await;
     assert_eq!(office.holds().await, ["d3#won no-team"]);
+    let bonus = Figure { name: "bonus".into(), ..office.activity().workflows[0].figures[0].clone() };
+    office.activity().workflows[0].figures.push(bonus);
+    for (only, expected) in [("d1#bonus", strings(&["d1#bonus"])), ("d1", strings(&["d1#bonus"])), ("d1#won", vec![])] {
+        let report = office.job(RunTask::Plan { only: Some(only.into()) }, RunOptions::default()).await.unwrap();
+        let changes = office.store.changes(report.plan.unwrap(), 0, 10).await.unwrap();
+        assert_eq!(changes.iter().map(|change| change.target.to_string()).collect::<Vec<_>>(), expected, "{only}");
+    }
+    office.activity().workflows[0].figures.pop();
     office.job(RunTask::Plan { only: Some("d1".into()) }, RunOptions::default()).await.unwrap();
     assert_eq!(office.holds().await, ["d3#won no-team"], "a pilot looks at one thing and closes nothing else");
 }
